@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Logging: one line per event on standard error, as text or JSON. Library code below server/ does not log what it
+ * returns as an error; background work, which has no caller, does.
+ * Threads: any; a line is written by one write(2) and never torn. Never pass secrets.
+ */
+#ifndef PAIL_BASE_LOG_H
+#define PAIL_BASE_LOG_H
+
+#include <stdbool.h>
+#include "base/bytes.h"
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum log_format { LOG_TEXT, LOG_JSON };
+
+void log_setup(enum log_format format, enum log_level level);
+bool log_enabled(enum log_level level);
+/* `event` is a short fixed word ("start", "gc"); the rest is printf. */
+void log_line(enum log_level level, const char *event, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+#define log_error(event, ...) log_line(LOG_ERROR, event, __VA_ARGS__)
+#define log_warn(event, ...)  log_line(LOG_WARN, event, __VA_ARGS__)
+#define log_info(event, ...)  log_line(LOG_INFO, event, __VA_ARGS__)
+#define log_debug(event, ...) log_line(LOG_DEBUG, event, __VA_ARGS__)
+/* Text or JSON fields built by the caller: in JSON format `json_fields` (`"a":1,"b":"x"`), in text format `text`. */
+void log_record(enum log_level level, const char *event, struct bytes text, struct bytes json_fields);
+enum log_format log_current_format(void);
+/* Appends `s` as the inside of a JSON string, escaped; bytes that are no UTF-8 become U+FFFD. */
+void log_json_escape(struct buf *out, struct bytes s);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The blob store: immutable byte strings under ids of its own choice. Create, append, finish (durable) or abandon; read;
+ * delete. No rename, no overwrite. Contract for every backend (files here; RADOS objects later).
+ *
+ * A blob describes itself: it begins with the description that the creator gave (whom it was written for) and ends with
+ * the trailer given at finish; both can be read back without the index.
+ * Each block of BLOB_BLOCK bytes of data has a CRC32C, kept with the blob and checked whenever the block is read; bytes
+ * that do not match are never handed out: BLOB_CORRUPT.
+ *
+ * Threads: a store handle may be used from any thread. A writer or reader belongs to one thread at a time. Everything
+ * may block on the disk, except calls with `nowait`, which answer BLOB_WOULD_BLOCK instead of waiting for it.
+ */
+#ifndef PAIL_BLOB_H
+#define PAIL_BLOB_H
+
+#include <sys/types.h>
+#include "base/arena.h"
+#include "base/bytes.h"
+
+#define BLOB_BLOCK    (64u * 1024) /* bytes covered by one checksum */
+#define BLOB_DESC_MAX (16u * 1024) /* bytes of description, and of trailer */
+
+enum blob_rc {
+    BLOB_OK = 0,
+    BLOB_NOT_FOUND = -1,
+    BLOB_CORRUPT = -2,     /* checksum, length, id or format does not match */
+    BLOB_IO = -3,          /* the system call failed: EIO and the like */
+    BLOB_FULL = -4,        /* ENOSPC, EDQUOT, no inodes */
+    BLOB_BUSY = -5,        /* EMFILE, ENFILE: try later */
+    BLOB_WOULD_BLOCK = -6, /* with nowait only */
+};
+
+const char *blob_rc_name(int rc);
+
+/* 16 bytes, unique for ever; the file backend puts the number of its folder into the first four (big-endian). */
+struct blob_id {
+    unsigned char b[16];
+};
+
+struct blob_store;
+struct blob_writer;
+struct blob_reader;
+
+/* A verified stretch that can be sent from the file itself (sendfile): the bytes [file_offset, +n) of fd. */
+struct blob_window {
+    int fd;
+    off_t file_offset;
+    size_t n;
+};
+
+struct blob_ops {
+    const char *name;
+    /* `expected` is the length if known, for placement only; 0 if not. */
+    int (*create)(struct blob_store *, struct bytes desc, uint64_t expected, struct blob_writer **ret_writer);
+    int (*append)(struct blob_writer *, const void *p, size_t n);
+    /* Everything on stable storage, with its name. Consumes the writer whatever it answers; on failure nothing stays. */
+    int (*finish)(struct blob_writer **, struct bytes trailer, struct blob_id *ret_id);
+    void (*abandon)(struct blob_writer **); /* accepts NULL inside */
+
+    int (*open)(struct blob_store *, const struct blob_id *, struct blob_reader **ret_reader);
+    uint64_t (*length)(const struct blob_reader *);
+    /* Reads and verifies exactly n bytes at offset (they must exist). */
+    int (*read)(struct blob_reader *, uint64_t offset, void *p, size_t n, bool nowait);
+    /*
+     * Verifies the bytes [offset, offset + n) in place and tells where they lie, for sending them without a copy into
+     * user space. NULL where the backend has no files. The window's fd lives as long as the reader.
+     */
+    int (*window)(struct blob_reader *, uint64_t offset, size_t n, bool nowait, struct blob_window *ret_window);
+    /* What the creator wrote; both in the arena. */
+    int (*describe)(struct blob_reader *, struct arena *, struct bytes *ret_desc, struct bytes *ret_trailer);
+    void (*close_reader)(struct blob_reader **); /* accepts NULL inside */
+
+    int (*remove)(struct blob_store *, const struct blob_id *); /* BLOB_OK also when it is not there */
+    /*
+     * After a restart: calls `keep` for every blob whose fate may be open (finished shortly before the last stop), and
+     * removes those for which it answers 0; 1 keeps it, a negative answer leaves it for the next time. Never walks all
+     * blobs. May run while the store is in use: blobs finished since the start are not touched.
+     */
+    int (*recover)(struct blob_store *, int (*keep)(void *arg, const struct blob_id *, struct bytes desc), void *arg);
+    /* Told by the store when a finished blob's fate is settled: the index refers to it durably, or it was removed. */
+    void (*settled)(struct blob_store *, const struct blob_id *);
+    void (*space)(struct blob_store *, uint64_t *ret_free_bytes, uint64_t *ret_total_bytes);
+    void (*close)(struct blob_store **);
+};
+
+struct blob_store {
+    const struct blob_ops *ops;
+};
+
+#endif

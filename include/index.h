@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The index: an ordered map from byte keys to records, cut into partitions. This header is the contract that every
+ * backend keeps (LMDB here; omap of RADOS for many machines) and promises no more than the weaker one can.
+ *
+ * Keys are 1 to INDEX_KEY_MAX bytes of any value, ordered as memcmp orders them; values are 1 byte or more. A partition
+ * is a number (never 0) with a generation; INDEX_PARTITION_SYSTEM exists from the start, with generation 1. Any other
+ * partition comes into being with the first batch that names it with generation 0 and `next_generation` != 0.
+ *
+ * Reading: get, get_head, page. Each call is consistent in itself; two calls see two moments. Rows are copied out into the
+ * caller's arena. Every record carries a checksum; one that is read back wrong answers INDEX_CORRUPT.
+ *
+ * Writing: one batch changes one partition: all preconditions hold and everything happens, durably, or nothing does.
+ * Preconditions are checked against what earlier batches left, in the order in which batches are committed.
+ *
+ * Threads: every function may be called from any thread. get and page do not wait for writers (they may run on an event
+ * loop when the index is in memory); apply blocks until the batch is durable; submit returns at once and calls `done`
+ * later on the index's own thread, which must not wait.
+ */
+#ifndef PAIL_INDEX_H
+#define PAIL_INDEX_H
+
+#include "base/arena.h"
+#include "base/bytes.h"
+
+#define INDEX_KEY_MAX          1200               /* bytes: an S3 key of 1,024 and what the store puts around it */
+#define INDEX_VALUE_MAX        (64u * 1024 * 1024) /* bytes */
+#define INDEX_PARTITION_SYSTEM 1
+
+enum index_rc {
+    INDEX_OK = 0,
+    INDEX_NOT_FOUND = -1,
+    INDEX_CONFLICT = -2,    /* a precondition did not hold; nothing was done */
+    INDEX_STALE = -3,       /* the partition's generation is another one; look it up again; nothing was done */
+    INDEX_UNAVAILABLE = -4, /* nothing was done; the engine is down or broken */
+    INDEX_UNKNOWN = -5,     /* it may or may not have happened; the same batch with the same request id settles it */
+    INDEX_FULL = -6,        /* no space left; nothing was done */
+    INDEX_CORRUPT = -7,     /* a record's checksum does not match */
+};
+
+const char *index_rc_name(int rc);
+
+struct index_expect {
+    struct bytes key;
+    struct bytes value; /* must be the record's whole value; the empty value means: the key must be absent */
+};
+
+struct index_put {
+    struct bytes key;
+    struct bytes value;
+    size_t head; /* a page that asks for heads returns this many bytes of the value; 0 or more than value.n: all of it */
+};
+
+/*
+ * A batch is borrowed: the caller keeps it and all it points to alive until apply returns or `done` is called.
+ * Order of effect: deletes, then puts. Deleting an absent key is no error.
+ */
+struct index_batch {
+    uint64_t partition;
+    uint64_t generation;      /* must be the partition's; 0 only for a partition that does not exist yet */
+    uint64_t next_generation; /* 0 leaves it alone; else the partition's generation from this batch on */
+    unsigned char request_id[16]; /* random; a batch applied twice with one id takes effect once (until a restart) */
+    const struct index_expect *expects;
+    size_t n_expects;
+    const struct index_put *puts;
+    size_t n_puts;
+    const struct bytes *deletes;
+    size_t n_deletes;
+    size_t ret_conflict; /* out, with INDEX_CONFLICT: position in `expects` of the first that failed */
+    /* Used by submit: */
+    void (*done)(struct index_batch *, int rc);
+    void *arg;
+    struct index_batch *queue_next; /* the index's own */
+};
+
+struct index_row {
+    struct bytes key;
+    struct bytes value; /* its head only, when the scan asked for heads */
+};
+
+struct index_scan {
+    uint64_t partition;
+    struct bytes from;     /* first key wanted ... */
+    bool after;            /* ... or the first one greater than it */
+    struct bytes prefix;   /* only keys that start with this; may be empty */
+    size_t max_rows;       /* at least 1; a page may hold fewer, see `more` */
+    size_t max_bytes;      /* soft ceiling of what is copied; 0 means 1 MiB */
+    bool heads;            /* values: only the part that the writer marked as head */
+};
+
+struct index_page {
+    struct index_row *rows; /* in key order, in the arena given */
+    size_t n_rows;
+    bool more; /* the page ended for its limits, not for lack of keys; go on with from = last key, after = true */
+};
+
+/*
+ * Visitor for scans that skip: called for each row in order with pointers that are valid during the call only.
+ * Answers what to do next. Used where copying each row would cost more than using it.
+ */
+enum index_visit { INDEX_VISIT_NEXT, INDEX_VISIT_SEEK, INDEX_VISIT_STOP };
+typedef enum index_visit index_visit_f(void *arg, struct bytes key, struct bytes value_head, struct buf *seek);
+
+struct index;
+
+struct index_ops {
+    const char *name;
+    /* The value into *ret_value, in the arena. INDEX_NOT_FOUND when there is none. */
+    int (*get)(struct index *, uint64_t partition, struct bytes key, struct arena *, struct bytes *ret_value);
+    int (*page)(struct index *, const struct index_scan *, struct arena *, struct index_page *ret_page);
+    /*
+     * Like page, without copies: rows from scan->from on (max_rows and max_bytes count; the visit is over when they are
+     * used up: *ret_more = true). To skip ahead the visitor writes the key to go on at (inclusive, greater than the
+     * present one) into `seek` and answers INDEX_VISIT_SEEK. The visitor must be quick and must not call the index.
+     */
+    int (*visit)(struct index *, const struct index_scan *, index_visit_f *, void *arg, bool *ret_more);
+    int (*apply)(struct index *, struct index_batch *);
+    void (*submit)(struct index *, struct index_batch *);
+    /* The partition's present generation; INDEX_NOT_FOUND when there is no such partition. */
+    int (*generation)(struct index *, uint64_t partition, uint64_t *ret_generation);
+    /* Removes a partition and all its records, in bounded steps. It must not be in use. */
+    int (*drop)(struct index *, uint64_t partition);
+    void (*close)(struct index **); /* waits for what was submitted */
+};
+
+/* Every backend's handle begins with this. */
+struct index {
+    const struct index_ops *ops;
+};
+
+static inline int index_get(struct index *ix, uint64_t partition, struct bytes key, struct arena *a, struct bytes *ret)
+{
+    return ix->ops->get(ix, partition, key, a, ret);
+}
+static inline int index_page(struct index *ix, const struct index_scan *scan, struct arena *a, struct index_page *ret)
+{
+    return ix->ops->page(ix, scan, a, ret);
+}
+static inline int index_visit(struct index *ix, const struct index_scan *scan, index_visit_f *f, void *arg, bool *more)
+{
+    return ix->ops->visit(ix, scan, f, arg, more);
+}
+static inline int index_apply(struct index *ix, struct index_batch *b)
+{
+    return ix->ops->apply(ix, b);
+}
+static inline void index_submit(struct index *ix, struct index_batch *b)
+{
+    ix->ops->submit(ix, b);
+}
+static inline int index_generation(struct index *ix, uint64_t partition, uint64_t *ret)
+{
+    return ix->ops->generation(ix, partition, ret);
+}
+static inline int index_drop(struct index *ix, uint64_t partition)
+{
+    return ix->ops->drop(ix, partition);
+}
+
+#endif

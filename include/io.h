@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The system calls that storage makes on its files, as a table of functions, so that tests can make any of them fail,
+ * stop or be forgotten by a power cut. Each member behaves as its namesake: -1 and errno on failure.
+ * Threads: the table is read-only after start.
+ */
+#ifndef PAIL_IO_H
+#define PAIL_IO_H
+
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct io {
+    int (*openat)(int dirfd, const char *path, int flags, mode_t mode);
+    int (*close)(int fd);
+    ssize_t (*pwrite)(int fd, const void *p, size_t n, off_t offset);
+    ssize_t (*pread)(int fd, void *p, size_t n, off_t offset);
+    ssize_t (*preadv2)(int fd, const struct iovec *iov, int n, off_t offset, int flags);
+    int (*fsync)(int fd);
+    int (*fdatasync)(int fd);
+    int (*linkat)(int olddir, const char *oldpath, int newdir, const char *newpath, int flags);
+    int (*unlinkat)(int dirfd, const char *path, int flags);
+    int (*mkdirat)(int dirfd, const char *path, mode_t mode);
+    int (*fstat)(int fd, struct stat *);
+};
+
+extern const struct io io_real; /* EINTR is retried inside, short counts are not */
+
+#endif
