@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One line per event, one write(2) per line. Text: `2026-01-31T12:00:00.000Z INFO event message`; JSON: one object.
+ * Threads: any; format and level are set once, at start.
+ */
+#include "base/log.h"
+#include "base/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define LOG_LINE_MAX (64 * 1024) /* bytes; what is longer is cut */
+
+static enum log_format current_format = LOG_TEXT;
+static enum log_level current_level = LOG_INFO;
+
+void log_setup(enum log_format format, enum log_level level)
+{
+    current_format = format;
+    current_level = level;
+}
+
+bool log_enabled(enum log_level level)
+{
+    return level <= current_level;
+}
+
+enum log_format log_current_format(void)
+{
+    return current_format;
+}
+
+static size_t plain_run(struct bytes s, size_t from)
+{
+    size_t i = from;
+    while (i < s.n && (unsigned char)s.p[i] >= 0x20 && (unsigned char)s.p[i] < 0x7f && s.p[i] != '"' && s.p[i] != '\\')
+        i++;
+    return i - from;
+}
+
+void log_json_escape(struct buf *out, struct bytes s)
+{
+    for (size_t i = 0; i < s.n;) {
+        size_t run = plain_run(s, i);
+        buf_put(out, s.p + i, run);
+        i += run;
+        if (i == s.n)
+            break;
+        unsigned char c = (unsigned char)s.p[i];
+        size_t len = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+        if (c == '"' || c == '\\')
+            buf_printf(out, "\\%c", c);
+        else if (c < 0x80)
+            buf_printf(out, "\\u%04x", c);
+        else if (len <= s.n - i && utf8_valid(bytes_cut(s, i, len)))
+            buf_put(out, s.p + i, len);
+        else {
+            buf_put_str(out, "\\ufffd");
+            len = 1;
+        }
+        i += len;
+    }
+}
+
+static void put_time(struct buf *b)
+{
+    int64_t now = clock_wall_ms();
+    time_t seconds = (time_t)(now / 1000);
+    struct tm tm;
+    char text[32];
+    gmtime_r(&seconds, &tm);
+    size_t n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+    buf_put(b, text, n);
+    buf_printf(b, ".%03dZ", (int)(now % 1000));
+}
+
+static void write_line(struct buf *b)
+{
+    b->failed = false; /* a line that was too long is cut */
+    if (b->n == b->max)
+        b->n--;
+    buf_put_char(b, '\n');
+    ssize_t n = write(STDERR_FILENO, b->p, b->n);
+    (void)n; /* there is nowhere to tell that the log is gone */
+    buf_fini(b);
+}
+
+static const char *level_name(enum log_level level)
+{
+    static const char *const names[] = {"ERROR", "WARN", "INFO", "DEBUG"};
+    return names[level];
+}
+
+void log_record(enum log_level level, const char *event, struct bytes text, struct bytes json_fields)
+{
+    if (!log_enabled(level))
+        return;
+    struct buf b;
+    buf_init(&b, LOG_LINE_MAX);
+    if (current_format == LOG_JSON) {
+        buf_put_str(&b, "{\"time\":\"");
+        put_time(&b);
+        buf_printf(&b, "\",\"level\":\"%s\",\"event\":\"%s\"%s", level_name(level), event, json_fields.n ? "," : "");
+        buf_put_bytes(&b, json_fields);
+        buf_put_char(&b, '}');
+    } else {
+        put_time(&b);
+        buf_printf(&b, " %s %s ", level_name(level), event);
+        buf_put_bytes(&b, text);
+    }
+    write_line(&b);
+}
+
+void log_line(enum log_level level, const char *event, const char *fmt, ...)
+{
+    if (!log_enabled(level))
+        return;
+    char text[4096];
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    struct bytes message = bytes_of(text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+    struct buf json;
+    buf_init(&json, LOG_LINE_MAX / 2);
+    if (current_format == LOG_JSON) {
+        buf_put_str(&json, "\"message\":\"");
+        log_json_escape(&json, message);
+        buf_put_char(&json, '"');
+    }
+    log_record(level, event, message, buf_bytes(&json));
+    buf_fini(&json);
+}
+
+void check_failed(const char *what, const char *file, int line)
+{
+    log_line(LOG_ERROR, "check", "%s:%d: this must be true: %s", file, line, what);
+    abort();
+}
