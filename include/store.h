@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The store: buckets, objects and multipart uploads with S3's semantics, written once above an index and a blob store.
+ *
+ * What it promises: see ARCHITECTURE.md, invariants. In short: a write that answers STORE_OK is on stable storage; readers see an
+ * object entirely or not at all; every byte handed out was verified.
+ *
+ * Threads. Calls marked [loop] never wait for the disk as long as the index is in memory and may run on an event loop.
+ * Calls marked [worker] block. Handles (store_write, store_read) belong to one thread at a time and may be handed over.
+ * Completions run on the index's committer thread and must only post a message.
+ * Ownership. Inputs are borrowed for the call unless said otherwise; results live in the arena given.
+ */
+#ifndef PAIL_STORE_H
+#define PAIL_STORE_H
+
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "checksum.h"
+
+struct index;
+struct blob_store;
+struct store;
+
+#define STORE_INLINE_MAX      (16u * 1024) /* bytes of an object or part that live in its index record */
+#define STORE_KEY_MAX         1024         /* bytes of an S3 key */
+#define STORE_PARTS_MAX       10000
+#define STORE_PART_MIN        (5ull << 20)  /* bytes, but for the last part */
+#define STORE_PART_MAX        (5ull << 30)  /* also the largest single PUT and copy source */
+#define STORE_OBJECT_MAX      (50ull << 40) /* bytes */
+
+enum store_rc {
+    STORE_OK = 0,
+    STORE_NO_SUCH_BUCKET = -1,
+    STORE_NO_SUCH_KEY = -2,
+    STORE_NO_SUCH_UPLOAD = -3,
+    STORE_BUCKET_EXISTS = -4,
+    STORE_BUCKET_NOT_EMPTY = -5,
+    STORE_PRECONDITION_FAILED = -6, /* If-Match, If-None-Match on a write */
+    STORE_CONFLICT = -7,            /* a write since CreateMultipartUpload; ConditionalRequestConflict */
+    STORE_INVALID_PART = -8,        /* part missing, or its ETag or checksum is another */
+    STORE_PART_TOO_SMALL = -9,
+    STORE_OBJECT_TOO_LARGE = -10,
+    STORE_CHECKSUM_MISMATCH = -11,  /* the whole object's checksum, or a write's expected one */
+    STORE_SIZE_MISMATCH = -12,
+    STORE_UNAVAILABLE = -13,        /* the index is down, or the outcome could not be settled */
+    STORE_FULL = -14,
+    STORE_IO = -15,
+    STORE_CORRUPT = -16,
+    STORE_BUSY = -17,               /* out of descriptors and the like: 503 */
+    STORE_WOULD_BLOCK = -18,        /* nowait reads only */
+    STORE_ABORTED = -19,            /* the bucket is being deleted: OperationAborted */
+    STORE_INVALID_RANGE = -20,
+    STORE_MD5_MISMATCH = -21,
+};
+
+const char *store_rc_name(int rc);
+
+struct store_options {
+    struct index *index;      /* taken over: closed by store_close */
+    struct blob_store *blobs; /* taken over */
+    bool no_background;       /* tests: no collector thread; call store_collect instead */
+};
+
+int store_open(const struct store_options *, struct store **ret); /* also starts recovery in the background */
+void store_close(struct store **);                                 /* waits for what is running; accepts NULL inside */
+/* One pass of the garbage collector, orphan recovery included; for tests and for `pail check`. [worker] */
+int store_collect(struct store *);
+void store_space(struct store *, uint64_t *ret_free_bytes, uint64_t *ret_total_bytes);
+
+/* ---- buckets ---- */
+
+struct store_bucket {
+    struct bytes name;
+    uint64_t partition, generation;
+    int64_t created_ms;
+    struct bytes owner;  /* account id */
+    struct bytes region; /* as given at creation, may be empty */
+};
+
+int store_bucket_get(struct store *, struct bytes name, struct arena *, struct store_bucket *ret); /* [loop] */
+/* STORE_BUCKET_EXISTS: *ret is then the one that exists. [worker] */
+int store_bucket_create(struct store *, struct bytes name, struct bytes owner, struct bytes region, struct arena *,
+                        struct store_bucket *ret);
+int store_bucket_delete(struct store *, struct bytes name); /* [worker] NO_SUCH_BUCKET, NOT_EMPTY */
+/* Names in order, those greater than `after` (may be empty) that start with `prefix`. [worker] */
+int store_bucket_list(struct store *, struct bytes prefix, struct bytes after, size_t max, struct arena *,
+                      struct store_bucket **ret, size_t *ret_n, bool *ret_more);
+
+/* ---- objects as they are read ---- */
+
+struct store_header { /* system and user metadata, names in lower case, in the order in which they are to be sent */
+    struct bytes name, value;
+};
+
+struct store_etag {
+    unsigned char md5[16];
+    uint32_t parts; /* 0: a plain MD5; else `-parts` follows */
+};
+#define STORE_ETAG_TEXT_MAX 40
+/* Text without quotes; answers its length. */
+size_t store_etag_text(const struct store_etag *, char out[STORE_ETAG_TEXT_MAX]);
+
+struct store_part_info {
+    uint64_t size;
+    struct checksum_value checksum; /* alg NONE when the upload had none */
+};
+
+struct store_extent; /* private: where bytes lie */
+
+struct store_object {
+    struct bytes key;
+    uint64_t size;        /* bytes */
+    int64_t mtime_ms;
+    struct store_etag etag;
+    struct bytes storage_class; /* "STANDARD", ... never empty */
+    struct bytes owner;         /* account id */
+    struct checksum_value checksum;
+    enum checksum_type checksum_type;
+    bool explicit_checksum;    /* the client chose the algorithm (multipart: part checksums are shown) */
+    const struct store_header *headers;
+    size_t n_headers;
+    const struct store_part_info *parts; /* of a multipart object, in order; NULL otherwise */
+    size_t n_parts;
+    /* private: */
+    unsigned char uid[16];
+    struct bytes inline_data;
+    const struct store_extent *extents;
+    size_t n_extents;
+    uint64_t partition;
+};
+
+/* The current object with all that reading it needs. NO_SUCH_KEY. [loop] */
+int store_object_get(struct store *, const struct store_bucket *, struct bytes key, struct arena *,
+                     struct store_object **ret);
+
+struct store_read;
+
+struct store_span { /* either bytes in memory (fd == -1), or a verified stretch of a file for sendfile */
+    struct bytes bytes;
+    int fd;
+    off_t file_offset;
+    size_t n; /* bytes in either case; 0 at the end */
+};
+
+/*
+ * Reads [offset, offset + length) of the object, which must lie inside it. The object (and its arena) must outlive the reader.
+ * Opening registers the reader: blobs that it may need are not removed until it is closed, even if the object is
+ * deleted or overwritten. To be sure of that for the object record itself, open within the same loop turn as the get, or expect
+ * NO_SUCH_KEY from next and look the object up again. [loop]
+ */
+int store_read_open(struct store *, const struct store_object *, uint64_t offset, uint64_t length,
+                    struct store_read **ret);
+/*
+ * The next span, at most `max` bytes. `nowait`: STORE_WOULD_BLOCK instead of waiting for the disk (call again on a worker
+ * without nowait). `memory`: copy into `scratch` (max bytes) and answer bytes, also from files (TLS, tests); otherwise a
+ * file span may come. Spans of inline objects point into the object. A file span's fd is valid until the next call.
+ */
+int store_read_next(struct store_read *, size_t max, bool nowait, char *scratch, struct store_span *ret);
+void store_read_close(struct store_read **); /* accepts NULL inside [loop] */
+
+/* ---- writing objects and parts ---- */
+
+struct store_condition { /* of a write; zero: none */
+    bool if_none_match;        /* `*`: there must be no current object */
+    bool if_match;             /* there must be one, with the ETag below (or any, when if_match_any) */
+    bool if_match_any;
+    struct bytes if_match_etag; /* text without quotes */
+};
+
+struct store_put {
+    const struct store_bucket *bucket;
+    struct bytes key;
+    struct bytes owner; /* account id */
+    struct bytes storage_class;
+    const struct store_header *headers;
+    size_t n_headers;
+    struct store_condition condition;
+    /* A part of a multipart upload: */
+    struct bytes upload_id; /* empty: an object */
+    unsigned part_number;   /* 1 to 10,000 */
+    enum checksum_alg checksum; /* computed over the bytes and kept; NONE lets the store choose (CRC64NVME; a part: its upload's) */
+    bool explicit_checksum;
+    uint64_t expected_size; /* bytes if known, UINT64_MAX if not */
+};
+
+struct store_write;
+
+/*
+ * Begins to take an object or part in. What `put` points to is copied. For a part, the upload is looked up (NO_SUCH_UPLOAD).
+ * Nothing touches the disk while the bytes fit inline. [loop]
+ */
+int store_write_open(struct store *, const struct store_put *, struct store_write **ret);
+/*
+ * Hashes and keeps n bytes. [loop] while store_write_fits(w, n), i.e. while the total stays within STORE_INLINE_MAX
+ * and the expected size is so too; otherwise [worker].
+ */
+int store_write_append(struct store_write *, const void *p, size_t n);
+bool store_write_fits(const struct store_write *, size_t n);
+/* What the finished digests must be; any time before commit. A mismatch fails the commit and stores nothing. */
+void store_write_expect_md5(struct store_write *, const unsigned char md5[16]);
+void store_write_expect_checksum(struct store_write *, const struct checksum_value *);
+/*
+ * Makes it durable and visible, then calls done(arg, rc) once, on the committer's thread (or in this call, when it fails early).
+ * [loop] when nothing had to go to a blob (store_write_fits(w, 0)); otherwise [worker]: the blob is synced first.
+ * After done with STORE_OK the results below can be asked for. The handle stays the caller's: free it with store_write_close.
+ */
+void store_write_commit(struct store_write *, void (*done)(void *arg, int rc), void *arg);
+int store_write_commit_wait(struct store_write *); /* the same, blocking [worker] */
+void store_write_close(struct store_write **);     /* abandons what was not committed; accepts NULL inside [worker if a blob was begun] */
+/* After all bytes were appended (before or after commit): */
+uint64_t store_write_size(const struct store_write *);
+void store_write_etag(struct store_write *, struct store_etag *ret);
+void store_write_checksum(struct store_write *, struct checksum_value *ret);
+int64_t store_write_mtime_ms(const struct store_write *);
+
+/* Deleting a missing key is STORE_OK with *ret_existed false. Conditions: if_match. [worker] */
+int store_object_delete(struct store *, const struct store_bucket *, struct bytes key, const struct store_condition *,
+                        bool *ret_existed);
+
+/*
+ * Copies by reference: no bytes move (inline data is copied within the index). headers: those of the new object (the caller applies
+ * the metadata directive). `checksum` NONE keeps the source's algorithm; a value that cannot be derived (another algorithm,
+ * or COMPOSITE that has to become FULL_OBJECT and cannot be combined) is computed by reading the source once. [worker]
+ */
+struct store_copy {
+    const struct store_object *source;
+    const struct store_bucket *source_bucket;
+    struct store_put to;      /* object or part */
+    uint64_t offset, length;  /* a part may take a range of the source; an object takes all of it */
+};
+int store_copy(struct store *, const struct store_copy *, struct arena *, struct store_object **ret);
+
+/* ---- listing ---- */
+
+struct store_list {
+    struct bytes prefix;
+    struct bytes delimiter; /* empty: none */
+    struct bytes after;     /* only keys greater than this; with a delimiter, a marker that lies in a group or is one skips that group */
+    size_t max;             /* keys and groups together; 0 gives an empty page */
+};
+
+struct store_list_row { /* valid during the call only */
+    struct bytes key;    /* or the common prefix */
+    bool is_prefix;
+    uint64_t size;
+    int64_t mtime_ms;
+    struct store_etag etag;
+    struct bytes storage_class;
+    struct bytes owner;
+    enum checksum_alg checksum_alg;
+    enum checksum_type checksum_type;
+};
+typedef void store_list_f(void *arg, const struct store_list_row *);
+
+struct store_list_end {
+    bool truncated;
+    struct bytes last; /* the last key or common prefix given, in the arena: what `after` of the next page should be */
+};
+/* `row` runs inside an index read: quick, and no store calls in it. [worker] */
+int store_list_objects(struct store *, const struct store_bucket *, const struct store_list *, store_list_f *row, void *arg,
+                       struct arena *, struct store_list_end *ret);
+
+/* ---- multipart uploads ---- */
+
+struct store_upload {
+    struct bytes key;
+    struct bytes id; /* URL-safe text */
+    int64_t initiated_ms;
+    struct bytes owner;
+    struct bytes storage_class;
+    enum checksum_alg checksum; /* NONE: none was chosen */
+    enum checksum_type checksum_type;
+    const struct store_header *headers;
+    size_t n_headers;
+};
+
+/* checksum_type: NONE takes the algorithm's default. [worker] */
+int store_upload_create(struct store *, const struct store_put *, enum checksum_type, struct arena *,
+                        struct store_upload *ret);
+int store_upload_get(struct store *, const struct store_bucket *, struct bytes key, struct bytes id, struct arena *,
+                     struct store_upload *ret); /* [loop] */
+int store_upload_abort(struct store *, const struct store_bucket *, struct bytes key, struct bytes id); /* [worker] */
+
+struct store_part {
+    unsigned number;
+    uint64_t size;
+    int64_t mtime_ms;
+    struct store_etag etag;
+    struct checksum_value checksum;
+};
+/* Parts with numbers greater than `after`. [worker] */
+int store_part_list(struct store *, const struct store_bucket *, const struct store_upload *, unsigned after, size_t max,
+                    struct arena *, struct store_part **ret, size_t *ret_n, bool *ret_more);
+
+struct store_complete_part { /* as the client listed it; numbers strictly ascending (the caller has checked) */
+    unsigned number;
+    struct bytes etag;              /* text without quotes */
+    struct checksum_value checksum; /* alg NONE: not given */
+};
+struct store_complete {
+    const struct store_bucket *bucket;
+    struct bytes key, upload_id;
+    const struct store_complete_part *parts;
+    size_t n_parts;
+    struct store_condition condition;
+    struct checksum_value checksum; /* of the whole object, to verify; alg NONE: not given */
+    uint64_t expected_size;         /* UINT64_MAX: not given */
+};
+struct store_complete_error {
+    unsigned part_number;
+    uint64_t size;     /* of the part that is too small, or the object's computed size */
+    struct bytes etag; /* as the client gave it */
+};
+/*
+ * Sent again after it succeeded, it answers the same success (kept a day). On failure the upload stays usable.
+ * COMPOSITE uploads' part checksums are compared here; that each is present is the caller's check. [worker]
+ */
+int store_upload_complete(struct store *, const struct store_complete *, struct arena *, struct store_object **ret,
+                          struct store_complete_error *ret_error);
+
+struct store_upload_list {
+    struct bytes prefix, delimiter;
+    struct bytes key_marker;       /* keys after it; with upload_id_marker also later uploads of that key */
+    struct bytes upload_id_marker; /* empty: none */
+    size_t max;
+};
+struct store_upload_row { /* valid during the call only */
+    bool is_prefix;
+    struct bytes prefix;
+    struct store_upload upload; /* without headers */
+};
+typedef void store_upload_list_f(void *arg, const struct store_upload_row *);
+struct store_upload_list_end {
+    bool truncated;
+    struct bytes last_key, last_id; /* of the last row; last_id empty after a common prefix */
+};
+/* Order: key, then time of initiation. [worker] */
+int store_upload_list(struct store *, const struct store_bucket *, const struct store_upload_list *,
+                      store_upload_list_f *row, void *arg, struct arena *, struct store_upload_list_end *ret);
+
+#endif
