@@ -1,16 +1,242 @@
-# A first Makefile: build/ holds everything made; see `make help` later.
-BUILD ?= build
-CC ?= gcc
-PKGS = libevent libevent_pthreads openssl libxml-2.0 zlib libxxhash libisal
-CFLAGS_ALL = -std=c17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wvla -Iinclude -I. $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
-LIBS = $(shell pkg-config --libs $(PKGS)) -llmdb -lpthread
-SRC = $(filter-out server/main.c,$(wildcard storage/*.c storage/base/*.c server/*.c server/*/*.c admin/*.c))
-OBJ = $(SRC:%.c=$(BUILD)/%.o)
+# SPDX-License-Identifier: Apache-2.0
+#
+# `make help` lists what can be asked for. Everything made lies below build/, one
+# folder for each configuration (build/release, build/asan, build/tsan, ...), so that
+# switching compiler or sanitizer never mixes objects.
 
-all: $(BUILD)/pail
-$(BUILD)/pail: $(OBJ) $(BUILD)/server/main.o
-	$(CC) $(CFLAGS_ALL) -o $@ $^ $(LIBS)
-$(BUILD)/%.o: %.c
+# --- configuration -----------------------------------------------------------------
+#   CC=clang                        another compiler
+#   SANITIZER=address,undefined     or thread: an instrumented build
+#   WERROR=1                        warnings are errors
+#   COVERAGE=1                      count executed lines (see `make coverage`)
+#   CFLAGS=... LDFLAGS=...          added at the end, so they win
+BUILD ?= build
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+DATA ?= ./data
+ARGS ?=
+FUZZ_SECONDS ?= 60
+PREFIX ?= /usr/local
+DESTDIR ?=
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
+
+# One core a job, unless the caller said -j himself.
+ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 1)
+endif
+
+empty :=
+space := $(empty) $(empty)
+comma := ,
+ifeq ($(SANITIZER),)
+CONFIG := release
+else ifneq ($(findstring address,$(SANITIZER)),)
+CONFIG := asan
+else ifeq ($(SANITIZER),thread)
+CONFIG := tsan
+else
+CONFIG := $(subst $(comma),-,$(SANITIZER))
+endif
+ifneq ($(COVERAGE),)
+CONFIG := $(CONFIG)-coverage
+endif
+ifneq ($(CC),gcc)
+CONFIG := $(CONFIG)-$(notdir $(firstword $(CC)))
+endif
+ifneq ($(FUZZER),)
+CONFIG := fuzz
+endif
+ifneq ($(WERROR),)
+CONFIG := $(CONFIG)-werror
+endif
+B := $(BUILD)/$(CONFIG)
+
+# --- flags ---------------------------------------------------------------------------
+PKGS := libevent libevent_pthreads libevent_openssl openssl libxml-2.0 zlib libxxhash libisal
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -llmdb -lpthread
+
+STD := -std=c17 -D_GNU_SOURCE
+WARN := -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes -Wvla $(if $(WERROR),-Werror)
+OPT := -O2 -g -fno-omit-frame-pointer
+HARDEN := -fPIE -fstack-protector-strong -fstack-clash-protection
+LINK_HARDEN := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
+ifeq ($(shell uname -m),x86_64)
+HARDEN += -fcf-protection
+endif
+ifeq ($(SANITIZER)$(FUZZER)$(COVERAGE),)
+HARDEN += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+endif
+ifneq ($(SANITIZER),)
+OPT := -O1 -g -fno-omit-frame-pointer
+SAN := -fsanitize=$(SANITIZER) $(if $(findstring undefined,$(SANITIZER)),-fno-sanitize-recover=undefined)
+endif
+ifneq ($(FUZZER),)
+OPT := -O1 -g -fno-omit-frame-pointer
+SAN := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+endif
+ifneq ($(COVERAGE),)
+OPT := -O0 -g
+SAN += --coverage
+endif
+
+ALL_CFLAGS = $(STD) $(OPT) $(WARN) $(HARDEN) $(SAN) -Iinclude -I. $(PKG_CFLAGS) $(CFLAGS)
+ALL_LDFLAGS = $(LINK_HARDEN) $(SAN) $(LDFLAGS)
+
+# --- sources -------------------------------------------------------------------------
+MAINS := server/main.c
+SRC := $(filter-out $(MAINS),$(wildcard storage/*.c storage/base/*.c server/*.c server/*/*.c admin/*.c))
+UNIT_SRC := $(sort $(shell find tests/unit tests/double -name '*.c' 2>/dev/null))
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+DOUBLE_SRC := $(wildcard tests/double/*.c)
+
+OBJ := $(SRC:%.c=$(B)/%.o)
+MAIN_OBJ := $(MAINS:%.c=$(B)/%.o)
+UNIT_OBJ := $(UNIT_SRC:%.c=$(B)/%.o)
+FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/%)
+
+# --- building ------------------------------------------------------------------------
+.PHONY: all lib unit-bin fuzz-bins
+.DELETE_ON_ERROR:
+all: $(B)/pail
+lib: $(B)/libpail.a
+unit-bin: $(B)/unit
+fuzz-bins: $(FUZZ_BIN)
+
+$(B)/pail: $(MAIN_OBJ) $(B)/libpail.a
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$(B)/libpail.a: $(OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+# The doubles come before the library: what they define replaces the real thing.
+$(B)/unit: $(UNIT_OBJ) $(B)/libpail.a
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcriterion
+
+$(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(DOUBLE_SRC:%.c=$(B)/%.o) $(B)/libpail.a
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
+
+# The flags are kept in a file, so that changing them rebuilds what depends on them.
+FLAGS_TEXT = $(subst ','\'',$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS))
+$(B)/flags: FORCE
+	@mkdir -p $(B)
+	@echo '$(FLAGS_TEXT)' | cmp -s - $@ || echo '$(FLAGS_TEXT)' > $@
+.PHONY: FORCE
+
+$(B)/%.o: %.c $(B)/flags | libraries
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -MMD -c -o $@ $<
--include $(OBJ:.o=.d)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+.PHONY: libraries
+libraries:
+	@pkg-config --exists $(PKGS) || { echo 'Libraries are missing; "make deps" installs them:' >&2; \
+	    pkg-config --print-errors --exists $(PKGS); exit 1; }
+
+-include $(OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(FUZZ_SRC:%.c=$(B)/%.d)
+
+# --- using ---------------------------------------------------------------------------
+.PHONY: run deps test install uninstall clean help
+run:
+	@deploy/deps.sh build
+	@$(MAKE) --no-print-directory all
+	@exec $(B)/pail server $(DATA) $(ARGS)
+
+deps:
+	@deploy/deps.sh build
+
+# The suites run the ordinary build as users do; unit tests and hostile input run the
+# instrumented one. With SANITIZER= everything runs the build that it names.
+TEST_SANITIZER := $(or $(SANITIZER),address,undefined)
+ifeq ($(SANITIZER),)
+TEST_SANITIZER := address,undefined
+endif
+test:
+	@deploy/deps.sh build test
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory SANITIZER=$(TEST_SANITIZER) all unit-bin
+	@$(MAKE) --no-print-directory CC=clang FUZZER=1 SANITIZER= fuzz-bins
+	@$(PYTHON) tests/run --build $(BUILD) --config $(CONFIG) \
+	    --sanitized $(if $(findstring address,$(TEST_SANITIZER)),asan,$(if $(filter thread,$(TEST_SANITIZER)),tsan,$(subst $(comma),-,$(TEST_SANITIZER)))) $(SUITES)
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/pail
+	install -m 755 $(B)/pail $(DESTDIR)$(PREFIX)/bin/pail
+	install -m 644 $(wildcard LICENSE README.md ARCHITECTURE.md) $(DESTDIR)$(PREFIX)/share/doc/pail/
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/pail
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/pail
+
+clean:
+	rm -rf $(BUILD)
+
+# --- caring --------------------------------------------------------------------------
+.PHONY: check check-format check-rules check-warnings check-tidy check-cppcheck format fuzz bench coverage
+C_FILES = $(shell git ls-files --cached --others --exclude-standard -- '*.c' '*.h')
+LINTED = $(SRC) $(MAINS)
+
+check:
+	@deploy/deps.sh build test check
+	@$(MAKE) --no-print-directory check-format check-rules check-warnings check-tidy check-cppcheck
+	@echo "make check: all is well"
+
+check-format:
+	@clang-format --dry-run -Werror $(C_FILES)
+
+check-rules:
+	@$(PYTHON) tests/check/rules.py
+
+check-warnings:
+	@$(MAKE) --no-print-directory -s WERROR=1 SANITIZER= CC=gcc all unit-bin
+	@$(MAKE) --no-print-directory -s WERROR=1 SANITIZER= CC=clang all unit-bin
+
+check-tidy: $(LINTED:%.c=$(B)/tidy/%.ok)
+# Each file is looked at again only when it or a header changed.
+$(B)/tidy/%.ok: %.c .clang-tidy $(wildcard include/*.h include/*/*.h server/*.h server/*/*.h storage/*.h)
+	@mkdir -p $(@D)
+	@clang-tidy --quiet --warnings-as-errors='*' $< -- $(STD) -Iinclude -I. $(PKG_CFLAGS) 2>$@.log \
+	    || { cat $@.log >&2; exit 1; }
+	@touch $@
+
+check-cppcheck:
+	@mkdir -p $(BUILD)/cppcheck
+	@cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --inline-suppr \
+	    --error-exitcode=1 --suppressions-list=tests/check/cppcheck.txt --cppcheck-build-dir=$(BUILD)/cppcheck \
+	    -j$$(nproc) -Iinclude -I. -D_GNU_SOURCE -D__linux__ -D__x86_64__ $(LINTED)
+
+format:
+	@clang-format -i $(C_FILES)
+
+fuzz:
+	@deploy/deps.sh build test
+	@$(MAKE) --no-print-directory CC=clang FUZZER=1 SANITIZER= fuzz-bins
+	@$(PYTHON) tests/run --build $(BUILD) --fuzz-seconds $(FUZZ_SECONDS) fuzz
+
+bench:
+	@deploy/deps.sh build bench
+	@$(MAKE) --no-print-directory SANITIZER= all
+	@$(PYTHON) tests/bench/run.py --build $(BUILD) $(ARGS)
+
+# Lines executed by the unit tests, one line a file; details by gcov in the folder named at the end.
+coverage:
+	@deploy/deps.sh build test
+	@$(MAKE) --no-print-directory COVERAGE=1 SANITIZER= unit-bin
+	@$(PYTHON) tests/check/coverage.py $(BUILD)/release-coverage
+
+help:
+	@echo 'make                 build the server (build/release/pail), nothing else'
+	@echo 'make run             install what is missing, build, serve ./data  (DATA=dir ARGS="--region eu-west-1")'
+	@echo 'make test            install what the tests need, build, run all suites  (SUITES="unit sdk-boto3")'
+	@echo 'make install         PREFIX=/usr/local DESTDIR='
+	@echo 'make check           layout, warnings of gcc and clang, static analysis, the rules of the tree'
+	@echo 'make fuzz            all fuzzers, FUZZ_SECONDS=60 each'
+	@echo 'make bench           figures, side by side with raw limits of this machine'
+	@echo 'make coverage        lines executed by the unit tests'
+	@echo 'make format          lay the sources out'
+	@echo 'make deps            install the packages that a build needs'
+	@echo 'make clean           remove build/'
+	@echo
+	@echo 'CC=clang · SANITIZER=address,undefined or thread · WERROR=1 · CFLAGS=... LDFLAGS=...'
+	@echo 'SANITIZER=thread make test runs every suite on that build.'

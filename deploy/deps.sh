@@ -1,0 +1,111 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Installs the Debian packages that a task needs and that are missing, and says
+# which and why before it does. Nothing is asked of the system when all are here.
+#
+#   deploy/deps.sh build          what `make` and `make run` need
+#   deploy/deps.sh build test     also what `make test` needs
+#   deploy/deps.sh build check    also what `make check` needs
+#   deploy/deps.sh build bench    also what `make bench` needs
+#   deploy/deps.sh --list TASK... only names the packages, one a line
+#
+# Root installs directly, others through sudo. Written for Debian 12; elsewhere
+# it names what to look for and stops.
+set -eu
+
+# One line a package: the task, the package, what Pail wants it for.
+packages() {
+    cat <<'TABLE'
+build gcc                the C compiler
+build libc6-dev          the C library's headers
+build pkg-config         finds the libraries below
+build libevent-dev       event loops and buffers
+build libssl-dev         TLS, hashes and ciphers
+build liblmdb-dev        the embedded index
+build libxml2-dev        the XML of S3's requests
+build zlib1g-dev         CRC32 and compression
+build libxxhash-dev      XXHASH checksums
+build libisal-dev        fast CRC32C and CRC64
+test  libcriterion-dev   unit tests
+test  clang              fuzzers and the second compiler
+test  libclang-rt-14-dev sanitizer and fuzzer run-time of clang
+test  python3            runs the suites
+test  python3-venv       a private place for boto3, the aws CLI and minio-py
+test  openssl            certificates for the https suites
+test  ca-certificates    package registries over https
+test  rclone             client suite
+test  restic             client suite
+test  s3cmd              client suite
+test  strace             fault injection below a running server
+check clang              the second compiler
+check clang-format       layout
+check clang-tidy         static analysis
+check cppcheck           static analysis
+check python3            the project's own rules
+check libcriterion-dev   the tests are compiled too
+bench python3            runs the measurements
+bench openssl            the speed of one core's MD5
+bench nginx-light        the raw limit to compare with
+bench wrk                the load
+TABLE
+}
+
+installed() {
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ] && return 0
+    # Another package may stand in for it: nginx for nginx-light, pkgconf for pkg-config.
+    case $1 in
+    nginx-light) command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] ;;
+    gcc | pkg-config | clang | clang-format | clang-tidy | python3 | openssl) command -v "$1" >/dev/null ;;
+    *) return 1 ;;
+    esac
+}
+
+list_only=no
+if [ "${1:-}" = --list ]; then
+    list_only=yes
+    shift
+fi
+[ $# -gt 0 ] || set -- build
+
+for task in "$@"; do
+    packages | grep -q "^$task " || { echo "deps.sh: no task is called '$task'" >&2; exit 2; }
+done
+wanted=$(for task in "$@"; do packages | sed -n "s/^$task  *\([^ ]*\).*/\1/p"; done | sort -u)
+if [ $list_only = yes ]; then
+    echo "$wanted"
+    exit 0
+fi
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    echo "This is not Debian. Please install the equivalents of these packages by hand:" >&2
+    echo "$wanted" | sed 's/^/    /' >&2
+    exit 0
+fi
+
+missing=
+for package in $wanted; do
+    installed "$package" || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+echo "Pail needs Debian packages that are not installed yet:"
+for package in $missing; do
+    packages | awk -v p="$package" '$2 == p { sub(/^[^ ]+ +[^ ]+ +/, ""); printf "    %-20s %s\n", p, $0; exit }'
+done
+sudo=
+if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        echo "Neither root nor sudo is at hand. As root, please run:" >&2
+        echo "    apt-get install -y --no-install-recommends$missing" >&2
+        exit 1
+    fi
+    echo "They are installed with apt-get through sudo, which may ask for your password."
+    sudo="sudo"
+else
+    echo "They are installed with apt-get."
+fi
+# shellcheck disable=SC2086 # both are lists of words
+{
+    $sudo apt-get update -q
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+}
