@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fetches and builds the clients that the sdk suites use, below build/clients/, once.
+
+Each function prepares one kind of client. It returns None when the client is ready, or
+a text that says why this machine cannot have it (its suites are then skipped and
+counted). Anything else that goes wrong raises, and fails the suite: a registry out of
+reach must not look like a success. What was made is reused until its recipe changes.
+"""
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+
+from pail import BUILD, ROOT
+
+CLIENTS = os.path.join(BUILD, "clients")
+SDK = os.path.join(ROOT, "tests", "sdk")
+MC = "github.com/minio/mc@v0.0.0-20250313080218-cf909e1063a9"  # the last one published as a module
+OLDEST_GO, OLDEST_NODE, OLDEST_JAVA = (1, 24), (20,), (17,)
+
+
+def path(*parts):
+    return os.path.join(CLIENTS, *parts)
+
+
+def _version(*command):
+    """The first number with dots that a program prints about itself, as a tuple; None without the program."""
+    if not shutil.which(command[0]):
+        return None
+    done = subprocess.run(command, capture_output=True, text=True)
+    found = re.search(r"(\d+(?:\.\d+)*)", done.stdout + done.stderr)
+    return tuple(int(n) for n in found.group(1).split(".")) if done.returncode == 0 and found else None
+
+
+def _too_old(name, found, oldest):
+    want = ".".join(map(str, oldest))
+    if found is None:
+        return f"no {name} on this machine ({want} or newer is needed)"
+    if found < oldest:
+        return f"{name} is {'.'.join(map(str, found))}, {want} or newer is needed"
+    return None
+
+
+def _recipe(*things):
+    """A fingerprint of files and texts."""
+    digest = hashlib.sha256()
+    for thing in things:
+        if os.path.exists(thing):
+            with open(thing, "rb") as f:
+                digest.update(f.read())
+        digest.update(thing.encode() + b"\0")
+    return digest.hexdigest()
+
+
+def _once(name, recipe, make):
+    """Runs make() unless it succeeded before with the same recipe."""
+    stamp = path(name, ".recipe")
+    if os.path.exists(stamp):
+        with open(stamp) as f:
+            if f.read() == recipe:
+                return
+    os.makedirs(path(name), exist_ok=True)
+    make()
+    with open(stamp, "w") as f:
+        f.write(recipe)
+
+
+def _run(*command, cwd=None, env=None):
+    done = subprocess.run(["nice", "-n", "10", *command], cwd=cwd, env=env, text=True, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)} ended with code {done.returncode}:\n{done.stdout[-4000:]}")
+
+
+def python():
+    """boto3, the aws CLI and minio-py in a virtual environment."""
+    requirements = os.path.join(SDK, "requirements.txt")
+
+    def make():
+        shutil.rmtree(path("python"), ignore_errors=True)
+        interpreter = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else "python3"
+        _run(interpreter, "-m", "venv", path("python"))
+        _run(path("python", "bin", "pip"), "install", "--quiet", "--disable-pip-version-check", "-r", requirements)
+
+    _once("python", _recipe(requirements), make)
+
+
+def node():
+    missing = _too_old("Node.js", _version("node", "--version"), OLDEST_NODE) or \
+        _too_old("npm", _version("npm", "--version"), (8,))
+    if missing:
+        return missing
+    package = os.path.join(SDK, "js", "package.json")
+
+    def make():
+        shutil.copy(package, path("js"))
+        _run("npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--omit=dev", cwd=path("js"))
+
+    _once("js", _recipe(package), make)
+    # Modules are looked up from where a program lies, so it has to lie beside them.
+    for name in os.listdir(os.path.join(SDK, "js")):
+        if name.endswith(".mjs"):
+            shutil.copy(os.path.join(SDK, "js", name), path("js"))
+    return None
+
+
+def _go_missing():
+    return _too_old("Go", _version("go", "version"), OLDEST_GO)
+
+
+def go():
+    missing = _go_missing()
+    if missing:
+        return missing
+    os.makedirs(path("go"), exist_ok=True)
+    _run("go", "build", "-o", path("go", "sdk-go"), ".", cwd=os.path.join(SDK, "go"))
+    return None
+
+
+def mc():
+    missing = _go_missing()
+    if missing:
+        return missing
+
+    def make():
+        _run("go", "install", MC, cwd=path("mc"), env=dict(os.environ, GOBIN=path("mc")))
+
+    _once("mc", _recipe(MC), make)
+    return None
+
+
+def java():
+    missing = _too_old("Java", _version("java", "--version"), OLDEST_JAVA) or \
+        _too_old("javac", _version("javac", "--version"), OLDEST_JAVA) or \
+        _too_old("Maven", _version("mvn", "--batch-mode", "--version"), (3,))
+    if missing:
+        return missing
+    source = os.path.join(SDK, "java")
+    files = [os.path.join(folder, f) for folder, _, names in os.walk(source) for f in sorted(names)]
+
+    def make():
+        _run("mvn", "--batch-mode", "--quiet", f"-Dpail.build={path('java')}", "package", cwd=source)
+
+    _once("java", _recipe(*sorted(files)), make)
+    return None
+
+
+def tool(name):
+    """A packaged program; deploy/deps.sh installs it on Debian."""
+    return None if shutil.which(name) else f"no {name} on this machine"
