@@ -63,7 +63,7 @@ bool checksum_combine(const struct checksum_value *a, const struct checksum_valu
 /* Internal: CRC32C (Castagnoli) as usually written: init and final inversion inside; start with crc = 0 and chain. */
 uint32_t crc32c(uint32_t crc, const void *p, size_t n);
 uint64_t crc64nvme(uint64_t crc, const void *p, size_t n);
-uint32_t crc32_ieee(uint32_t crc, const void *p, size_t n);
+uint32_t crc32_iso(uint32_t crc, const void *p, size_t n); /* of gzip and S3; ISA-L has a crc32_ieee of its own */
 
 /* Compares all algorithms with known vectors, and the fast code with the plain; false means: do not start. */
 bool checksum_self_test(void);

@@ -8,6 +8,7 @@
 #define PAIL_IO_H
 
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -23,6 +24,10 @@ struct io {
     int (*unlinkat)(int dirfd, const char *path, int flags);
     int (*mkdirat)(int dirfd, const char *path, mode_t mode);
     int (*fstat)(int fd, struct stat *);
+    int (*renameat)(int olddir, const char *oldpath, int newdir, const char *newpath);
+    int (*sync_file_range)(int fd, off_t offset, off_t n,
+                           unsigned flags); /* to start writeback early; proves nothing */
+    int (*fstatvfs)(int fd, struct statvfs *);
 };
 
 extern const struct io io_real; /* EINTR is retried inside, short counts are not */
