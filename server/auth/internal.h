@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of server/auth share and nobody else includes: the verification in progress, how it fails, dates.
+ */
+#ifndef PAIL_SERVER_AUTH_INTERNAL_H
+#define PAIL_SERVER_AUTH_INTERNAL_H
+
+#include "server/auth/auth.h"
+
+/* One verification in progress. `res` is the caller's, zeroed at the start. */
+struct auth_work {
+    const struct auth_config *cfg;
+    const struct auth_request *req;
+    struct arena *arena;
+    struct auth_result *res;
+    struct bytes authorization; /* the only Authorization header, trimmed, or empty */
+    struct bytes host;          /* trimmed */
+};
+
+/* A client's text made fit for a message: cut to AUTH_QUOTE_MAX, whatever is not printable ASCII becomes '?'. */
+struct bytes auth__quote(struct arena *arena, struct bytes text);
+void auth__error_set(struct auth_error *e, const char *code, struct bytes message);
+void auth__error_add(struct auth_error *e, const char *name, struct bytes value);
+/* Records the error; always AUTH_FAILED, so that callers can return it. */
+enum auth_status auth__fail(struct auth_work *w, const char *code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void auth__extra(struct auth_work *w, const char *name, struct bytes value);
+
+/* How many headers have this lower-case name; *ret_value is the last one's trimmed value. */
+size_t auth__header(const struct auth_request *req, const char *lower_name, struct bytes *ret_value);
+static inline bool auth__is_amz_name(struct bytes name)
+{
+    return name.n > 6 && (name.p[0] | 0x20) == 'x' && name.p[1] == '-' && (name.p[2] | 0x20) == 'a' &&
+           (name.p[3] | 0x20) == 'm' && (name.p[4] | 0x20) == 'z' && name.p[5] == '-';
+}
+
+/* x-amz-content-sha256: false when it is none of the values that S3 knows. Fills mode and hash only on success. */
+bool auth__payload_parse(struct bytes text, enum auth_payload *ret_mode, unsigned char ret_sha256[32]);
+enum auth_status auth__payload_bad(struct auth_work *w, struct bytes text);
+
+#define AMZ_DATE_LEN 16                                       /* 20130524T000000Z */
+bool amz_date_parse(struct bytes text, int64_t *ret_ms);      /* exactly YYYYMMDDTHHMMSSZ */
+bool amz_date_parse_http(struct bytes text, int64_t *ret_ms); /* Sun, 06 Nov 1994 08:49:37 GMT, or the above */
+void amz_date_format(int64_t ms, char ret[AMZ_DATE_LEN]);     /* years 0..9999 */
+struct bytes amz_date_iso(struct arena *arena, int64_t ms);   /* 2013-05-24T00:00:00Z, for error documents */
+
+#endif
