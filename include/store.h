@@ -134,6 +134,12 @@ struct store_object {
 /* The current object with all that reading it needs. NO_SUCH_KEY. [loop] */
 int store_object_get(struct store *, const struct store_bucket *, struct bytes key, struct arena *,
                      struct store_object **ret);
+/*
+ * The same for HEAD: of an object with many parts only their number is read, `parts` may be NULL with n_parts > 0, and the
+ * object cannot be read from. [loop]
+ */
+int store_object_head(struct store *, const struct store_bucket *, struct bytes key, struct arena *,
+                      struct store_object **ret);
 
 struct store_read;
 
@@ -154,8 +160,8 @@ int store_read_open(struct store *, const struct store_object *, uint64_t offset
                     struct store_read **ret);
 /*
  * The next span, at most `max` bytes. `nowait`: STORE_WOULD_BLOCK instead of waiting for the disk (call again on a worker
- * without nowait). `memory`: copy into `scratch` (max bytes) and answer bytes, also from files (TLS, tests); otherwise a
- * file span may come. Spans of inline objects point into the object. A file span's fd is valid until the next call.
+ * without nowait). With `scratch` (max bytes) data of files is copied there and every span is bytes (TLS, tests); with NULL
+ * a file span may come. Spans of inline objects point into the object. A file span's fd is valid until the next call.
  */
 int store_read_next(struct store_read *, size_t max, bool nowait, char *scratch, struct store_span *ret);
 void store_read_close(struct store_read **); /* accepts NULL inside [loop] */
@@ -218,6 +224,14 @@ int64_t store_write_mtime_ms(const struct store_write *);
 /* Deleting a missing key is STORE_OK with *ret_existed false. Conditions: if_match. [worker] */
 int store_object_delete(struct store *, const struct store_bucket *, struct bytes key, const struct store_condition *,
                         bool *ret_existed);
+/* Many at once: as many batches as needed, each one sync; every item gets its own answer. [worker] */
+struct store_delete {
+    struct bytes key;
+    struct store_condition condition;
+    int rc;       /* out */
+    bool existed; /* out */
+};
+void store_objects_delete(struct store *, const struct store_bucket *, struct store_delete *items, size_t n);
 
 /*
  * Copies by reference: no bytes move (inline data is copied within the index). headers: those of the new object (the caller applies

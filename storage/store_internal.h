@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files store_*.c and gc.c share: the store itself, transactions, pins, errors. Not for others; tests may
+ * look.
+ *
+ * Locks, none held while another is taken or while the index or the blobs are called: store.pins_lock,
+ * store.running_lock, gc.lock (which wakes the collector). gc.pass_lock is held through a collector's pass, outermost.
+ */
+#ifndef PAIL_STORAGE_STORE_INTERNAL_H
+#define PAIL_STORAGE_STORE_INTERNAL_H
+
+#include <pthread.h>
+
+#include "blob.h"
+#include "index.h"
+#include "storage/record.h"
+#include "store.h"
+
+#define STORE_TRIES             100 /* of a read-modify-write that others keep overtaking */
+#define STORE_STALE_TRIES       500 /* of one whose bucket is being deleted, STORE_STALE_PAUSE_MS apart */
+#define STORE_STALE_PAUSE_MS    2
+#define STORE_UNKNOWN_TRIES     10   /* of a batch whose outcome the index does not know */
+#define STORE_RECORD_EXTENTS    16   /* extents or parts in an object's own record; with more there is a manifest */
+#define STORE_PART_EXTENTS      1024 /* extents of one part; a copy that would have more moves bytes instead */
+#define STORE_PIECES_MAX        (64u * 1024) /* inline bytes in a manifest; beyond, a blob takes them */
+#define STORE_RECORD_MAX        (60u << 20)  /* bytes of a manifest, below INDEX_VALUE_MAX */
+#define STORE_BLOB_DESC_HEADERS (8u * 1024)  /* headers that find room in a blob's description */
+#define STORE_FORMAT            1
+#define STORE_PIN_SLOTS         1024 /* a power of two */
+
+/* ---- the store ---- */
+
+/* A pin keeps the collector's hands off what an object or part refers to, while it is read or being copied. */
+struct store_pin {
+    struct store_pin *next, **link;
+    unsigned char uid[KEY_UID_BYTES];
+};
+
+struct gc;
+
+struct store {
+    struct index *index;
+    struct blob_store *blobs;
+    struct gc *gc;
+    uint64_t part_min; /* STORE_PART_MIN; tests lower it */
+
+    pthread_mutex_t pins_lock;
+    struct store_pin *pins[STORE_PIN_SLOTS];
+
+    pthread_mutex_t running_lock; /* writes between commit and completion; store_close waits for none */
+    pthread_cond_t running_none;
+    size_t running;
+};
+
+void store__pin(struct store *, struct store_pin *, const unsigned char uid[KEY_UID_BYTES]);
+void store__unpin(struct store *, struct store_pin *); /* a zeroed pin is fine */
+bool store__pinned(struct store *, const unsigned char uid[KEY_UID_BYTES]);
+
+int store__index_rc(
+    int index_rc); /* STORE_NO_SUCH_KEY for NOT_FOUND, STORE_CONFLICT for CONFLICT, STORE_ABORTED for STALE */
+int store__blob_rc(int blob_rc); /* STORE_NO_SUCH_KEY for NOT_FOUND */
+void store__pause_ms(int ms);
+
+/* ---- transactions: a batch that grows in an arena ---- */
+
+#define TXN_FEW 6
+
+struct txn {
+    struct arena *arena;
+    struct index_batch batch;
+    size_t cap_expects, cap_puts, cap_deletes;
+    struct index_expect few_expects[TXN_FEW];
+    struct index_put few_puts[TXN_FEW];
+    struct bytes few_deletes[TXN_FEW];
+    bool garbage; /* it leaves something for the collector */
+};
+
+/* Keys and values are borrowed until the batch is over. The txn must not move. */
+void txn_init(struct txn *, struct arena *, uint64_t partition, uint64_t generation);
+void txn_expect(struct txn *, struct bytes key, struct bytes value); /* the empty value: absent */
+void txn_put(struct txn *, struct bytes key, struct bytes value, size_t head);
+void txn_delete(struct txn *, struct bytes key);
+/* Puts references for all extents at home in the txn's partition. */
+void txn_put_refs(struct txn *, const struct store_extent *, size_t n);
+/* A garbage entry for what `old` refers to, if it refers to anything. */
+void txn_drop_object(struct txn *, const struct rec_object *old);
+/* A garbage entry that takes away all parts of an upload. */
+void txn_purge_parts(struct txn *, const unsigned char upload[KEY_UPLOAD_BYTES]);
+/* Applies and settles INDEX_UNKNOWN by asking again; answers INDEX_*. Tells the collector about garbage. Blocks. */
+int txn_apply(struct store *, struct txn *);
+
+/* Counts the tries of one read-modify-write and says whether there shall be another. */
+struct attempt {
+    unsigned conflicts, stales, unknowns;
+};
+/*
+ * After a batch answered `index_rc` (not OK): 0 when the caller is to read everything again and retry, with the
+ * bucket's generation brought up to date; else the STORE_* to give up with. May pause; blocks.
+ */
+int store__retry(struct store *, struct attempt *, int index_rc, struct store_bucket *);
+/* The same without pausing, for completions: *ret_later tells that the retry should wait STORE_STALE_PAUSE_MS. */
+int store__retry_nowait(struct store *, struct attempt *, int index_rc, struct store_bucket *, bool *ret_later);
+
+/* ---- by noun ---- */
+
+/* Reads and decodes; NO_SUCH_KEY when absent. *ret_value: the whole record, for preconditions; may be NULL. */
+int store__load_object(struct store *, uint64_t partition, struct bytes index_key, const struct rec_type *,
+                       struct arena *, struct rec_object *ret, struct bytes *ret_value);
+/* Adds extents and parts from the manifest when they are there; NO_SUCH_KEY when it is gone. */
+int store__load_manifest(struct store *, uint64_t partition, struct rec_object *, struct arena *);
+int store__load_upload(struct store *, uint64_t partition, struct bytes s3_key,
+                       const unsigned char id[KEY_UPLOAD_BYTES], struct arena *, struct rec_upload *ret,
+                       struct bytes *ret_value);
+/* The current object (NULL: none) against the conditions of a write. */
+int store__check_condition(const struct store_condition *, const struct store_object *current);
+/* Encodes an object or part; extents and parts that are too many go to a manifest record put into the txn. */
+int store__put_object(struct txn *, const struct rec_type *, struct bytes index_key, struct rec_object *);
+bool store__bytes_zero(const unsigned char *, size_t);
+
+/* Bucket record as it is; NO_SUCH_BUCKET. */
+int store__load_bucket(struct store *, struct bytes name, struct arena *, struct rec_bucket *ret,
+                       struct bytes *ret_value);
+/* Finishes or takes back a deletion that was begun. STORE_OK: it is gone; STORE_BUCKET_NOT_EMPTY: it is back. */
+int store__bucket_settle(struct store *, struct bytes name);
+
+/* Writes `n_pieces` runs of bytes as one new blob for the object; *ret_id. Its fate is open until settled. */
+int store__write_blob(struct store *, const struct rec_blob_desc *, const struct rec_blob_trailer *,
+                      const struct bytes *pieces, size_t n_pieces, struct blob_id *ret_id);
+/* After the batch that was to refer to a new blob: it did, or certainly did not (then the blob is removed). */
+void store__blob_fate(struct store *, const struct blob_id *, bool used);
+void store__describe(const struct store_put *, const unsigned char uid[KEY_UID_BYTES],
+                     const unsigned char upload[KEY_UPLOAD_BYTES], struct rec_blob_desc *ret);
+/* The description encoded, cut to what a blob takes. */
+struct bytes store__encode_desc(const struct rec_blob_desc *, struct arena *);
+
+void store__running_begin(struct store *);
+void store__running_end(struct store *);
+
+/* ---- the collector, gc.c ---- */
+
+int gc_open(struct store *, bool no_background);
+void gc_stop(struct store *); /* before the index is closed */
+void gc_free(struct store *);
+/* There is something to collect in this partition. Cheap, any thread. */
+void gc_hint(struct store *, uint64_t partition);
+int gc_collect(struct store *);
+/* Runs fn(arg) after the time, on the collector's thread (at once when there is none). */
+struct gc_later {
+    struct gc_later *next;
+    int64_t due_ms;
+    void (*fn)(void *arg);
+    void *arg;
+};
+void gc_later(struct store *, struct gc_later *, int64_t delay_ms);
+/* Tests: how long garbage and intents rest before they are looked at. */
+void gc_set_ages(struct store *, int64_t garbage_ms, int64_t intent_ms, int64_t tombstone_ms);
+
+#endif

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Objects: looking up, deleting, and how they become records.
+ *
+ * An object's record holds everything that HEAD, a list and a small GET need. When it is made of more than
+ * STORE_RECORD_EXTENTS extents or parts, these go to a manifest `m`+uid, written in the same batch and never changed;
+ * it goes away with the collector, so a reader that holds the object record finds it, or finds that the object has
+ * changed. Threads: store_object_get and _head may run on a loop; deleting blocks.
+ */
+#include "storage/store_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+
+#define DELETE_BATCH 250 /* keys of one batch: bounds how long a writer holds the index */
+
+static const struct bytes standard_class = {"STANDARD", 8};
+
+size_t store_etag_text(const struct store_etag *etag, char out[STORE_ETAG_TEXT_MAX])
+{
+    hex_encode(etag->md5, sizeof etag->md5, out);
+    size_t n = 2 * sizeof etag->md5;
+    if (etag->parts == 0)
+        return n;
+    char digits[10];
+    size_t k = 0;
+    for (uint32_t v = etag->parts; v || k == 0; v /= 10)
+        digits[k++] = (char)('0' + v % 10);
+    if (k > STORE_ETAG_TEXT_MAX - n - 1)
+        k = STORE_ETAG_TEXT_MAX - n - 1; /* more than 9,999,999 parts: no record of ours */
+    out[n++] = '-';
+    while (k)
+        out[n++] = digits[--k];
+    return n;
+}
+
+int store__load_object(struct store *st, uint64_t partition, struct bytes index_key, const struct rec_type *type,
+                       struct arena *a, struct rec_object *ret, struct bytes *ret_value)
+{
+    struct bytes value;
+    int rc = index_get(st->index, partition, index_key, a, &value);
+    if (rc != INDEX_OK)
+        return store__index_rc(rc);
+    if (!record_decode(type, value, a, ret))
+        return STORE_CORRUPT;
+    ret->o.partition = partition;
+    if (ret->o.storage_class.n == 0)
+        ret->o.storage_class = standard_class;
+    if (ret->in_manifest)
+        ret->o.n_parts = ret->manifest_parts;
+    if (ret_value)
+        *ret_value = value;
+    return STORE_OK;
+}
+
+int store__load_manifest(struct store *st, uint64_t partition, struct rec_object *r, struct arena *a)
+{
+    struct bytes value;
+    if (!r->in_manifest)
+        return STORE_OK;
+    int rc = index_get(st->index, partition, key_manifest(a, r->o.uid), a, &value);
+    if (rc != INDEX_OK)
+        return store__index_rc(rc);
+    r->o.n_parts = 0;
+    return record_decode_more(&rec_manifest, value, a, r) && r->o.n_parts == r->manifest_parts ? STORE_OK
+                                                                                               : STORE_CORRUPT;
+}
+
+/* The extents must add up to the object, or a reader would run out of them half-way. */
+static bool adds_up(const struct store_object *o)
+{
+    uint64_t sum = o->inline_data.n;
+    for (size_t i = 0; i < o->n_extents; i++) {
+        const struct store_extent *e = &o->extents[i];
+        if (e->length == 0 || e->length > STORE_OBJECT_MAX || (e->data.n && e->data.n != e->length))
+            return false;
+        sum += e->length;
+    }
+    return sum == o->size && (o->inline_data.n == 0 || o->n_extents == 0);
+}
+
+static int object_get(struct store *st, const struct store_bucket *b, struct bytes key, bool whole, struct arena *a,
+                      struct store_object **ret)
+{
+    if (key.n == 0 || key.n > STORE_KEY_MAX)
+        return STORE_NO_SUCH_KEY;
+    struct rec_object *r = arena_alloc(a, sizeof *r);
+    struct bytes index_key = key_object(a, key);
+    for (int tries = 0; tries < STORE_TRIES; tries++) {
+        int rc = store__load_object(st, b->partition, index_key, &rec_object, a, r, NULL);
+        if (rc != STORE_OK)
+            return rc;
+        if (whole) {
+            rc = store__load_manifest(st, b->partition, r, a);
+            if (rc == STORE_NO_SUCH_KEY)
+                continue; /* overwritten and collected between the two reads */
+            if (rc == STORE_OK && !adds_up(&r->o))
+                rc = STORE_CORRUPT;
+        }
+        if (rc != STORE_OK)
+            return rc;
+        r->o.key = key_rest(index_key);
+        *ret = &r->o;
+        return STORE_OK;
+    }
+    return STORE_CORRUPT; /* the same record every time, without its manifest */
+}
+
+int store_object_get(struct store *st, const struct store_bucket *b, struct bytes key, struct arena *a,
+                     struct store_object **ret)
+{
+    return object_get(st, b, key, true, a, ret);
+}
+
+int store_object_head(struct store *st, const struct store_bucket *b, struct bytes key, struct arena *a,
+                      struct store_object **ret)
+{
+    return object_get(st, b, key, false, a, ret);
+}
+
+int store__check_condition(const struct store_condition *c, const struct store_object *current)
+{
+    if (c->if_none_match && current)
+        return STORE_PRECONDITION_FAILED;
+    if (!c->if_match && !c->if_match_any)
+        return STORE_OK;
+    if (!current)
+        return STORE_NO_SUCH_KEY;
+    if (c->if_match_any)
+        return STORE_OK;
+    char text[STORE_ETAG_TEXT_MAX];
+    size_t n = store_etag_text(&current->etag, text);
+    return bytes_eq(c->if_match_etag, bytes_of(text, n)) ? STORE_OK : STORE_PRECONDITION_FAILED;
+}
+
+int store__put_object(struct txn *t, const struct rec_type *type, struct bytes index_key, struct rec_object *r)
+{
+    struct rec_object small = *r;
+    if (bytes_eq(small.o.storage_class, standard_class))
+        small.o.storage_class = BYTES_NONE;
+    r->in_manifest = small.in_manifest = r->o.n_extents > STORE_RECORD_EXTENTS || r->o.n_parts > STORE_RECORD_EXTENTS;
+    if (r->in_manifest) {
+        if (record_bound(&rec_manifest, r) > STORE_RECORD_MAX)
+            return STORE_OBJECT_TOO_LARGE;
+        txn_put(t, key_manifest(t->arena, r->o.uid), record_encode(&rec_manifest, r, t->arena, NULL), 0);
+        r->manifest_parts = small.manifest_parts = (uint32_t)r->o.n_parts;
+        small.o.n_extents = small.o.n_parts = 0;
+    }
+    size_t head;
+    struct bytes value = record_encode(type, &small, t->arena, &head);
+    txn_put(t, index_key, value, head);
+    return STORE_OK;
+}
+
+/* ---- deleting ---- */
+
+/* Adds one key's deletion to the batch; what became of it so far is in item->rc. */
+static void plan_delete(struct store *st, const struct store_bucket *b, struct store_delete *item, struct txn *t)
+{
+    struct rec_object old;
+    struct bytes value, index_key = key_object(t->arena, item->key);
+    item->existed = false;
+    item->rc = item->key.n == 0 || item->key.n > STORE_KEY_MAX
+                   ? STORE_NO_SUCH_KEY
+                   : store__load_object(st, b->partition, index_key, &rec_object, t->arena, &old, &value);
+    if (item->rc == STORE_NO_SUCH_KEY) {
+        item->rc = store__check_condition(&item->condition, NULL);
+        return;
+    }
+    if (item->rc == STORE_OK)
+        item->rc = store__check_condition(&item->condition, &old.o);
+    if (item->rc != STORE_OK)
+        return;
+    item->existed = true;
+    txn_expect(t, index_key, value);
+    txn_delete(t, index_key);
+    txn_drop_object(t, &old);
+}
+
+/* The keys of a batch named twice would both expect and drop the same record. */
+static bool named_before(const struct store_delete *items, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (items[k].rc == STORE_OK && items[k].existed && bytes_eq(items[k].key, items[i].key))
+            return true;
+    return false;
+}
+
+static int delete_batch(struct store *st, const struct store_bucket *bucket, struct store_delete *items, size_t n)
+{
+    struct store_bucket b = *bucket;
+    struct attempt at = {0};
+    struct arena *a = arena_create(0);
+    int rc;
+    do {
+        struct txn t;
+        arena_reset(a);
+        txn_init(&t, a, b.partition, b.generation);
+        for (size_t i = 0; i < n; i++) {
+            if (named_before(items, i)) {
+                items[i].rc = STORE_OK;
+                items[i].existed = false;
+            } else {
+                plan_delete(st, &b, &items[i], &t);
+            }
+        }
+        if (t.batch.n_deletes == 0) {
+            rc = STORE_OK;
+            break;
+        }
+        rc = txn_apply(st, &t);
+        if (rc == INDEX_OK)
+            break;
+        rc = store__retry(st, &at, rc, &b);
+    } while (rc == STORE_OK);
+    arena_free(a);
+    for (size_t i = 0; rc != STORE_OK && i < n; i++)
+        if (items[i].rc == STORE_OK && items[i].existed)
+            items[i].rc = rc;
+    return rc;
+}
+
+void store_objects_delete(struct store *st, const struct store_bucket *b, struct store_delete *items, size_t n)
+{
+    for (size_t i = 0; i < n; i += DELETE_BATCH)
+        delete_batch(st, b, items + i, n - i < DELETE_BATCH ? n - i : DELETE_BATCH);
+}
+
+int store_object_delete(struct store *st, const struct store_bucket *b, struct bytes key,
+                        const struct store_condition *condition, bool *ret_existed)
+{
+    struct store_delete item = {.key = key};
+    if (condition)
+        item.condition = *condition;
+    store_objects_delete(st, b, &item, 1);
+    if (item.rc == STORE_OK && ret_existed)
+        *ret_existed = item.existed;
+    return item.rc;
+}
