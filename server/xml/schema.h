@@ -92,107 +92,53 @@ struct xml_field {
     bool rows;   /* list that xml_rows_add may stream; see render.h */
     bool rfc822; /* times: written as "Wed, 15 Nov 2023 12:02:40 GMT"; both forms are read */
     bool strict;
-    /* What a bad value (or a text too long, a number out of range, a list too short) is answered with; 0: MalformedXML.
-     */
+    /* What a bad value (a text too long, a number out of range, a list too short) is answered with; 0: MalformedXML */
     enum s3_error error;
     const char *message;  /* NULL: the error's own */
     const char *argument; /* ArgumentName of the answer */
 };
 
+#define XML__ROW(...)                                                                                                  \
+    {                                                                                                                  \
+        __VA_ARGS__                                                                                                    \
+    }
 #define XML__TAG(N)          .name = (N), .name_n = sizeof(N) - 1, .open = "<" N ">", .close = "</" N ">"
+#define XML__WRAP(W)         .wrap = (W), .wrap_n = sizeof(W) - 1, .wrap_open = "<" W ">", .wrap_close = "</" W ">"
 #define XML__IS(T, M, TYPE)  (0 * sizeof(char[_Generic(((T *)0)->M, TYPE : 1, default : -1)]))
 #define XML__AT(T, M, TYPE)  .at = offsetof(T, M) + XML__IS(T, M, TYPE)
 #define XML__OPT(T, M, TYPE) XML__AT(T, M.v, TYPE), .has_at = offsetof(T, M.has), .optional = true
-#define XML__ITEMS(T, M, C)                                                                                            \
-    .at = offsetof(T, M), .count_at = offsetof(T, C) + XML__IS(T, C, size_t), .size = sizeof(*((T *)0)->M)
-#define XML__WRAP(W) .wrap = (W), .wrap_n = sizeof(W) - 1, .wrap_open = "<" W ">", .wrap_close = "</" W ">"
+#define XML__INT(T, M)       .at = offsetof(T, M) + 0 * sizeof(char[sizeof(((T *)0)->M) == sizeof(int) ? 1 : -1])
+#define XML__SIZE(T, M)      .size = sizeof(*((T *)0)->M)
+#define XML__ITEMS(T, M, C)  .at = offsetof(T, M), .count_at = offsetof(T, C) + XML__IS(T, C, size_t), XML__SIZE(T, M)
+#define XML__KIND(N, KIND)   XML__TAG(N), .kind = XML_KIND_##KIND
 
-#define XML_TEXT(N, T, M, ...)                                                                                         \
-    {                                                                                                                  \
-        XML__TAG(N), .kind = XML_KIND_TEXT, XML__AT(T, M, struct bytes), __VA_ARGS__                                   \
-    }
-#define XML_ETAG(N, T, M, ...)                                                                                         \
-    {                                                                                                                  \
-        XML__TAG(N), .kind = XML_KIND_ETAG, XML__AT(T, M, struct bytes), __VA_ARGS__                                   \
-    }
-#define XML_U64(N, T, M, ...)                                                                                          \
-    {                                                                                                                  \
-        XML__TAG(N), .kind = XML_KIND_U64, XML__AT(T, M, uint64_t), __VA_ARGS__                                        \
-    }
-#define XML_I64(N, T, M, ...)                                                                                          \
-    {                                                                                                                  \
-        XML__TAG(N), .kind = XML_KIND_I64, XML__AT(T, M, int64_t), __VA_ARGS__                                         \
-    }
-#define XML_BOOL(N, T, M, ...)                                                                                         \
-    {                                                                                                                  \
-        XML__TAG(N), .kind = XML_KIND_BOOL, XML__AT(T, M, bool), __VA_ARGS__                                           \
-    }
-#define XML_TIME(N, T, M, ...)                                                                                         \
-    {                                                                                                                  \
-        XML__TAG(N), .kind = XML_KIND_TIME, XML__AT(T, M, int64_t), __VA_ARGS__                                        \
-    }
-#define XML_OPT_U64(N, T, M, ...)                                                                                      \
-    {                                                                                                                  \
-        XML__TAG(N), .kind = XML_KIND_U64, XML__OPT(T, M, uint64_t), __VA_ARGS__                                       \
-    }
-#define XML_OPT_I64(N, T, M, ...)                                                                                      \
-    {                                                                                                                  \
-        XML__TAG(N), .kind = XML_KIND_I64, XML__OPT(T, M, int64_t), __VA_ARGS__                                        \
-    }
-#define XML_OPT_BOOL(N, T, M, ...)                                                                                     \
-    {                                                                                                                  \
-        XML__TAG(N), .kind = XML_KIND_BOOL, XML__OPT(T, M, bool), __VA_ARGS__                                          \
-    }
-#define XML_OPT_TIME(N, T, M, ...)                                                                                     \
-    {                                                                                                                  \
-        XML__TAG(N), .kind = XML_KIND_TIME, XML__OPT(T, M, int64_t), __VA_ARGS__                                       \
-    }
-#define XML_ENUM(N, T, M, NAMES, ...)                                                                                  \
-    {                                                                                                                  \
-        XML__TAG(N), .kind = XML_KIND_ENUM,                                                                            \
-                     .at = offsetof(T, M) + 0 * sizeof(char[sizeof(((T *)0)->M) == sizeof(int) ? 1 : -1]),             \
-                     .names = (NAMES), __VA_ARGS__                                                                     \
-    }
+#define XML_TEXT(N, T, M, ...)     XML__ROW(XML__KIND(N, TEXT), XML__AT(T, M, struct bytes), __VA_ARGS__)
+#define XML_ETAG(N, T, M, ...)     XML__ROW(XML__KIND(N, ETAG), XML__AT(T, M, struct bytes), __VA_ARGS__)
+#define XML_U64(N, T, M, ...)      XML__ROW(XML__KIND(N, U64), XML__AT(T, M, uint64_t), __VA_ARGS__)
+#define XML_I64(N, T, M, ...)      XML__ROW(XML__KIND(N, I64), XML__AT(T, M, int64_t), __VA_ARGS__)
+#define XML_BOOL(N, T, M, ...)     XML__ROW(XML__KIND(N, BOOL), XML__AT(T, M, bool), __VA_ARGS__)
+#define XML_TIME(N, T, M, ...)     XML__ROW(XML__KIND(N, TIME), XML__AT(T, M, int64_t), __VA_ARGS__)
+#define XML_OPT_U64(N, T, M, ...)  XML__ROW(XML__KIND(N, U64), XML__OPT(T, M, uint64_t), __VA_ARGS__)
+#define XML_OPT_I64(N, T, M, ...)  XML__ROW(XML__KIND(N, I64), XML__OPT(T, M, int64_t), __VA_ARGS__)
+#define XML_OPT_BOOL(N, T, M, ...) XML__ROW(XML__KIND(N, BOOL), XML__OPT(T, M, bool), __VA_ARGS__)
+#define XML_OPT_TIME(N, T, M, ...) XML__ROW(XML__KIND(N, TIME), XML__OPT(T, M, int64_t), __VA_ARGS__)
+/* A: the names, ending with NULL. F: the table of the child or of an item. */
+#define XML_ENUM(N, T, M, A, ...) XML__ROW(XML__KIND(N, ENUM), XML__INT(T, M), .names = (A), __VA_ARGS__)
 #define XML_CHILD(N, T, M, F, ...)                                                                                     \
-    {                                                                                                                  \
-        XML__TAG(N), .kind = XML_KIND_CHILD, .at = offsetof(T, M), .size = sizeof(*((T *)0)->M), .fields = (F),        \
-                     __VA_ARGS__                                                                                       \
-    }
+    XML__ROW(XML__KIND(N, CHILD), .at = offsetof(T, M), XML__SIZE(T, M), .fields = (F), __VA_ARGS__)
 /* Lists: M points to the items, C (size_t) counts them. XML_LIST_IN(W, N, ...): <W><N>...</N><N>...</N></W>. */
-#define XML_LIST(N, T, M, C, F, ...)                                                                                   \
-    {                                                                                                                  \
-        XML__TAG(N), .kind = XML_KIND_LIST, XML__ITEMS(T, M, C), .fields = (F), __VA_ARGS__                            \
-    }
+#define XML_LIST(N, T, M, C, F, ...) XML__ROW(XML__KIND(N, LIST), XML__ITEMS(T, M, C), .fields = (F), __VA_ARGS__)
 #define XML_LIST_IN(W, N, T, M, C, F, ...)                                                                             \
-    {                                                                                                                  \
-        XML__TAG(N), XML__WRAP(W), .kind = XML_KIND_LIST, XML__ITEMS(T, M, C), .fields = (F), __VA_ARGS__              \
-    }
-#define XML_TEXTS(N, T, M, C, ...)                                                                                     \
-    {                                                                                                                  \
-        XML__TAG(N), .kind = XML_KIND_TEXTS, XML__ITEMS(T, M, C), __VA_ARGS__                                          \
-    }
-#define XML_TEXTS_IN(W, N, T, M, C, ...)                                                                               \
-    {                                                                                                                  \
-        XML__TAG(N), XML__WRAP(W), .kind = XML_KIND_TEXTS, XML__ITEMS(T, M, C), __VA_ARGS__                            \
-    }
+    XML__ROW(XML__KIND(N, LIST), XML__WRAP(W), XML__ITEMS(T, M, C), .fields = (F), __VA_ARGS__)
+#define XML_TEXTS(N, T, M, C, ...)       XML__ROW(XML__KIND(N, TEXTS), XML__ITEMS(T, M, C), __VA_ARGS__)
+#define XML_TEXTS_IN(W, N, T, M, C, ...) XML__ROW(XML__KIND(N, TEXTS), XML__WRAP(W), XML__ITEMS(T, M, C), __VA_ARGS__)
 /* The attribute P:N of the namespace URI, which the element declares: XML_ATTR("xsi", XML_NS_XSI, "type", ...). */
 #define XML_ATTR(P, URI, N, T, M, ...)                                                                                 \
-    {                                                                                                                  \
-        .name = (N), .name_n = sizeof(N) - 1, .ns = (URI), .open = " xmlns:" P "=\"" URI "\" " P ":" N "=\"",          \
-        .kind = XML_KIND_ATTR, XML__AT(T, M, struct bytes), __VA_ARGS__                                                \
-    }
-#define XML_CONTENT(T, M, ...)                                                                                         \
-    {                                                                                                                  \
-        .name = "", .kind = XML_KIND_CONTENT, XML__AT(T, M, struct bytes), __VA_ARGS__                                 \
-    }
-#define XML_END                                                                                                        \
-    {                                                                                                                  \
-        .kind = XML_KIND_END                                                                                           \
-    }
-#define XML_END_STRICT                                                                                                 \
-    {                                                                                                                  \
-        .kind = XML_KIND_END, .strict = true                                                                           \
-    }
+    XML__ROW(.name = (N), .name_n = sizeof(N) - 1, .open = " xmlns:" P "=\"" URI "\" " P ":" N "=\"", .ns = (URI),     \
+             .kind = XML_KIND_ATTR, XML__AT(T, M, struct bytes), __VA_ARGS__)
+#define XML_CONTENT(T, M, ...) XML__ROW(.name = "", .kind = XML_KIND_CONTENT, XML__AT(T, M, struct bytes), __VA_ARGS__)
+#define XML_END                XML__ROW(.kind = XML_KIND_END)
+#define XML_END_STRICT         XML__ROW(.kind = XML_KIND_END, .strict = true)
 
 /* A whole document: its root element, the struct behind it, how large its text may be. */
 struct xml_doc {
@@ -208,20 +154,14 @@ struct xml_doc {
     const char *empty_message;
 };
 
-#define XML_BODY_MAX (64u * 1024)
-#define XML_DOC_NS(ROOT, NS, T, F, ...)                                                                                \
-    {                                                                                                                  \
-        .root = (ROOT), .root_n = sizeof(ROOT) - 1, .open = XML_PROLOG "<" ROOT " xmlns=\"" NS "\">",                  \
-        .close = "</" ROOT ">", .ns = (NS), .fields = (F), .size = sizeof(T), __VA_ARGS__                              \
-    }
-#define XML_DOC(ROOT, T, F, ...) XML_DOC_NS(ROOT, XML_NS_S3, T, F, __VA_ARGS__)
-#define XML_DOC_PLAIN(ROOT, T, F, ...)                                                                                 \
-    {                                                                                                                  \
-        .root = (ROOT), .root_n = sizeof(ROOT) - 1, .open = XML_PROLOG "<" ROOT ">", .close = "</" ROOT ">",           \
-        .fields = (F), .size = sizeof(T), __VA_ARGS__                                                                  \
-    }
+#define XML_BODY_MAX (64u * 1024) /* bytes of a document, unless its xml_doc says otherwise */
+#define XML__DOC(N, OPEN, T, F, ...)                                                                                   \
+    XML__ROW(.root = (N), .root_n = sizeof(N) - 1, .open = XML_PROLOG OPEN, .close = "</" N ">", .fields = (F),        \
+             .size = sizeof(T), __VA_ARGS__)
+#define XML_DOC_NS(N, NS, T, F, ...) XML__DOC(N, "<" N " xmlns=\"" NS "\">", T, F, .ns = (NS), __VA_ARGS__)
+#define XML_DOC(N, T, F, ...)        XML_DOC_NS(N, XML_NS_S3, T, F, __VA_ARGS__)
+#define XML_DOC_PLAIN(N, T, F, ...)  XML__DOC(N, "<" N ">", T, F, __VA_ARGS__) /* no namespace */
 
-/* Lists. */
 static inline bool xml_is_list(const struct xml_field *f)
 {
     return f->kind == XML_KIND_LIST || f->kind == XML_KIND_TEXTS;
