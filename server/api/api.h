@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The handlers, one family a file, and what they share: headers that describe an object, conditions, checksums as text.
+ * Every handler answers 0, or -1 after req_fail. Which thread runs it: ops.c (the row's kind).
+ */
+#ifndef PAIL_SERVER_API_H
+#define PAIL_SERVER_API_H
+
+#include "server/req.h"
+#include "server/xml/documents.h"
+#include "server/xml/render.h"
+
+#define API_METADATA_MAX 2048 /* bytes of user metadata: names without x-amz-meta- and values */
+
+/* bucket.c */
+int bucket_list_all(struct req *);
+int bucket_create(struct req *);
+int bucket_head(struct req *);
+int bucket_location(struct req *);
+int bucket_delete(struct req *);
+/* list.c */
+int list_objects_v1(struct req *);
+int list_objects_v2(struct req *);
+/* object_read.c */
+int object_get(struct req *);
+int object_head(struct req *);
+int object_attributes(struct req *);
+/* object_write.c */
+int object_put(struct req *);
+int object_put_done(struct req *);
+int object_delete(struct req *);
+int objects_delete(struct req *);
+/* copy.c */
+int object_copy(struct req *);
+int part_copy(struct req *);
+/* multipart.c */
+int upload_create(struct req *);
+int part_put(struct req *);
+int part_put_done(struct req *);
+int upload_complete(struct req *);
+int upload_abort(struct req *);
+int part_list(struct req *);
+int upload_list(struct req *);
+
+/* ---- shared (common.c) ---- */
+
+/* System and user metadata of the request, ready for struct store_put. */
+int api_metadata(struct req *, const struct store_header **ret, size_t *ret_n);
+/* x-amz-storage-class, STANDARD when absent. */
+int api_storage_class(struct req *, struct bytes *ret);
+/* Refuses headers whose meaning Pail does not carry out yet: what was asked for and would not happen is no success. */
+int api_refuse_unsupported(struct req *);
+/* If-Match and If-None-Match of a write. */
+int api_write_condition(struct req *, struct store_condition *ret);
+/* versionId of a bucket without versions: absent or `null`. */
+int api_version_id(struct req *);
+/* A decimal parameter within [min, max]; absent: *ret is untouched. */
+int api_number(struct req *, const char *name, uint64_t min, uint64_t max, const char *message, uint64_t *ret);
+/* max-keys and its like: absent is 1,000, more than that is 1,000, a negative or no number is refused. */
+int api_page_size(struct req *, const char *name, uint64_t *ret);
+/* encoding-type: sets *ret when it is url. */
+int api_encoding(struct req *, bool *ret_url);
+int api_part_number(struct req *, unsigned *ret);
+/* Where the checksum algorithm of the request stands (x-amz-checksum-algorithm); NONE when absent. */
+int api_checksum_algorithm(struct req *, const char *header, enum checksum_alg *ret);
+
+/* Texts, in the request's arena. */
+struct bytes api_etag(struct req *, const struct store_etag *);
+struct bytes api_checksum_text(struct req *, const struct checksum_value *, enum checksum_type, uint32_t parts);
+void api_checksum_headers(struct req *, const struct checksum_value *, enum checksum_type, uint32_t parts);
+void api_checksum_slot(struct req *, xml_checksums slots, const struct checksum_value *, enum checksum_type, uint32_t parts);
+/* The checksum among a document's slots; alg NONE when there is none; -1 when it is not base64 of the right length. */
+int api_checksum_parse(struct req *, const xml_checksums slots, struct checksum_value *ret);
+bool api_checksum_decode(enum checksum_alg, struct bytes base64, struct checksum_value *ret);
+struct bytes api_encoded(struct req *, struct bytes text, bool url); /* encoding-type=url */
+const struct xml_owner *api_owner(struct req *);
+
+enum api_condition { API_PASS, API_NOT_MODIFIED, API_FAILED };
+/*
+ * Conditions of reads (prefix "") and of copy sources ("x-amz-copy-source-"), in S3's order. API_FAILED: r->err is set.
+ */
+enum api_condition api_read_condition(struct req *, const char *prefix, const struct store_object *);
+
+#endif

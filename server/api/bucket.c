@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Buckets: ListBuckets, CreateBucket, HeadBucket, GetBucketLocation, DeleteBucket. Threads: see ops.c. */
+#include <string.h>
+
+#include "config.h"
+#include "server/api/api.h"
+#include "server/server.h"
+
+#define BUCKETS_MAX 10000 /* a page of ListBuckets, as at AWS */
+
+static const char *server_region(const struct req *r)
+{
+    return *r->server->config->region ? r->server->config->region : "us-east-1";
+}
+
+static struct bytes bucket_arn(struct req *r, struct bytes name)
+{
+    return arena_bytesf(r->arena, "arn:aws:s3:::%.*s", (int)name.n, name.p);
+}
+
+static struct bytes region_of(struct req *r, const struct store_bucket *b)
+{
+    return b->region.n ? b->region : bytes_str(server_region(r));
+}
+
+int bucket_list_all(struct req *r)
+{
+    struct bytes prefix = req_param(r, "prefix"), region = req_param(r, "bucket-region"), after = BYTES_NONE;
+    struct bytes token = req_param(r, "continuation-token");
+    uint64_t max = BUCKETS_MAX;
+    if (api_number(r, "max-buckets", 1, BUCKETS_MAX, "max-buckets must be an integer between 1 and 10000", &max) < 0)
+        return -1;
+    if (token.n) {
+        char *name = arena_alloc(r->arena, token.n);
+        ptrdiff_t n = base64url_decode(token, name, token.n);
+        if (n < 0)
+            return req_fail_argument(r, "continuation-token", token, "The continuation token provided is incorrect");
+        after = bytes_of(name, (size_t)n);
+    }
+    struct store_bucket *buckets;
+    size_t n;
+    bool more;
+    int rc = store_bucket_list(r->server->store, prefix, after, (size_t)max, r->arena, &buckets, &n, &more);
+    if (rc < 0)
+        return req_fail_store(r, rc);
+    struct xml_bucket *rows = arena_new_array(r->arena, struct xml_bucket, n + 1);
+    struct xml_list_buckets doc = {.owner = api_owner(r), .buckets = rows, .prefix = prefix.n ? prefix : BYTES_NONE};
+    for (size_t i = 0; i < n; i++) {
+        struct bytes of = region_of(r, &buckets[i]);
+        if (!region.n || bytes_eq(region, of))
+            rows[doc.n_buckets++] = (struct xml_bucket){buckets[i].name, of, bucket_arn(r, buckets[i].name), buckets[i].created_ms};
+    }
+    if (more && n) {
+        struct bytes last = buckets[n - 1].name;
+        char *text = arena_alloc(r->arena, base64url_len(last.n));
+        base64url_encode(last.p, last.n, text);
+        doc.continuation_token = bytes_of(text, base64url_len(last.n));
+    }
+    return resp_document(r, &xml_list_buckets_doc, &doc);
+}
+
+static bool like_ipv4(struct bytes name)
+{
+    unsigned dots = 0;
+    for (size_t i = 0; i < name.n; i++) {
+        if (name.p[i] == '.')
+            dots++;
+        else if (name.p[i] < '0' || name.p[i] > '9')
+            return false;
+    }
+    return dots == 3;
+}
+
+static bool letter_or_digit(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+/* https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html */
+static bool name_is_valid(struct bytes name)
+{
+    static const char *const prefixes[] = {"xn--", "sthree-", "amzn-s3-demo-"};
+    static const char *const suffixes[] = {"-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"};
+    if (name.n < 3 || name.n > 63 || !letter_or_digit(name.p[0]) || !letter_or_digit(name.p[name.n - 1]) || like_ipv4(name))
+        return false;
+    for (size_t i = 0; i < name.n; i++) {
+        if (!letter_or_digit(name.p[i]) && name.p[i] != '-' && name.p[i] != '.')
+            return false;
+        if (i && name.p[i] == '.' && name.p[i - 1] == '.')
+            return false;
+    }
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
+        if (bytes_starts(name, bytes_str(prefixes[i])))
+            return false;
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++)
+        if (bytes_ends(name, bytes_str(suffixes[i])))
+            return false;
+    return true;
+}
+
+/* With --region the constraint must name it (none: us-east-1's way); without, any region may be asked for and is kept. */
+static int check_location(struct req *r, struct bytes constraint)
+{
+    const char *region = r->server->config->region;
+    if (!*region)
+        return 0;
+    bool us = strcmp(region, "us-east-1") == 0;
+    if (us && (bytes_eq_str(constraint, "us-east-1") || constraint.n == 0))
+        return 0; /* AWS refuses the name of its first region here; tools for other servers send it */
+    if (bytes_eq_str(constraint, region))
+        return 0;
+    return req_failf(r, S3E_ILLEGAL_LOCATION_CONSTRAINT,
+                     "The %.*s location constraint is incompatible for the region specific endpoint this request was sent to.",
+                     constraint.n ? (int)(constraint.n < 64 ? constraint.n : 64) : 11, constraint.n ? constraint.p : "unspecified");
+}
+
+int bucket_create(struct req *r)
+{
+    struct xml_create_bucket body = {0};
+    if (!name_is_valid(r->bucket_name)) {
+        req_fail(r, S3E_INVALID_BUCKET_NAME);
+        return req_extra(r, "BucketName", r->bucket_name);
+    }
+    if (api_refuse_unsupported(r) < 0 || (r->body.n && req_document(r, &xml_create_bucket_doc, &body) < 0) ||
+        check_location(r, body.location_constraint) < 0)
+        return -1;
+    if (body.n_tags || body.location || body.bucket) {
+        req_fail(r, S3E_NOT_IMPLEMENTED);
+        return req_extra(r, "additionalMessage", BYTES_LIT("Tags and directory buckets are not supported in CreateBucket"));
+    }
+    struct store_bucket made;
+    int rc = store_bucket_create(r->server->store, r->bucket_name, r->who.account, body.location_constraint, r->arena, &made);
+    if (rc == STORE_BUCKET_EXISTS) {
+        bool mine = bytes_eq(made.owner, r->who.account);
+        req_fail(r, mine ? S3E_BUCKET_ALREADY_OWNED_BY_YOU : S3E_BUCKET_ALREADY_EXISTS);
+        return req_extra(r, "BucketName", r->bucket_name);
+    }
+    if (rc < 0)
+        return req_fail_store(r, rc);
+    resp_headerf(r, "Location", "/%.*s", (int)r->bucket_name.n, r->bucket_name.p);
+    resp_header(r, "x-amz-bucket-arn", bucket_arn(r, r->bucket_name));
+    return 0;
+}
+
+int bucket_head(struct req *r)
+{
+    resp_header(r, "x-amz-bucket-region", region_of(r, &r->bucket));
+    resp_header(r, "x-amz-access-point-alias", BYTES_LIT("false"));
+    resp_header(r, "x-amz-bucket-arn", bucket_arn(r, r->bucket_name));
+    r->resp.content_type = "application/xml";
+    return 0;
+}
+
+int bucket_location(struct req *r)
+{
+    struct bytes region = region_of(r, &r->bucket);
+    struct xml_location_constraint doc = {.region = bytes_eq_str(region, "us-east-1") ? BYTES_NONE : region};
+    return resp_document(r, &xml_location_constraint_doc, &doc);
+}
+
+int bucket_delete(struct req *r)
+{
+    int rc = store_bucket_delete(r->server->store, r->bucket_name);
+    if (rc < 0)
+        return req_fail_store(r, rc);
+    r->resp.status = 204;
+    return 0;
+}

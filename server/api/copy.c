@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * CopyObject and UploadPartCopy: the store copies by reference, this reads the headers that say what and under which
+ * conditions. Threads: workers.
+ */
+#include <string.h>
+
+#include "server/api/api.h"
+#include "server/http/range.h"
+#include "server/server.h"
+
+struct source {
+    struct store_bucket bucket;
+    struct store_object *object;
+    struct bytes key;
+};
+
+/* The source, its conditions checked. */
+static int find_source(struct req *r, struct source *s)
+{
+    struct bytes header = req_header(r, "x-amz-copy-source");
+    struct copy_source named;
+    if (uri_copy_source(r->arena, header, &named) != URI_OK)
+        return req_fail_argument(r, "x-amz-copy-source", header, "Invalid copy source object key");
+    if (named.has_version && !bytes_eq_str(named.version_id, "null"))
+        return req_fail_argument(r, "versionId", named.version_id, "Invalid version id specified");
+    s->key = named.key;
+    int rc = store_bucket_get(r->server->store, named.bucket, r->arena, &s->bucket);
+    if (rc == STORE_NO_SUCH_BUCKET) {
+        req_fail(r, S3E_NO_SUCH_BUCKET);
+        return req_extra(r, "BucketName", named.bucket);
+    }
+    if (rc == STORE_OK)
+        rc = store_object_get(r->server->store, &s->bucket, named.key, r->arena, &s->object);
+    if (rc == STORE_NO_SUCH_KEY) {
+        req_fail(r, S3E_NO_SUCH_KEY);
+        return req_extra(r, "Key", named.key);
+    }
+    if (rc < 0)
+        return req_fail_store(r, rc);
+    return api_read_condition(r, "x-amz-copy-source-", s->object) == API_PASS ? 0 : -1;
+}
+
+/* COPY is false, REPLACE true; anything else is refused. */
+static int read_directive(struct req *r, const char *header, bool *ret_replace)
+{
+    struct bytes v = req_header(r, header);
+    *ret_replace = bytes_eq_str(v, "REPLACE");
+    if (v.p && !*ret_replace && !bytes_eq_str(v, "COPY"))
+        return req_fail_argument(r, header, v, "Unknown metadata directive.");
+    return 0;
+}
+
+/* The source's metadata, without what a copy never takes over. */
+static void keep_headers(struct req *r, const struct store_object *source, struct store_put *to)
+{
+    struct store_header *kept = arena_new_array(r->arena, struct store_header, source->n_headers + 1);
+    to->headers = kept;
+    for (size_t i = 0; i < source->n_headers; i++)
+        if (!bytes_eq_str(source->headers[i].name, "x-amz-website-redirect-location"))
+            kept[to->n_headers++] = source->headers[i];
+    struct bytes redirect = req_header(r, "x-amz-website-redirect-location");
+    if (redirect.n)
+        kept[to->n_headers++] = (struct store_header){BYTES_LIT("x-amz-website-redirect-location"), redirect};
+}
+
+static bool onto_itself(struct req *r, const struct source *s)
+{
+    return s->bucket.partition == r->bucket.partition && bytes_eq(s->key, r->key);
+}
+
+static int fill_copy(struct req *r, const struct source *s, struct store_copy *copy)
+{
+    bool replace, replace_tags;
+    struct store_put *to = &copy->to;
+    if (read_directive(r, "x-amz-metadata-directive", &replace) < 0 || read_directive(r, "x-amz-tagging-directive", &replace_tags) < 0 ||
+        api_write_condition(r, &to->condition) < 0 || api_storage_class(r, &to->storage_class) < 0 ||
+        api_checksum_algorithm(r, "x-amz-checksum-algorithm", &to->checksum) < 0)
+        return -1;
+    bool changes = replace || req_header(r, "x-amz-storage-class").p || req_header(r, "x-amz-website-redirect-location").p ||
+                   to->checksum != CHECKSUM_NONE;
+    if (onto_itself(r, s) && !changes)
+        return req_failf(r, S3E_INVALID_REQUEST, "This copy request is illegal because it is trying to copy an object to itself without "
+                                                 "changing the object's metadata, storage class, website redirect location or encryption attributes.");
+    if (s->object->size > STORE_PART_MAX)
+        return req_failf(r, S3E_INVALID_REQUEST, "The specified copy source is larger than the maximum allowable size for a copy source: %llu",
+                         (unsigned long long)STORE_PART_MAX);
+    if (replace)
+        return api_metadata(r, &to->headers, &to->n_headers);
+    keep_headers(r, s->object, to);
+    return 0;
+}
+
+int object_copy(struct req *r)
+{
+    struct source s;
+    if (api_refuse_unsupported(r) < 0 || find_source(r, &s) < 0)
+        return -1;
+    struct store_copy copy = {.source = s.object, .source_bucket = &s.bucket, .length = s.object->size};
+    copy.to = (struct store_put){.bucket = &r->bucket, .key = r->key, .owner = r->who.account, .expected_size = s.object->size};
+    if (fill_copy(r, &s, &copy) < 0)
+        return -1;
+    struct store_object *made;
+    int rc = store_copy(r->server->store, &copy, r->arena, &made);
+    if (rc < 0)
+        return req_fail_write(r, rc);
+    struct xml_copy_result doc = {.modified_ms = made->mtime_ms, .etag = api_etag(r, &made->etag), .checksum_type = made->checksum_type};
+    api_checksum_slot(r, doc.checksums, &made->checksum, made->checksum_type, made->etag.parts);
+    return resp_document(r, &xml_copy_object_result_doc, &doc);
+}
+
+static int part_range(struct req *r, const struct store_object *o, struct store_copy *copy)
+{
+    struct bytes text = req_header(r, "x-amz-copy-source-range");
+    copy->length = o->size;
+    if (!text.p)
+        return 0;
+    switch (range_copy_source(text, o->size, &copy->offset, &copy->length)) {
+    case COPY_RANGE_OK:
+        return 0;
+    case COPY_RANGE_PAST_END:
+        return req_fail_argument(r, "x-amz-copy-source-range", text,
+                                 arena_printf(r->arena, "Range specified is not valid for source object of size: %llu", (unsigned long long)o->size));
+    case COPY_RANGE_NO_BYTES:
+        return req_failf(r, S3E_INVALID_REQUEST, "The specified copy range is invalid for the source object size");
+    case COPY_RANGE_MALFORMED:
+        break;
+    }
+    return req_fail_argument(r, "x-amz-copy-source-range", text,
+                             "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "
+                             "zero-based offsets of the first and last bytes to copy");
+}
+
+int part_copy(struct req *r)
+{
+    struct source s;
+    unsigned number;
+    if (api_part_number(r, &number) < 0 || find_source(r, &s) < 0)
+        return -1;
+    struct store_copy copy = {.source = s.object, .source_bucket = &s.bucket};
+    if (part_range(r, s.object, &copy) < 0)
+        return -1;
+    if (copy.length > STORE_PART_MAX)
+        return req_failf(r, S3E_INVALID_REQUEST, "The specified copy source is larger than the maximum allowable size for a copy source: %llu",
+                         (unsigned long long)STORE_PART_MAX);
+    copy.to = (struct store_put){.bucket = &r->bucket, .key = r->key, .owner = r->who.account, .upload_id = req_param(r, "uploadId"),
+                                 .part_number = number, .expected_size = copy.length};
+    struct store_object *made;
+    int rc = store_copy(r->server->store, &copy, r->arena, &made);
+    if (rc < 0)
+        return req_fail_store(r, rc);
+    struct xml_copy_result doc = {.modified_ms = made->mtime_ms, .etag = api_etag(r, &made->etag)};
+    if (made->explicit_checksum)
+        api_checksum_slot(r, doc.checksums, &made->checksum, CHECKSUM_TYPE_NONE, 0);
+    return resp_document(r, &xml_copy_part_result_doc, &doc);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ListObjects and ListObjectsV2. Rows go from the index straight into the reply: the store visits, this renders.
+ * Threads: workers.
+ */
+#include <string.h>
+
+#include "base/check.h"
+#include "server/api/api.h"
+#include "server/server.h"
+
+struct page {
+    struct req *req;
+    struct xml_rows rows;
+    const struct xml_field *object, *prefix;
+    const struct xml_owner *owner; /* NULL: not wanted */
+    bool url;
+    size_t n;
+    struct buf name; /* the encoded key of the present row */
+};
+
+static void add_row(void *arg, const struct store_list_row *row)
+{
+    struct page *p = arg;
+    struct bytes name = row->key;
+    p->n++;
+    if (p->url) {
+        buf_reset(&p->name);
+        uri_encode_list(&p->name, row->key);
+        name = buf_bytes(&p->name);
+    }
+    if (row->is_prefix) {
+        struct xml_prefix_row item = {name};
+        xml_rows_add(&p->rows, p->prefix, &item);
+        return;
+    }
+    char etag[STORE_ETAG_TEXT_MAX];
+    struct xml_object_row item = {.key = name,
+                                  .modified_ms = row->mtime_ms,
+                                  .etag = bytes_of(etag, store_etag_text(&row->etag, etag)),
+                                  .checksum_alg = row->checksum_alg,
+                                  .checksum_type = row->checksum_type,
+                                  .size = row->size,
+                                  .owner = p->owner,
+                                  .storage_class = row->storage_class};
+    xml_rows_add(&p->rows, p->object, &item);
+}
+
+struct list_query {
+    struct bytes prefix, delimiter;
+    uint64_t max;
+    bool url;
+};
+
+static int read_query(struct req *r, struct list_query *q)
+{
+    q->prefix = req_param(r, "prefix");
+    q->delimiter = req_param(r, "delimiter");
+    return api_page_size(r, "max-keys", &q->max) < 0 || api_encoding(r, &q->url) < 0 ? -1 : 0;
+}
+
+static int run(struct req *r, const struct xml_doc *doc, const struct list_query *q, struct bytes after,
+               const struct xml_owner *owner, struct page *p, struct store_list_end *end)
+{
+    *p = (struct page){.req = r, .owner = owner, .url = q->url};
+    buf_init(&p->name, 3 * STORE_KEY_MAX + 1);
+    p->object = xml_rows_field(doc, "Contents");
+    p->prefix = xml_rows_field(doc, "CommonPrefixes");
+    xml_rows_begin(&p->rows, &r->resp.doc, doc);
+    struct store_list list = {.prefix = q->prefix, .delimiter = q->delimiter, .after = after, .max = (size_t)q->max};
+    int rc = store_list_objects(r->server->store, &r->bucket, &list, add_row, p, r->arena, end);
+    buf_fini(&p->name);
+    return rc < 0 ? req_fail_store(r, rc) : 0;
+}
+
+static int finish(struct req *r, struct page *p, const void *object)
+{
+    xml_rows_end(&p->rows, object);
+    if (r->resp.doc.failed)
+        return req_fail(r, S3E_INTERNAL_ERROR);
+    r->resp.content_type = "application/xml";
+    r->resp.body = buf_bytes(&r->resp.doc);
+    r->resp.length = r->resp.doc.n;
+    return 0;
+}
+
+static struct bytes present(struct bytes s)
+{
+    return s.p ? s : BYTES_LIT("");
+}
+
+static struct bytes if_any(struct bytes s)
+{
+    return s.n ? s : BYTES_NONE;
+}
+
+int list_objects_v1(struct req *r)
+{
+    struct list_query q;
+    struct page p;
+    struct store_list_end end;
+    struct bytes marker = req_param(r, "marker");
+    if (read_query(r, &q) < 0 || run(r, &xml_list_objects_doc, &q, marker, api_owner(r), &p, &end) < 0)
+        return -1;
+    struct xml_list_objects doc = {.name = r->bucket_name,
+                                   .prefix = api_encoded(r, present(q.prefix), q.url),
+                                   .marker = api_encoded(r, present(marker), q.url),
+                                   .delimiter = api_encoded(r, if_any(q.delimiter), q.url),
+                                   .encoding_type = q.url ? BYTES_LIT("url") : BYTES_NONE,
+                                   .max_keys = q.max,
+                                   .truncated = end.truncated};
+    if (end.truncated && q.delimiter.n) /* without a delimiter the client goes on from the last key */
+        doc.next_marker = api_encoded(r, end.last, q.url);
+    return finish(r, &p, &doc);
+}
+
+/* Tokens are opaque: a mark, then the last key given. They hold nothing that the caller could not see anyway. */
+#define TOKEN_MARK '1'
+
+static struct bytes make_token(struct req *r, struct bytes last)
+{
+    char *raw = arena_alloc(r->arena, last.n + 1), *text = arena_alloc(r->arena, base64url_len(last.n + 1));
+    raw[0] = TOKEN_MARK;
+    memcpy(raw + 1, last.p, last.n);
+    base64url_encode(raw, last.n + 1, text);
+    return bytes_of(text, base64url_len(last.n + 1));
+}
+
+static int read_token(struct req *r, struct bytes token, struct bytes *ret)
+{
+    char *raw = arena_alloc(r->arena, token.n + 1);
+    ptrdiff_t n = base64url_decode(token, raw, token.n);
+    if (n < 2 || raw[0] != TOKEN_MARK || n > STORE_KEY_MAX + 1)
+        return req_fail_argument(r, "continuation-token", token, "The continuation token provided is incorrect");
+    *ret = bytes_of(raw + 1, (size_t)n - 1);
+    return 0;
+}
+
+int list_objects_v2(struct req *r)
+{
+    struct list_query q;
+    struct page p;
+    struct store_list_end end;
+    struct bytes token = req_param(r, "continuation-token"), start = req_param(r, "start-after"), after = start;
+    bool owner = bytes_eq_str_nocase(req_param(r, "fetch-owner"), "true");
+    if (token.p && read_token(r, token, &after) < 0)
+        return -1;
+    if (read_query(r, &q) < 0 || run(r, &xml_list_objects_v2_doc, &q, after, owner ? api_owner(r) : NULL, &p, &end) < 0)
+        return -1;
+    struct xml_list_objects_v2 doc = {.name = r->bucket_name,
+                                      .prefix = api_encoded(r, present(q.prefix), q.url),
+                                      .start_after = token.p ? BYTES_NONE : api_encoded(r, if_any(start), q.url),
+                                      .continuation_token = token,
+                                      .delimiter = api_encoded(r, if_any(q.delimiter), q.url),
+                                      .encoding_type = q.url ? BYTES_LIT("url") : BYTES_NONE,
+                                      .key_count = p.n,
+                                      .max_keys = q.max,
+                                      .truncated = end.truncated};
+    if (end.truncated)
+        doc.next_continuation_token = make_token(r, end.last);
+    return finish(r, &p, &doc);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * PutObject, DeleteObject, DeleteObjects. A put is admitted on the loop (object_put), its bytes stream into the store's
+ * write handle, object_put_done makes the reply once it is durable.
+ * Threads: the loop for puts; workers for deletes.
+ */
+#include <string.h>
+
+#include "server/api/api.h"
+#include "server/http/etag_match.h"
+#include "server/server.h"
+
+/* What the client says about the digests of an upload, passed on to the store. */
+static int expect_digests(struct req *r)
+{
+    unsigned char md5[16];
+    struct checksum_value sum;
+    int rc = req_content_md5(r, md5);
+    if (rc == 1)
+        store_write_expect_md5(r->write, md5);
+    if (rc >= 0 && payload_checksum(r->payload, &sum))
+        store_write_expect_checksum(r->write, &sum);
+    return rc < 0 ? -1 : 0;
+}
+
+int object_put(struct req *r)
+{
+    struct store_put put = {.bucket = &r->bucket, .key = r->key, .owner = r->who.account};
+    if (api_refuse_unsupported(r) < 0 || api_write_condition(r, &put.condition) < 0 ||
+        api_storage_class(r, &put.storage_class) < 0 || api_metadata(r, &put.headers, &put.n_headers) < 0)
+        return -1;
+    put.checksum = payload_checksum_alg(r->payload);
+    put.explicit_checksum = put.checksum != CHECKSUM_NONE;
+    put.expected_size = payload_length(r->payload);
+    int rc = store_write_open(r->server->store, &put, &r->write);
+    if (rc < 0)
+        return req_fail_store(r, rc);
+    return expect_digests(r);
+}
+
+int object_put_done(struct req *r)
+{
+    struct store_etag etag;
+    struct checksum_value sum;
+    store_write_etag(r->write, &etag);
+    store_write_checksum(r->write, &sum);
+    struct bytes text = api_etag(r, &etag);
+    resp_headerf(r, "ETag", "\"%.*s\"", (int)text.n, text.p);
+    api_checksum_headers(r, &sum, CHECKSUM_FULL_OBJECT, 0);
+    return 0;
+}
+
+static int refuse_directory_conditions(struct req *r)
+{
+    static const char *const headers[] = {"x-amz-if-match-last-modified-time", "x-amz-if-match-size"};
+    for (size_t i = 0; i < 2; i++)
+        if (req_header(r, headers[i]).p) {
+            req_fail(r, S3E_NOT_IMPLEMENTED);
+            return req_extra(r, "Header", bytes_str(headers[i]));
+        }
+    return 0;
+}
+
+int object_delete(struct req *r)
+{
+    struct bytes match = req_header(r, "if-match");
+    struct store_condition condition = {.if_match = match.p != NULL,
+                                        .if_match_any = bytes_eq_str(match, "*"),
+                                        .if_match_etag = etag_unquote(match)};
+    bool existed;
+    if (refuse_directory_conditions(r) < 0 || api_version_id(r) < 0)
+        return -1;
+    int rc = store_object_delete(r->server->store, &r->bucket, r->key, &condition, &existed);
+    if (rc == STORE_PRECONDITION_FAILED) {
+        req_fail(r, S3E_PRECONDITION_FAILED);
+        return req_extra(r, "Condition", BYTES_LIT("If-Match"));
+    }
+    if (rc < 0)
+        return req_fail_store(r, rc);
+    r->resp.status = 204;
+    return 0;
+}
+
+/* One entry of a DeleteObjects; S3E_OK when the key is gone. */
+static enum s3_error delete_entry(struct req *r, const struct xml_delete_object *entry, const char **ret_message)
+{
+    struct store_condition condition = {.if_match = entry->etag.p != NULL,
+                                        .if_match_any = bytes_eq_str(entry->etag, "*"),
+                                        .if_match_etag = entry->etag};
+    bool existed;
+    *ret_message = NULL;
+    if (entry->version_id.n && !bytes_eq_str(entry->version_id, "null"))
+        return S3E_NO_SUCH_VERSION;
+    if (entry->key.n == 0 || entry->key.n > STORE_KEY_MAX)
+        return entry->key.n ? S3E_KEY_TOO_LONG : S3E_USER_KEY_MUST_BE_SPECIFIED;
+    if (entry->modified_ms.has || entry->size.has)
+        return S3E_NOT_IMPLEMENTED;
+    int rc = store_object_delete(r->server->store, &r->bucket, entry->key, &condition, &existed);
+    return rc == STORE_PRECONDITION_FAILED ? S3E_PRECONDITION_FAILED : s3_error_of_store(rc);
+}
+
+int objects_delete(struct req *r)
+{
+    struct xml_delete want;
+    if (req_document(r, &xml_delete_doc, &want) < 0)
+        return -1;
+    struct xml_deleted_row *deleted = arena_new_array(r->arena, struct xml_deleted_row, want.n_objects);
+    struct xml_delete_error_row *errors = arena_new_array(r->arena, struct xml_delete_error_row, want.n_objects);
+    struct xml_delete_result doc = {.deleted = deleted, .errors = errors};
+    for (size_t i = 0; i < want.n_objects; i++) {
+        const struct xml_delete_object *entry = &want.objects[i];
+        const char *message;
+        enum s3_error e = delete_entry(r, entry, &message);
+        if (e != S3E_OK)
+            errors[doc.n_errors++] = (struct xml_delete_error_row){entry->key, entry->version_id, bytes_str(s3_error_code(e)),
+                                                                   bytes_str(message ? message : s3_error_message(e))};
+        else if (!want.quiet)
+            deleted[doc.n_deleted++] = (struct xml_deleted_row){.key = entry->key, .version_id = entry->version_id};
+    }
+    return resp_document(r, &xml_delete_result_doc, &doc);
+}

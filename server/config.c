@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Settings, table-driven: one row names the flag, the environment variables, the place in struct config, the bounds and
+ * the words for --help. A misspelt flag or a value out of bounds stops the start: a server that runs with another
+ * setting than was written is worse than none.
+ * Threads: start-up only.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/check.h"
+
+enum kind { TEXT, NUMBER, SWITCH, LIST };
+
+struct setting {
+    const char *flag; /* without the dashes; NULL: environment only */
+    const char *env, *minio;
+    enum kind kind;
+    size_t offset;
+    const char *initial;
+    uint64_t min, max;
+    const char *value, *help;
+};
+
+#define AT(member) offsetof(struct config, member)
+
+static const struct setting settings[] = {
+    {"address", "PAIL_ADDRESS", "MINIO_ADDRESS", TEXT, AT(address), ":9000", 0, 0, "HOST:PORT", "where S3 is served; port 0 takes a free one"},
+    {"console-address", "PAIL_CONSOLE_ADDRESS", "MINIO_CONSOLE_ADDRESS", TEXT, AT(console_address), ":9001", 0, 0, "HOST:PORT", "kept for the web console"},
+    {"region", "PAIL_REGION", "MINIO_SITE_REGION", TEXT, AT(region), "", 0, 0, "NAME", "region of this server; unset: signatures for any region are accepted"},
+    {"domain", "PAIL_DOMAIN", "MINIO_DOMAIN", LIST, AT(domains), "", 0, 0, "NAME", "also serve BUCKET.NAME (virtual-hosted style); may be repeated"},
+    {"certs-dir", "PAIL_CERTS_DIR", "MINIO_CERTS_DIR", TEXT, AT(certs_dir), "", 0, 0, "DIR", "serve HTTPS with public.crt and private.key of DIR; sub-folders hold more, chosen by SNI"},
+    {NULL, "PAIL_ROOT_USER", "MINIO_ROOT_USER", TEXT, AT(root_user), "", 0, 0, "KEY", "access key of the root user"},
+    {NULL, "PAIL_ROOT_PASSWORD", "MINIO_ROOT_PASSWORD", TEXT, AT(root_password), "", 0, 0, "SECRET", "its secret key; with neither set, minioadmin/minioadmin works from this machine alone"},
+    {"threads", "PAIL_THREADS", NULL, NUMBER, AT(threads), "0", 0, 256, "N", "event loops; 0: one per core"},
+    {"workers", "PAIL_WORKERS", NULL, NUMBER, AT(workers), "32", 2, 1024, "N", "worker threads for disk and hashing"},
+    {"log-format", "PAIL_LOG_FORMAT", NULL, TEXT, AT(log_format), "text", 0, 0, "text|json", "form of the log on standard error"},
+    {"log-level", "PAIL_LOG_LEVEL", NULL, TEXT, AT(log_level), "info", 0, 0, "LEVEL", "error, warn, info or debug"},
+    {"access-log", "PAIL_ACCESS_LOG", NULL, SWITCH, AT(access_log), "on", 0, 0, "on|off", "one line per request"},
+    {"max-header-bytes", "PAIL_MAX_HEADER_BYTES", NULL, NUMBER, AT(max_header_bytes), "32768", 4096, 1048576, "N", "request line and headers, together"},
+    {"max-headers", "PAIL_MAX_HEADERS", NULL, NUMBER, AT(max_headers), "200", 16, 1000, "N", "headers of a request"},
+    {"max-uri-bytes", "PAIL_MAX_URI_BYTES", NULL, NUMBER, AT(max_uri_bytes), "16384", 1024, 262144, "N", "request target"},
+    {"header-timeout", "PAIL_HEADER_TIMEOUT", NULL, NUMBER, AT(header_timeout_s), "20", 1, 3600, "SECONDS", "for a request's head to arrive"},
+    {"idle-timeout", "PAIL_IDLE_TIMEOUT", "MINIO_IDLE_TIMEOUT", NUMBER, AT(idle_timeout_s), "60", 1, 86400, "SECONDS", "for a connection without requests, or a transfer that stands still"},
+    {"min-body-rate", "PAIL_MIN_BODY_RATE", NULL, NUMBER, AT(min_body_rate), "500", 0, 1000000000, "BYTES/S", "slower transfers are ended; 0: never"},
+    {"min-body-rate-grace", "PAIL_MIN_BODY_RATE_GRACE", NULL, NUMBER, AT(min_body_rate_grace_s), "30", 1, 3600, "SECONDS", "before min-body-rate counts"},
+    {"max-connections", "PAIL_MAX_CONNECTIONS", NULL, NUMBER, AT(max_connections), "20000", 8, 1000000, "N", "connections of the whole server"},
+    {"max-connections-per-address", "PAIL_MAX_CONNECTIONS_PER_ADDRESS", NULL, NUMBER, AT(max_connections_per_address), "10000", 1, 1000000, "N", "connections from one address"},
+    {"max-queued-jobs", "PAIL_MAX_QUEUED_JOBS", NULL, NUMBER, AT(max_queued_jobs), "10000", 8, 1000000, "N", "requests waiting for a worker; more are answered SlowDown"},
+    {"drain-timeout", "PAIL_DRAIN_TIMEOUT", NULL, NUMBER, AT(drain_timeout_s), "25", 1, 3600, "SECONDS", "for running requests at shutdown"},
+    {"index-map-mib", "PAIL_INDEX_MAP_MIB", NULL, NUMBER, AT(index_map_mib), "65536", 1, 1048576, "MIB", "first size of the index's map; it grows by itself"},
+};
+
+static int fail(char *error, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static int fail(char *error, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(error, 512, fmt, ap);
+    va_end(ap);
+    return -1;
+}
+
+void config_help(FILE *to)
+{
+    fprintf(to, "Usage: pail server DIR [settings]\n\n"
+                "Serves the S3 protocol over the data in DIR, which is created when it is missing.\n\nSettings:\n");
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+        const struct setting *s = &settings[i];
+        char left[64];
+        if (s->flag)
+            snprintf(left, sizeof left, "--%s %s", s->flag, s->value);
+        else
+            snprintf(left, sizeof left, "(environment) %s", s->value);
+        fprintf(to, "  %-38s %s\n  %-38s %s%s%s%s%s\n", left, s->help, "", s->env, s->minio ? ", " : "",
+                s->minio ? s->minio : "", *s->initial ? "; default " : "", s->initial);
+    }
+    fprintf(to, "\nDIR is also read from PAIL_DIR and MINIO_VOLUMES, more flags from MINIO_OPTS.\n\n"
+                "Examples:\n  pail server ./data\n"
+                "  PAIL_ROOT_USER=admin PAIL_ROOT_PASSWORD=long-secret pail server /srv/pail --address :9000\n");
+}
+
+static int add_domains(struct config *c, const struct setting *s, const char *text, char *error)
+{
+    char *copy = xstrdup(text); /* settings live as long as the process */
+    for (char *name = copy; name; ) {
+        char *comma = strchr(name, ',');
+        if (comma)
+            *comma++ = '\0';
+        if (*name && c->n_domains == CONFIG_DOMAINS_MAX)
+            return fail(error, "--%s: at most %d names", s->flag, CONFIG_DOMAINS_MAX);
+        if (*name)
+            c->domains[c->n_domains++] = name;
+        name = comma;
+    }
+    return 0;
+}
+
+static const char *setting_name(const struct setting *s, char name[64])
+{
+    if (s->flag)
+        snprintf(name, 64, "--%s", s->flag);
+    else
+        snprintf(name, 64, "%s", s->env);
+    return name;
+}
+
+static int assign(struct config *c, const struct setting *s, const char *text, char *error)
+{
+    char *at = (char *)c + s->offset;
+    char name[64];
+    uint64_t number;
+    switch (s->kind) {
+    case TEXT:
+        *(const char **)at = text;
+        return 0;
+    case LIST:
+        return add_domains(c, s, text, error);
+    case SWITCH:
+        if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0)
+            return fail(error, "%s must be on or off, not \"%s\"", setting_name(s, name), text);
+        *(bool *)at = strcmp(text, "on") == 0;
+        return 0;
+    case NUMBER:
+        if (s->minio && strlen(text) > 1 && text[strlen(text) - 1] == 's') { /* MinIO writes durations as 30s */
+            struct bytes digits = bytes_of(text, strlen(text) - 1);
+            if (bytes_to_u64(digits, s->max, &number) && number >= s->min) {
+                *(uint64_t *)at = number;
+                return 0;
+            }
+        }
+        if (!bytes_to_u64(bytes_str(text), s->max, &number) || number < s->min)
+            return fail(error, "%s must be a whole number from %llu to %llu, not \"%s\"", setting_name(s, name),
+                        (unsigned long long)s->min, (unsigned long long)s->max, text);
+        *(uint64_t *)at = number;
+        return 0;
+    }
+    return -1;
+}
+
+static const struct setting *find_flag(const char *flag, size_t n)
+{
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++)
+        if (settings[i].flag && strlen(settings[i].flag) == n && memcmp(settings[i].flag, flag, n) == 0)
+            return &settings[i];
+    return NULL;
+}
+
+/* Flags and the folder; `dir_too` is false for MINIO_OPTS, which holds flags alone. Answers as config_load. */
+static int read_args(struct config *c, int argc, char **argv, bool dir_too, char *error)
+{
+    for (int i = 0; i < argc; i++) {
+        const char *arg = argv[i];
+        if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
+            config_help(stdout);
+            return 1;
+        }
+        if (arg[0] != '-') {
+            if (!dir_too)
+                return fail(error, "MINIO_OPTS holds \"%s\", which is no flag", arg);
+            if (c->dir)
+                return fail(error, "one data folder only: \"%s\" comes after \"%s\"", arg, c->dir);
+            c->dir = arg;
+            continue;
+        }
+        const char *name = arg + (arg[1] == '-' ? 2 : 1);
+        size_t n = strcspn(name, "=");
+        const struct setting *s = find_flag(name, n);
+        if (!s)
+            return fail(error, "unknown flag \"%s\"; `pail server --help` lists them", arg);
+        const char *value = name[n] == '=' ? name + n + 1 : i + 1 < argc ? argv[++i] : NULL;
+        if (!value)
+            return fail(error, "--%s needs a value (%s)", s->flag, s->value);
+        if (assign(c, s, value, error) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* MINIO_OPTS is one string of flags, as MinIO's unit file passes it. */
+static int read_minio_opts(struct config *c, char *error)
+{
+    enum { WORDS_MAX = 64 };
+    char *words[WORDS_MAX];
+    int n = 0;
+    const char *opts = getenv("MINIO_OPTS");
+    if (!opts)
+        return 0;
+    for (char *p = xstrdup(opts); *p;) {
+        p += strspn(p, " \t\"'");
+        if (!*p)
+            break;
+        if (n == WORDS_MAX)
+            return fail(error, "MINIO_OPTS has more than %d words", WORDS_MAX);
+        words[n++] = p;
+        p += strcspn(p, " \t\"'");
+        if (*p)
+            *p++ = '\0';
+    }
+    return read_args(c, n, words, false, error);
+}
+
+static int read_environment(struct config *c, bool minio, char *error)
+{
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+        const char *name = minio ? settings[i].minio : settings[i].env;
+        const char *value = name ? getenv(name) : NULL;
+        if (!value)
+            continue;
+        if (settings[i].kind == LIST)
+            c->n_domains = 0;
+        if (assign(c, &settings[i], value, error) < 0)
+            return -1;
+    }
+    const char *dir = getenv(minio ? "MINIO_VOLUMES" : "PAIL_DIR");
+    if (dir && *dir)
+        c->dir = dir;
+    return 0;
+}
+
+static bool one_of(const char *text, const char *const *names)
+{
+    for (; *names; names++)
+        if (strcmp(text, *names) == 0)
+            return true;
+    return false;
+}
+
+static int check(struct config *c, char *error)
+{
+    static const char *const formats[] = {"text", "json", NULL};
+    static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+    if (!c->dir)
+        return fail(error, "which folder? `pail server DIR`");
+    if (!one_of(c->log_format, formats))
+        return fail(error, "--log-format must be text or json, not \"%s\"", c->log_format);
+    if (!one_of(c->log_level, levels))
+        return fail(error, "--log-level must be error, warn, info or debug, not \"%s\"", c->log_level);
+    if (!*c->root_user != !*c->root_password)
+        return fail(error, "PAIL_ROOT_USER and PAIL_ROOT_PASSWORD must be set both or neither");
+    if (!*c->root_user) {
+        c->default_credentials = true;
+        c->root_user = c->root_password = "minioadmin";
+    }
+    if (strlen(c->root_user) < 3 || strlen(c->root_user) > 128)
+        return fail(error, "PAIL_ROOT_USER must have 3 to 128 characters");
+    if (strlen(c->root_password) < 8 || strlen(c->root_password) > 128)
+        return fail(error, "PAIL_ROOT_PASSWORD must have 8 to 128 characters");
+    return 0;
+}
+
+int config_load(struct config *c, int argc, char **argv, char error[512])
+{
+    *c = (struct config){0};
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++)
+        if (settings[i].kind != LIST && assign(c, &settings[i], settings[i].initial, error) < 0)
+            return -1;
+    if (read_environment(c, true, error) < 0)
+        return -1;
+    int rc = read_minio_opts(c, error);
+    if (rc != 0)
+        return rc;
+    if (read_environment(c, false, error) < 0)
+        return -1;
+    const char *dir_of_environment = c->dir;
+    c->dir = NULL;
+    rc = read_args(c, argc, argv, true, error);
+    if (rc != 0)
+        return rc;
+    if (!c->dir)
+        c->dir = dir_of_environment;
+    return check(c, error);
+}

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The connection machine. Idea: a small table of states, each with one function that goes as far as it can without
+ * waiting and answers whether the state changed; conn_run calls them until one waits.
+ *
+ * Invariants: at most one request at a time. A connection that is busy (a worker or the committer holds its request) is
+ * never freed; it is marked dead, and the completion frees it. An idle connection owns no buffers.
+ * Threads: the loop's own, all of it.
+ */
+#include "server/conn.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "server/addr_limit.h"
+#include "server/req.h"
+#include "server/server.h"
+#include "server/tls.h"
+
+const char *conn_state_name(enum conn_state s)
+{
+    static const char *const names[] = {
+#define X(name, text) text,
+        CONN_STATES(X)
+#undef X
+    };
+    return names[s];
+}
+
+/* ---- transport ---- */
+
+/* What an SSL call that moved nothing means for us. */
+static ssize_t tls_result(struct conn *c, int n)
+{
+    switch (SSL_get_error(c->ssl, n)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+        return -EAGAIN;
+    case SSL_ERROR_ZERO_RETURN:
+        return 0;
+    default:
+        ERR_clear_error();
+        return -1;
+    }
+}
+
+ssize_t conn_recv(struct conn *c, void *p, size_t n)
+{
+    if (c->ssl) {
+        int got = SSL_read(c->ssl, p, n > INT32_MAX ? INT32_MAX : (int)n);
+        return got > 0 ? got : tls_result(c, got);
+    }
+    ssize_t got;
+    do
+        got = recv(c->fd, p, n, 0);
+    while (got < 0 && errno == EINTR);
+    return got >= 0 ? got : errno == EAGAIN || errno == EWOULDBLOCK ? -EAGAIN : -1;
+}
+
+static ssize_t tls_writev(struct conn *c, const struct iovec *iov, int n)
+{
+    ssize_t sum = 0;
+    for (int i = 0; i < n; i++) {
+        if (iov[i].iov_len == 0)
+            continue;
+        int put = SSL_write(c->ssl, iov[i].iov_base, iov[i].iov_len > INT32_MAX ? INT32_MAX : (int)iov[i].iov_len);
+        if (put <= 0) {
+            ssize_t rc = tls_result(c, put);
+            return sum ? sum : rc == 0 ? -1 : rc;
+        }
+        sum += put;
+        if ((size_t)put < iov[i].iov_len)
+            break;
+    }
+    return sum;
+}
+
+ssize_t conn_writev(struct conn *c, const struct iovec *iov, int n, bool more)
+{
+    if (c->ssl)
+        return tls_writev(c, iov, n);
+    struct msghdr m = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n};
+    ssize_t put;
+    do
+        put = sendmsg(c->fd, &m, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+    while (put < 0 && errno == EINTR);
+    return put >= 0 ? put : errno == EAGAIN || errno == EWOULDBLOCK ? -EAGAIN : -1;
+}
+
+void conn_want_read(struct conn *c, bool on)
+{
+    if (on == c->reading)
+        return;
+    c->reading = on;
+    if (on)
+        event_add(c->ev_read, NULL);
+    else
+        event_del(c->ev_read);
+}
+
+void conn_want_write(struct conn *c, bool on)
+{
+    if (on == c->writing)
+        return;
+    c->writing = on;
+    if (on)
+        event_add(c->ev_write, NULL);
+    else
+        event_del(c->ev_write);
+}
+
+/* ---- deadlines ---- */
+
+static void deadline_in(struct conn *c, uint64_t seconds)
+{
+    c->deadline_ms = c->loop->now_ms + (int64_t)seconds * 1000;
+}
+
+void conn_transfer_begin(struct conn *c)
+{
+    c->transfer_from_ms = c->progress_ms = c->loop->now_ms;
+    c->transfer_bytes = 0;
+    c->deadline_ms = 0;
+}
+
+void conn_progress(struct conn *c, size_t bytes)
+{
+    c->transfer_bytes += bytes;
+    c->progress_ms = c->loop->now_ms;
+}
+
+/* A transfer that stands still, or crawls below the minimum rate once the grace is over. */
+static bool transfer_too_slow(const struct conn *c)
+{
+    const struct config *cfg = c->loop->server->config;
+    int64_t now = c->loop->now_ms, ran_s = (now - c->transfer_from_ms) / 1000;
+    if (now - c->progress_ms > (int64_t)cfg->idle_timeout_s * 1000)
+        return true;
+    return ran_s > (int64_t)cfg->min_body_rate_grace_s && c->transfer_bytes / (uint64_t)ran_s < cfg->min_body_rate;
+}
+
+static void tick(struct conn *c)
+{
+    bool late = c->deadline_ms && c->loop->now_ms >= c->deadline_ms;
+    switch (c->state) {
+    case CONN_HANDSHAKE:
+    case CONN_LINGER:
+        if (late)
+            conn_close(c);
+        break;
+    case CONN_HEAD:
+        if (!late)
+            break;
+        if (c->in_n == 0) {
+            conn_close(c);
+            break;
+        }
+        req_timed_out(c->req);
+        conn_run(c);
+        break;
+    case CONN_BODY:
+        if (c->busy) {
+            c->progress_ms = c->loop->now_ms; /* the wait is ours */
+        } else if (transfer_too_slow(c)) {
+            req_timed_out(c->req);
+            conn_run(c);
+        }
+        break;
+    case CONN_RESPOND:
+        if (c->busy)
+            c->progress_ms = c->loop->now_ms;
+        else if (transfer_too_slow(c))
+            conn_close(c);
+        break;
+    case CONN_WAIT:
+    case CONN_CLOSED:
+        break;
+    }
+}
+
+void conn_tick_all(struct loop *l)
+{
+    for (struct conn *c = l->conns, *next; c; c = next) {
+        next = c->next;
+        tick(c);
+    }
+}
+
+void conn_drain_all(struct loop *l)
+{
+    for (struct conn *c = l->conns, *next; c; c = next) {
+        next = c->next;
+        if (c->state == CONN_HANDSHAKE || c->state == CONN_LINGER || (c->state == CONN_HEAD && c->in_n == 0))
+            conn_close(c);
+    }
+}
+
+/* ---- birth and death ---- */
+
+static void on_read(evutil_socket_t fd, short what, void *arg)
+{
+    struct conn *c = arg;
+    (void)fd;
+    (void)what;
+    if (c->state == CONN_WAIT || c->state == CONN_RESPOND) {
+        conn_want_read(c, false); /* later: the next request, or what follows of this one */
+        return;
+    }
+    conn_run(c);
+}
+
+static void on_write(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    conn_run(arg);
+}
+
+static void name_peer(struct conn *c)
+{
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)&c->peer;
+    struct sockaddr_in *four = (struct sockaddr_in *)&c->peer;
+    if (c->peer.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&six->sin6_addr)) {
+        inet_ntop(AF_INET, &six->sin6_addr.s6_addr[12], c->peer_text, sizeof c->peer_text);
+        c->peer_loopback = six->sin6_addr.s6_addr[12] == 127;
+    } else if (c->peer.ss_family == AF_INET6) {
+        inet_ntop(AF_INET6, &six->sin6_addr, c->peer_text, sizeof c->peer_text);
+        c->peer_loopback = IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
+    } else if (c->peer.ss_family == AF_INET) {
+        inet_ntop(AF_INET, &four->sin_addr, c->peer_text, sizeof c->peer_text);
+        c->peer_loopback = ntohl(four->sin_addr.s_addr) >> 24 == 127;
+    } else {
+        memcpy(c->peer_text, "-", 2);
+    }
+}
+
+void conn_start(struct loop *l, int fd, const struct sockaddr_storage *peer)
+{
+    struct conn *c = xcalloc(1, sizeof *c);
+    int one = 1, unsent = CONN_SPAN_MAX;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent); /* bounds what waits in the kernel */
+    c->loop = l;
+    c->fd = fd;
+    c->peer = *peer;
+    name_peer(c);
+    buf_init(&c->out, 64 * 1024);
+    c->ev_read = event_new(l->base, fd, EV_READ | EV_PERSIST, on_read, c);
+    c->ev_write = event_new(l->base, fd, EV_WRITE | EV_PERSIST, on_write, c);
+    CHECK(c->ev_read && c->ev_write);
+    c->state = CONN_HEAD;
+    if (l->server->tls) {
+        c->ssl = tls_accept(l->server->tls, fd);
+        c->state = CONN_HANDSHAKE;
+    }
+    c->next = l->conns;
+    c->prev = &l->conns;
+    if (c->next)
+        c->next->prev = &c->next;
+    l->conns = c;
+    deadline_in(c, l->server->config->header_timeout_s);
+    conn_want_read(c, true);
+    if (l->server->tls && !c->ssl)
+        conn_close(c);
+}
+
+/* Chunked bodies are read through a buffer of their own: what came after the body's end is the next request's. */
+static void keep_pipelined(struct conn *c)
+{
+    size_t more = c->raw_n - c->raw_at;
+    if (more == 0)
+        return;
+    while (c->in_cap - c->in_n < more)
+        c->in_cap *= 2;
+    c->in = xrealloc(c->in, c->in_cap);
+    memcpy(c->in + c->in_n, c->raw + c->raw_at, more);
+    c->in_n += more;
+    c->raw_at = c->raw_n;
+}
+
+static void release_request(struct conn *c)
+{
+    conn_body_release(c);
+    conn_send_release(c);
+    if (c->req)
+        req_end(c->req);
+    c->req = NULL;
+    arena_free(c->arena);
+    c->arena = NULL;
+}
+
+/* Frees at once, or as soon as nobody works for it any more. */
+void conn_close(struct conn *c)
+{
+    if (c->busy || c->running) {
+        c->dead = true;
+        return;
+    }
+    c->state = CONN_CLOSED;
+    release_request(c);
+    event_free(c->ev_read);
+    event_free(c->ev_write);
+    if (c->ssl) {
+        SSL_shutdown(c->ssl); /* one alert, not waiting for the peer's */
+        ERR_clear_error();
+        SSL_free(c->ssl);
+    }
+    close(c->fd);
+    *c->prev = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+    addr_limit_leave(c->loop->server->addresses, &c->peer);
+    atomic_fetch_sub(&c->loop->n_conns, 1);
+    atomic_fetch_sub(&c->loop->server->n_conns, 1);
+    buf_fini(&c->out);
+    free(c->in);
+    free(c);
+}
+
+/* ---- states ---- */
+
+static bool handshake_run(struct conn *c)
+{
+    int rc = SSL_accept(c->ssl);
+    if (rc == 1) {
+        conn_want_write(c, false);
+        conn_want_read(c, true);
+        c->state = CONN_HEAD;
+        return true;
+    }
+    int why = SSL_get_error(c->ssl, rc);
+    ERR_clear_error();
+    conn_want_write(c, why == SSL_ERROR_WANT_WRITE);
+    if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE)
+        conn_close(c);
+    return false;
+}
+
+/* Room for more input; the head's limits bound how large the buffer gets. */
+static void grow_input(struct conn *c)
+{
+    if (c->in_n < c->in_cap)
+        return;
+    c->in_cap = c->in_cap ? c->in_cap * 2 : CONN_IN_FIRST;
+    c->in = xrealloc(c->in, c->in_cap);
+}
+
+static void begin_request(struct conn *c)
+{
+    if (c->req)
+        return;
+    c->arena = arena_create(16 * 1024);
+    c->req = req_begin(c);
+    deadline_in(c, c->loop->server->config->header_timeout_s);
+}
+
+static bool head_run(struct conn *c)
+{
+    for (;;) {
+        if (c->in_n) {
+            begin_request(c);
+            if (req_parse_head(c->req, bytes_of(c->in, c->in_n)))
+                return true; /* the request's steps have set the next state */
+        }
+        grow_input(c);
+        ssize_t n = conn_recv(c, c->in + c->in_n, c->in_cap - c->in_n);
+        if (n == -EAGAIN) {
+            if (c->in_n == 0) { /* idle: give the memory back */
+                free(c->in);
+                c->in = NULL;
+                c->in_cap = 0;
+            }
+            conn_want_read(c, true);
+            return false;
+        }
+        if (n <= 0) {
+            conn_close(c);
+            return false;
+        }
+        c->in_n += (size_t)n;
+    }
+}
+
+static bool linger_run(struct conn *c)
+{
+    char sink[16 * 1024];
+    for (;;) {
+        ssize_t n = conn_recv(c, sink, sizeof sink);
+        if (n == -EAGAIN) {
+            conn_want_read(c, true);
+            return false;
+        }
+        if (n <= 0 || (uint64_t)n > c->linger_left) {
+            conn_close(c);
+            return false;
+        }
+        c->linger_left -= (uint64_t)n;
+    }
+}
+
+static bool wait_run(struct conn *c)
+{
+    (void)c;
+    return false;
+}
+
+void conn_run(struct conn *c)
+{
+    static bool (*const run[])(struct conn *) = {
+        [CONN_HANDSHAKE] = handshake_run, [CONN_HEAD] = head_run,       [CONN_BODY] = conn_body_run,
+        [CONN_WAIT] = wait_run,           [CONN_RESPOND] = conn_respond_run, [CONN_LINGER] = linger_run,
+        [CONN_CLOSED] = wait_run,
+    };
+    if (c->running)
+        return; /* the loop below goes on by itself */
+    c->running = true;
+    while (!c->dead && run[c->state](c))
+        ;
+    c->running = false;
+    if (c->dead && !c->busy)
+        conn_close(c);
+}
+
+/* The reply is out: on to the next request, or close in a way that lets the client read what we said. */
+void conn_request_done(struct conn *c)
+{
+    bool body_open = c->req && !c->body_done && req_has_body(c->req);
+    bool close_now = c->close_after || body_open || atomic_load(&c->loop->server->draining);
+    keep_pipelined(c);
+    size_t used = c->in_at;
+    release_request(c);
+    c->deadline_ms = 0;
+    if (close_now) {
+        conn_want_write(c, false);
+        if (!c->ssl)
+            shutdown(c->fd, SHUT_WR);
+        c->linger_left = CONN_LINGER_BYTES;
+        c->deadline_ms = c->loop->now_ms + CONN_LINGER_MS;
+        c->in_n = c->in_at = 0;
+        c->state = CONN_LINGER;
+        return;
+    }
+    memmove(c->in, c->in + used, c->in_n - used);
+    c->in_n -= used;
+    c->in_at = 0;
+    c->state = CONN_HEAD;
+    deadline_in(c, c->loop->server->config->idle_timeout_s);
+}
+
+void conn_job(struct conn *c, void (*run)(struct job *), bool must)
+{
+    c->busy = true;
+    c->job.run = run;
+    if (pool_submit(c->loop->server->pool, &c->job, must))
+        return;
+    c->busy = false;
+    req_overloaded(c->req);
+}
+
+void conn_post_done(struct conn *c, void (*handle)(struct loop_msg *))
+{
+    c->msg.handle = handle;
+    loop_post(c->loop, &c->msg);
+}

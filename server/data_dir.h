@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The data folder: created when missing, marked as Pail's, locked against a second process, its format checked.
+ * Threads: start-up only.
+ */
+#ifndef PAIL_SERVER_DATA_DIR_H
+#define PAIL_SERVER_DATA_DIR_H
+
+#include <stdbool.h>
+
+#define DATA_FORMAT 1 /* of the folder as a whole; newer ones are refused, older ones read */
+
+struct data_dir {
+    char path[4096], index_path[4096 + 16];
+    int lock_fd;
+};
+
+/* False: one clear line in ret_error. A folder that holds something else is not touched. */
+bool data_dir_open(const char *path, struct data_dir *ret, char ret_error[512]);
+void data_dir_close(struct data_dir *);
+
+#endif

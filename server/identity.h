@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who is asking, and whether they may: the one decision function of the server.
+ * Today there is one account with its root; users, roles and policies join behind the same two calls.
+ * Threads: any; both are pure apart from reading the settings.
+ */
+#ifndef PAIL_SERVER_IDENTITY_H
+#define PAIL_SERVER_IDENTITY_H
+
+#include "base/bytes.h"
+#include "server/auth/auth.h"
+
+struct config;
+struct req;
+
+#define ROOT_ACCOUNT_ID   "000000000000"
+/* The account's canonical user id, as Owner shows it: 64 hex digits. */
+#define ROOT_CANONICAL_ID "5a6f1f2b7d3c4e8f9a0b1c2d3e4f50617283940a1b2c3d4e5f60718293a4b5c6"
+
+struct identity {
+    bool anonymous;
+    bool root;
+    struct bytes account; /* account id; empty when anonymous */
+    struct bytes canonical_id;
+    struct bytes access_key;
+};
+
+/* The key look-up for auth_verify; ctx is the struct config. */
+auth_lookup_f identity_lookup;
+/* After a successful verification. */
+void identity_from_auth(const struct config *, const struct auth_result *, struct identity *ret);
+
+struct decision {
+    bool allowed;
+    const char *reason; /* for the log and the message; a constant */
+};
+/* May r->who do r->op on its target? */
+struct decision identity_authorize(const struct req *);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Event loops: threads with a libevent base and a mailbox each. A connection lives on one loop for life, so its state needs no lock.
+ * Threads: loop_post from any thread; everything else on the loop's own, or before it runs.
+ */
+#ifndef PAIL_SERVER_LOOP_H
+#define PAIL_SERVER_LOOP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct event_base;
+struct loop;
+struct server;
+struct conn;
+struct body_buffer;
+
+struct loop_msg { /* embedded in its owner; in at most one mailbox at a time */
+    void (*handle)(struct loop_msg *); /* on the loop's thread */
+    struct loop_msg *next;
+};
+
+#define LOOP_TICK_MS 500 /* how often deadlines are looked at */
+
+struct loop {
+    struct event_base *base;
+    struct server *server;
+    unsigned number;
+    struct conn *conns; /* list of all connections of this loop */
+    _Atomic unsigned n_conns;
+    int64_t now_ms; /* monotonic, at the last wake-up or tick */
+    struct body_buffer *buffers; /* spare ones, a list */
+    unsigned n_buffers;
+    char *scratch; /* CONN_SPAN_MAX bytes: a piece of an object on its way out */
+    struct loop_private *priv;
+};
+
+struct loop *loop_create(struct server *, unsigned number);
+void loop_start(struct loop *); /* a thread of its own */
+void loop_post(struct loop *, struct loop_msg *);
+void loop_stop(struct loop *); /* from any thread: leave after the present round */
+void loop_join(struct loop *);
+void loop_free(struct loop **);
+
+#endif

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The program: reads the settings, wires the modules (the one file that names concrete backends), serves until SIGTERM
+ * or SIGINT, drains, closes. Threads: main waits for signals; everything else runs on loops, workers and the store's.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <openssl/crypto.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "blob_file.h"
+#include "checksum.h"
+#include "config.h"
+#include "index_lmdb.h"
+#include "server/addr_limit.h"
+#include "server/conn.h"
+#include "server/data_dir.h"
+#include "server/listener.h"
+#include "server/loop.h"
+#include "server/pool.h"
+#include "server/server.h"
+#include "server/tls.h"
+#include "server/xml/parse.h"
+#include "store.h"
+
+#ifndef PAIL_VERSION
+#define PAIL_VERSION "0.1.0"
+#endif
+
+#define CERTS_CHECK_S 5 /* how often certificate files are looked at */
+
+static int die(const char *text)
+{
+    fprintf(stderr, "pail: %s\n", text);
+    return 1;
+}
+
+static void usage(FILE *to)
+{
+    fputs("Usage: pail COMMAND\n\n"
+          "  pail server DIR [settings]   serve the S3 protocol over the data in DIR\n"
+          "  pail server --help           all settings\n"
+          "  pail --version\n",
+          to);
+}
+
+static unsigned cores(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : (unsigned)n;
+}
+
+/* A server needs more descriptors than the usual soft limit. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit r;
+    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+        r.rlim_cur = r.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &r);
+    }
+}
+
+static void setup_process(const struct config *cfg)
+{
+    static const char *const levels[] = {"error", "warn", "info", "debug"};
+    enum log_level level = LOG_INFO;
+    for (size_t i = 0; i < ARRAY_LEN(levels); i++)
+        if (strcmp(cfg->log_level, levels[i]) == 0)
+            level = (enum log_level)i;
+    log_setup(strcmp(cfg->log_format, "json") == 0 ? LOG_JSON : LOG_TEXT, level);
+    signal(SIGPIPE, SIG_IGN);
+    umask(0077);
+    mallopt(M_ARENA_MAX, 4);               /* one per thread would cost megabytes each */
+    mallopt(M_MMAP_THRESHOLD, 128 * 1024); /* body buffers go back to the system at once */
+    mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+    raise_descriptor_limit();
+    xml_parse_init();
+}
+
+static struct store *open_store(const struct config *cfg, const struct data_dir *dir, char error[512])
+{
+    struct index *index;
+    struct blob_store *blobs;
+    struct store *store;
+    struct index_lmdb_options io = {.path = dir->index_path, .create = true, .map_initial = cfg->index_map_mib << 20};
+    if (index_lmdb_open(&io, &index, error) != INDEX_OK)
+        return NULL;
+    struct blob_file_options bo = {0};
+    int rc = blob_file_open(dir->path, &bo, &blobs);
+    if (rc != BLOB_OK) {
+        snprintf(error, 512, "cannot open the blobs below %.300s: %s", dir->path, blob_rc_name(rc));
+        index->ops->close(&index);
+        return NULL;
+    }
+    struct store_options so = {.index = index, .blobs = blobs};
+    rc = store_open(&so, &store);
+    if (rc == STORE_OK)
+        return store;
+    snprintf(error, 512, "cannot open the store in %.300s: %s", dir->path, store_rc_name(rc));
+    return NULL;
+}
+
+static void print_welcome(const struct server *s, const char *where)
+{
+    const struct config *cfg = s->config;
+    const char *scheme = s->tls ? "https" : "http";
+    printf("Pail %s, data in %s\n", PAIL_VERSION, cfg->dir);
+    printf("S3 endpoint: %s://%s\n", scheme, where);
+    if (cfg->default_credentials)
+        printf("Credentials: minioadmin / minioadmin, from this machine alone; set PAIL_ROOT_USER and PAIL_ROOT_PASSWORD "
+               "to allow access from elsewhere.\n"
+               "Try: AWS_ACCESS_KEY_ID=minioadmin AWS_SECRET_ACCESS_KEY=minioadmin AWS_DEFAULT_REGION=%s aws --endpoint-url "
+               "%s://%s s3 mb s3://my-bucket\n",
+               *cfg->region ? cfg->region : "us-east-1", scheme, where);
+    else
+        printf("Credentials: access key %s, secret key as set\n"
+               "Try: AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=... AWS_DEFAULT_REGION=%s aws --endpoint-url %s://%s s3 ls\n",
+               cfg->root_user, cfg->root_user, *cfg->region ? cfg->region : "us-east-1", scheme, where);
+    fflush(stdout);
+}
+
+/* ---- shutdown ---- */
+
+struct drain {
+    struct loop_msg msg;
+    struct loop *loop;
+    struct listener *listener; /* for loop 0 */
+};
+
+static void drain_loop(struct loop_msg *m)
+{
+    struct drain *d = (struct drain *)m;
+    if (d->listener)
+        listener_stop(d->listener);
+    conn_drain_all(d->loop);
+    free(d);
+}
+
+/* Running requests end, for a bounded time; then the loops stop. */
+static void drain(struct server *s, struct listener *listener)
+{
+    int64_t until = clock_mono_ms() + (int64_t)s->config->drain_timeout_s * 1000;
+    atomic_store(&s->draining, true);
+    for (unsigned i = 0; i < s->n_loops; i++) {
+        struct drain *d = xcalloc(1, sizeof *d);
+        *d = (struct drain){.msg.handle = drain_loop, .loop = s->loops[i], .listener = i == 0 ? listener : NULL};
+        loop_post(s->loops[i], &d->msg);
+    }
+    while (atomic_load(&s->n_conns) > 0 && clock_mono_ms() < until)
+        usleep(10 * 1000);
+    if (atomic_load(&s->n_conns) > 0)
+        log_warn("stop", "%u connections did not end in %llu s and are cut", atomic_load(&s->n_conns),
+                 (unsigned long long)s->config->drain_timeout_s);
+}
+
+static void wait_for_signal(struct server *s, const sigset_t *set)
+{
+    struct timespec period = {.tv_sec = CERTS_CHECK_S};
+    for (;;) {
+        int sig = sigtimedwait(set, NULL, &period);
+        if (sig == SIGTERM || sig == SIGINT) {
+            log_info("stop", "%s: draining", sig == SIGTERM ? "SIGTERM" : "SIGINT");
+            return;
+        }
+        if (s->tls)
+            tls_reload_if_changed(s->tls);
+    }
+}
+
+static void start_loops(struct server *s)
+{
+    s->n_loops = s->config->threads ? (unsigned)s->config->threads : cores();
+    s->loops = xcalloc(s->n_loops, sizeof *s->loops);
+    for (unsigned i = 0; i < s->n_loops; i++)
+        s->loops[i] = loop_create(s, i);
+}
+
+static void stop_server(struct server *s, struct listener **listener)
+{
+    for (unsigned i = 0; i < s->n_loops; i++)
+        loop_stop(s->loops[i]);
+    for (unsigned i = 0; i < s->n_loops; i++)
+        loop_join(s->loops[i]);
+    pool_free(&s->pool);   /* jobs that still run end first; */
+    store_close(&s->store); /* then what they committed; */
+    for (unsigned i = 0; i < s->n_loops; i++) /* and the last completions have their loops until here */
+        loop_free(&s->loops[i]);
+    free(s->loops);
+    listener_free(listener);
+    addr_limit_free(&s->addresses);
+    tls_free(&s->tls);
+}
+
+static int serve(const struct config *cfg)
+{
+    struct server s = {.config = cfg};
+    struct data_dir dir;
+    char error[512], where[300];
+    sigset_t signals;
+    if (!checksum_self_test())
+        return die("the checksum code of this build is broken; it will not touch data");
+    if (!listener_check_address(cfg->console_address, error))
+        return die(error);
+    for (size_t i = 0; i < cfg->n_domains; i++)
+        s.domains[s.n_domains++] = bytes_str(cfg->domains[i]);
+    if (*cfg->certs_dir && !(s.tls = tls_open(cfg->certs_dir, error)))
+        return die(error);
+    struct listener *listener = listener_open(&s, cfg->address, where, error);
+    if (!listener)
+        return die(error);
+    if (!data_dir_open(cfg->dir, &dir, error) || !(s.store = open_store(cfg, &dir, error)))
+        return die(error);
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread: they inherit it */
+    s.addresses = addr_limit_create((size_t)cfg->max_connections_per_address);
+    s.pool = pool_create((size_t)cfg->workers, (size_t)cfg->max_queued_jobs);
+    start_loops(&s);
+    listener_start(listener);
+    for (unsigned i = 0; i < s.n_loops; i++)
+        loop_start(s.loops[i]);
+    print_welcome(&s, where);
+    log_info("start", "pail %s serves %s on %s, %u loops, %llu workers%s", PAIL_VERSION, cfg->dir, where, s.n_loops,
+             (unsigned long long)cfg->workers,
+             cfg->default_credentials ? "; default credentials, usable from this machine alone: set PAIL_ROOT_USER" : "");
+    wait_for_signal(&s, &signals);
+    drain(&s, listener);
+    stop_server(&s, &listener);
+    data_dir_close(&dir);
+    log_info("stop", "stopped");
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct config cfg;
+    char error[512];
+    if (argc >= 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0)) {
+        printf("pail %s\n", PAIL_VERSION);
+        return 0;
+    }
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        usage(argc < 2 ? stderr : stdout);
+        return argc < 2 ? 2 : 0;
+    }
+    if (strcmp(argv[1], "server") != 0) {
+        fprintf(stderr, "pail: unknown command \"%s\"; `pail --help` lists them\n", argv[1]);
+        return 2;
+    }
+    int rc = config_load(&cfg, argc - 2, argv + 2, error);
+    if (rc != 0)
+        return rc > 0 ? 0 : (die(error), 2);
+    setup_process(&cfg);
+    return serve(&cfg);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The map of the server: which request is which operation, what it needs, who handles it. Rows with more conditions win
+ * over rows with fewer. Operations of S3's model that have no row here are known by ops_model.def and answered
+ * NotImplemented, so that a client learns that it is the server that lacks something.
+ * Threads: constant.
+ */
+#include "server/ops.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "server/api/api.h"
+#include "server/req.h"
+
+#define DOC_SMALL (64u * 1024)
+
+static const struct s3_op ops[] = {
+    /* service */
+    {.name = "ListBuckets", .method = HTTP_GET, .level = ON_SERVICE, .kind = OP_DOC, .action = "s3:ListAllMyBuckets", .handle = bucket_list_all},
+
+    /* buckets */
+    {.name = "CreateBucket", .method = HTTP_PUT, .level = ON_BUCKET, .kind = OP_DOC, .action = "s3:CreateBucket", .body_max = DOC_SMALL, .flags = OP_NO_BUCKET, .handle = bucket_create},
+    {.name = "HeadBucket", .method = HTTP_HEAD, .level = ON_BUCKET, .kind = OP_LOOP, .action = "s3:ListBucket", .handle = bucket_head},
+    {.name = "DeleteBucket", .method = HTTP_DELETE, .level = ON_BUCKET, .kind = OP_DOC, .action = "s3:DeleteBucket", .handle = bucket_delete},
+    {.name = "GetBucketLocation", .method = HTTP_GET, .level = ON_BUCKET, .query = "location", .kind = OP_LOOP, .action = "s3:GetBucketLocation", .handle = bucket_location},
+    {.name = "ListObjects", .method = HTTP_GET, .level = ON_BUCKET, .kind = OP_DOC, .action = "s3:ListBucket", .handle = list_objects_v1},
+    {.name = "ListObjectsV2", .method = HTTP_GET, .level = ON_BUCKET, .query = "list-type", .value = "2", .kind = OP_DOC, .action = "s3:ListBucket", .handle = list_objects_v2},
+    {.name = "ListMultipartUploads", .method = HTTP_GET, .level = ON_BUCKET, .query = "uploads", .kind = OP_DOC, .action = "s3:ListBucketMultipartUploads", .handle = upload_list},
+    {.name = "DeleteObjects", .method = HTTP_POST, .level = ON_BUCKET, .query = "delete", .kind = OP_DOC, .action = "s3:DeleteObject", .body_max = XML_DELETE_BODY_MAX, .flags = OP_NEEDS_DIGEST, .handle = objects_delete},
+
+    /* objects */
+    {.name = "GetObject", .method = HTTP_GET, .level = ON_OBJECT, .kind = OP_LOOP, .action = "s3:GetObject", .handle = object_get},
+    {.name = "HeadObject", .method = HTTP_HEAD, .level = ON_OBJECT, .kind = OP_LOOP, .action = "s3:GetObject", .handle = object_head},
+    {.name = "GetObjectAttributes", .method = HTTP_GET, .level = ON_OBJECT, .query = "attributes", .kind = OP_DOC, .action = "s3:GetObjectAttributes", .handle = object_attributes},
+    {.name = "PutObject", .method = HTTP_PUT, .level = ON_OBJECT, .kind = OP_UPLOAD, .action = "s3:PutObject", .handle = object_put, .finish = object_put_done},
+    {.name = "CopyObject", .method = HTTP_PUT, .level = ON_OBJECT, .header = "x-amz-copy-source", .kind = OP_DOC, .action = "s3:PutObject", .handle = object_copy},
+    {.name = "DeleteObject", .method = HTTP_DELETE, .level = ON_OBJECT, .kind = OP_DOC, .action = "s3:DeleteObject", .handle = object_delete},
+
+    /* multipart uploads */
+    {.name = "CreateMultipartUpload", .method = HTTP_POST, .level = ON_OBJECT, .query = "uploads", .kind = OP_DOC, .action = "s3:PutObject", .handle = upload_create},
+    {.name = "UploadPart", .method = HTTP_PUT, .level = ON_OBJECT, .query = "partNumber", .query2 = "uploadId", .kind = OP_UPLOAD, .action = "s3:PutObject", .handle = part_put, .finish = part_put_done},
+    {.name = "UploadPartCopy", .method = HTTP_PUT, .level = ON_OBJECT, .query = "partNumber", .query2 = "uploadId", .header = "x-amz-copy-source", .kind = OP_DOC, .action = "s3:PutObject", .handle = part_copy},
+    {.name = "CompleteMultipartUpload", .method = HTTP_POST, .level = ON_OBJECT, .query = "uploadId", .kind = OP_DOC, .action = "s3:PutObject", .body_max = XML_COMPLETE_BODY_MAX, .handle = upload_complete},
+    {.name = "AbortMultipartUpload", .method = HTTP_DELETE, .level = ON_OBJECT, .query = "uploadId", .kind = OP_DOC, .action = "s3:AbortMultipartUpload", .handle = upload_abort},
+    {.name = "ListParts", .method = HTTP_GET, .level = ON_OBJECT, .query = "uploadId", .kind = OP_DOC, .action = "s3:ListMultipartUploadParts", .handle = part_list},
+};
+
+const struct s3_op *op_table(size_t *ret_n)
+{
+    *ret_n = ARRAY_LEN(ops);
+    return ops;
+}
+
+static enum op_level level_of(const struct req *r)
+{
+    return r->on_object ? ON_OBJECT : r->on_bucket ? ON_BUCKET : ON_SERVICE;
+}
+
+/* Before authentication hoisted parameters look like any other: a presigned copy names its source in the query. */
+static bool sent(const struct req *r, const char *header)
+{
+    if (http_head_find(&r->head, bytes_str(header), 0))
+        return true;
+    for (size_t i = 0; i < r->query.n; i++)
+        if (bytes_eq_str_nocase(r->query.params[i].name, header))
+            return true;
+    return false;
+}
+
+/* How many of the row's conditions the request meets; -1 when one is not met. */
+static int fits(const struct req *r, const struct s3_op *op)
+{
+    int n = 0;
+    if (op->method != r->head.method || op->level != level_of(r))
+        return -1;
+    if (op->query) {
+        const struct query_param *p = query_get(&r->query, op->query);
+        if (!p || (op->value && !bytes_eq_str(p->value, op->value)))
+            return -1;
+        n++;
+    }
+    if (op->query2) {
+        if (!query_has(&r->query, op->query2))
+            return -1;
+        n++;
+    }
+    if (op->header) {
+        if (!sent(r, op->header))
+            return -1;
+        n++;
+    }
+    return n;
+}
+
+/* The sub-resources of S3's model: a request with one of these means that operation and never the plain one. */
+static bool names_other_operation(const struct req *r)
+{
+    static const char *const subresources[] = {
+#include "server/subresources.def"
+    };
+    for (size_t i = 0; i < r->query.n; i++)
+        for (size_t k = 0; k < ARRAY_LEN(subresources); k++)
+            if (bytes_eq_str(r->query.params[i].name, subresources[k]))
+                return true;
+    return false;
+}
+
+const struct s3_op *op_match(const struct req *r, enum s3_error *ret_error)
+{
+    const struct s3_op *best = NULL;
+    int most = -1;
+    for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
+        int n = fits(r, &ops[i]);
+        if (n > most) {
+            most = n;
+            best = &ops[i];
+        }
+    }
+    if (best && (best->query || !names_other_operation(r)))
+        return best;
+    bool post_form = r->head.method == HTTP_POST && level_of(r) == ON_BUCKET;
+    *ret_error = best || names_other_operation(r) || post_form ? S3E_NOT_IMPLEMENTED : S3E_METHOD_NOT_ALLOWED;
+    return NULL;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The worker pool: threads that may block. A job is a struct embedded in its owner; nothing is allocated.
+ * Threads: pool_submit from any thread.
+ */
+#ifndef PAIL_SERVER_POOL_H
+#define PAIL_SERVER_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct pool;
+
+struct job {
+    void (*run)(struct job *); /* on a worker; posts its own completion */
+    struct job *next;          /* the pool's own */
+};
+
+struct pool *pool_create(size_t threads, size_t max_queued);
+/* False when the queue is full: answer SlowDown. `must` jobs (the later halves of admitted requests) always go in. */
+bool pool_submit(struct pool *, struct job *, bool must);
+void pool_free(struct pool **); /* runs what is queued, then ends the threads */
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Replies. Every one carries Date, x-amz-request-id and x-amz-id-2, and exactly the body its head announces: none for
+ * HEAD, 204 and 304 whatever the handler made, so that a kept connection never gets out of step.
+ * Threads: the connection's loop (handlers add headers on workers, before).
+ */
+#include "server/respond.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "server/conn.h"
+#include "server/http/date.h"
+#include "server/req.h"
+#include "server/server.h"
+
+const char *http_reason(int status)
+{
+    static const struct {
+        int status;
+        const char *text;
+    } reasons[] = {
+        {200, "OK"}, {201, "Created"}, {202, "Accepted"}, {204, "No Content"}, {206, "Partial Content"},
+        {301, "Moved Permanently"}, {303, "See Other"}, {304, "Not Modified"}, {307, "Temporary Redirect"},
+        {400, "Bad Request"}, {403, "Forbidden"}, {404, "Not Found"}, {405, "Method Not Allowed"},
+        {408, "Request Timeout"}, {409, "Conflict"}, {411, "Length Required"}, {412, "Precondition Failed"},
+        {413, "Content Too Large"}, {414, "URI Too Long"}, {416, "Range Not Satisfiable"}, {417, "Expectation Failed"},
+        {431, "Request Header Fields Too Large"}, {500, "Internal Server Error"}, {501, "Not Implemented"},
+        {503, "Service Unavailable"}, {505, "HTTP Version Not Supported"}, {507, "Insufficient Storage"},
+    };
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (reasons[i].status == status)
+            return reasons[i].text;
+    return "Unknown";
+}
+
+/* A value with a control character would end the line early: such a header is left out and counted by nobody. */
+static bool value_is_clean(struct bytes v)
+{
+    for (size_t i = 0; i < v.n; i++)
+        if ((unsigned char)v.p[i] < 0x20 ? v.p[i] != '\t' : v.p[i] == 0x7f)
+            return false;
+    return true;
+}
+
+void resp_header(struct req *r, const char *name, struct bytes value)
+{
+    struct buf *b = &r->resp.headers;
+    if (!value_is_clean(value))
+        return;
+    buf_put_str(b, name);
+    buf_put(b, ": ", 2);
+    buf_put_bytes(b, value);
+    buf_put(b, "\r\n", 2);
+}
+
+void resp_headerf(struct req *r, const char *name, const char *fmt, ...)
+{
+    char value[512];
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(value, sizeof value, fmt, ap);
+    va_end(ap);
+    resp_header(r, name, bytes_of(value, n < 0 ? 0 : (size_t)n < sizeof value ? (size_t)n : sizeof value - 1));
+}
+
+static void put_date(struct buf *out, int64_t now_ms)
+{
+    static _Thread_local int64_t second = -1;
+    static _Thread_local char text[DATE_HTTP_LEN + 1];
+    if (now_ms / 1000 != second) {
+        second = now_ms / 1000;
+        date_format_http(second, text);
+    }
+    buf_put(out, "Date: ", 6);
+    buf_put(out, text, DATE_HTTP_LEN);
+    buf_put(out, "\r\n", 2);
+}
+
+static void put_line(struct buf *out, const char *name, const char *value)
+{
+    buf_put_str(out, name);
+    buf_put_str(out, value);
+    buf_put(out, "\r\n", 2);
+}
+
+/* Will the connection be kept? Not when the body was left unread: its bytes must not be taken for a request. */
+static bool keep_alive(const struct req *r)
+{
+    const struct conn *c = r->conn;
+    return r->head_ok && r->head.keep_alive && !c->close_after && !(req_has_body(r) && !c->body_done) &&
+           !atomic_load(&r->server->draining);
+}
+
+void respond_head(struct req *r, struct buf *out)
+{
+    struct resp *resp = &r->resp;
+    bool bodyless = resp->status == 204 || resp->status == 304;
+    buf_reset(out);
+    out->max = 256 * 1024;
+    buf_put(out, "HTTP/1.1 ", 9);
+    buf_put_u64(out, (uint64_t)resp->status);
+    buf_put_char(out, ' ');
+    put_line(out, http_reason(resp->status), "");
+    buf_put_str(out, "Server: Pail\r\nX-Content-Type-Options: nosniff\r\n");
+    put_date(out, r->now_ms);
+    put_line(out, "x-amz-request-id: ", r->id);
+    put_line(out, "x-amz-id-2: ", r->host_id);
+    if (resp->content_type)
+        put_line(out, "Content-Type: ", resp->content_type);
+    buf_put_bytes(out, buf_bytes(&resp->headers));
+    if (!bodyless) {
+        buf_put_str(out, "Content-Length: ");
+        buf_put_u64(out, resp->length);
+        buf_put(out, "\r\n", 2);
+    }
+    r->conn->close_after = !keep_alive(r);
+    if (r->conn->close_after)
+        buf_put_str(out, "Connection: close\r\n");
+    else if (r->head.minor == 0)
+        buf_put_str(out, "Connection: keep-alive\r\n");
+    buf_put(out, "\r\n", 2);
+    if (bodyless || (r->head_ok && r->head.method == HTTP_HEAD)) {
+        resp->body = BYTES_NONE;
+        store_read_close(&resp->read);
+    }
+}
+
+static struct bytes resource_of(struct req *r)
+{
+    if (!r->on_bucket)
+        return BYTES_LIT("/");
+    return arena_bytesf(r->arena, r->on_object ? "/%.*s/%.*s" : "/%.*s", (int)r->bucket_name.n, r->bucket_name.p,
+                        (int)r->key.n, r->key.p);
+}
+
+void respond_error_document(struct req *r)
+{
+    struct req_error *e = &r->err;
+    struct resp *resp = &r->resp;
+    store_read_close(&resp->read);
+    resp->status = e->status ? e->status : s3_error_status(e->code);
+    resp->content_type = "application/xml";
+    buf_reset(&resp->doc);
+    s3_error_render(&resp->doc, e->code, e->message, e->extras, e->n_extras, resource_of(r), bytes_str(r->id),
+                    bytes_str(r->host_id));
+    resp->body = buf_bytes(&resp->doc);
+    resp->length = r->head_ok && r->head.method == HTTP_HEAD ? 0 : resp->body.n;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the whole server shares: settings, store, workers, loops, counters. Made by main.c, read by everybody.
+ * Threads: pointers are constant after start; counters are atomic.
+ */
+#ifndef PAIL_SERVER_SERVER_H
+#define PAIL_SERVER_SERVER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "config.h"
+
+struct store;
+struct pool;
+struct loop;
+struct tls;
+struct addr_limit;
+
+struct server {
+    const struct config *config;
+    struct bytes domains[CONFIG_DOMAINS_MAX]; /* of virtual-hosted style */
+    size_t n_domains;
+    struct store *store;
+    struct pool *pool;
+    struct tls *tls; /* NULL: plain HTTP */
+    struct loop **loops;
+    unsigned n_loops;
+    struct addr_limit *addresses; /* connections per peer address */
+    _Atomic unsigned n_conns;
+    _Atomic bool draining; /* no new requests on kept connections */
+};
+
+#endif
