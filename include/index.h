@@ -4,11 +4,13 @@
  * backend keeps (LMDB here; omap of RADOS for many machines) and promises no more than the weaker one can.
  *
  * Keys are 1 to INDEX_KEY_MAX bytes of any value, ordered as memcmp orders them; values are 1 byte or more. A partition
- * is a number (never 0) with a generation; INDEX_PARTITION_SYSTEM exists from the start, with generation 1. Any other
- * partition comes into being with the first batch that names it with generation 0 and `next_generation` != 0.
+ * is a number (1 to INDEX_PARTITION_MAX) with a generation; INDEX_PARTITION_SYSTEM exists from the start, with
+ * generation
+ * 1. Any other partition comes into being with the first batch that names it with generation 0 and `next_generation` !=
+ * 0.
  *
- * Reading: get, get_head, page. Each call is consistent in itself; two calls see two moments. Rows are copied out into the
- * caller's arena. Every record carries a checksum; one that is read back wrong answers INDEX_CORRUPT.
+ * Reading: get, get_head, page. Each call is consistent in itself; two calls see two moments. Rows are copied out into
+ * the caller's arena. Every record carries a checksum; one that is read back wrong answers INDEX_CORRUPT.
  *
  * Writing: one batch changes one partition: all preconditions hold and everything happens, durably, or nothing does.
  * Preconditions are checked against what earlier batches left, in the order in which batches are committed.
@@ -23,9 +25,10 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 
-#define INDEX_KEY_MAX          1200               /* bytes: an S3 key of 1,024 and what the store puts around it */
+#define INDEX_KEY_MAX          1200                /* bytes: an S3 key of 1,024 and what the store puts around it */
 #define INDEX_VALUE_MAX        (64u * 1024 * 1024) /* bytes */
 #define INDEX_PARTITION_SYSTEM 1
+#define INDEX_PARTITION_MAX    ((UINT64_C(1) << 63) - 1)
 
 enum index_rc {
     INDEX_OK = 0,
@@ -36,6 +39,7 @@ enum index_rc {
     INDEX_UNKNOWN = -5,     /* it may or may not have happened; the same batch with the same request id settles it */
     INDEX_FULL = -6,        /* no space left; nothing was done */
     INDEX_CORRUPT = -7,     /* a record's checksum does not match */
+    INDEX_INVALID = -8,     /* the batch breaks a limit named above (a bug of its maker); nothing was done */
 };
 
 const char *index_rc_name(int rc);
@@ -48,18 +52,20 @@ struct index_expect {
 struct index_put {
     struct bytes key;
     struct bytes value;
-    size_t head; /* a page that asks for heads returns this many bytes of the value; 0 or more than value.n: all of it */
+    size_t
+        head; /* a page that asks for heads returns this many bytes of the value; 0 or more than value.n: all of it */
 };
 
 /*
  * A batch is borrowed: the caller keeps it and all it points to alive until apply returns or `done` is called.
- * Order of effect: deletes, then puts. Deleting an absent key is no error.
+ * Order of effect: deletes, then puts. Deleting an absent key is no error. A batch puts a key at most once.
  */
 struct index_batch {
     uint64_t partition;
-    uint64_t generation;      /* must be the partition's; 0 only for a partition that does not exist yet */
-    uint64_t next_generation; /* 0 leaves it alone; else the partition's generation from this batch on */
-    unsigned char request_id[16]; /* random; a batch applied twice with one id takes effect once (until a restart) */
+    uint64_t generation;          /* must be the partition's; 0 only for a partition that does not exist yet */
+    uint64_t next_generation;     /* 0 leaves it alone; else the partition's generation from this batch on */
+    unsigned char request_id[16]; /* random; a batch applied twice with one id takes effect once (until a restart); all
+                                     zeros: no id, each time takes effect */
     const struct index_expect *expects;
     size_t n_expects;
     const struct index_put *puts;
@@ -80,12 +86,12 @@ struct index_row {
 
 struct index_scan {
     uint64_t partition;
-    struct bytes from;     /* first key wanted ... */
-    bool after;            /* ... or the first one greater than it */
-    struct bytes prefix;   /* only keys that start with this; may be empty */
-    size_t max_rows;       /* at least 1; a page may hold fewer, see `more` */
-    size_t max_bytes;      /* soft ceiling of what is copied; 0 means 1 MiB */
-    bool heads;            /* values: only the part that the writer marked as head */
+    struct bytes from;   /* first key wanted ... */
+    bool after;          /* ... or the first one greater than it */
+    struct bytes prefix; /* only keys that start with this; may be empty */
+    size_t max_rows;     /* at least 1; a page may hold fewer, see `more` */
+    size_t max_bytes;    /* soft ceiling of what is copied; 0 means 1 MiB */
+    bool heads;          /* values: only the part that the writer marked as head */
 };
 
 struct index_page {
@@ -99,7 +105,7 @@ struct index_page {
  * Answers what to do next. Used where copying each row would cost more than using it.
  */
 enum index_visit { INDEX_VISIT_NEXT, INDEX_VISIT_SEEK, INDEX_VISIT_STOP };
-typedef enum index_visit index_visit_f(void *arg, struct bytes key, struct bytes value_head, struct buf *seek);
+typedef enum index_visit index_visit_f(void *arg, struct bytes key, struct bytes value, struct buf *seek);
 
 struct index;
 
@@ -109,16 +115,18 @@ struct index_ops {
     int (*get)(struct index *, uint64_t partition, struct bytes key, struct arena *, struct bytes *ret_value);
     int (*page)(struct index *, const struct index_scan *, struct arena *, struct index_page *ret_page);
     /*
-     * Like page, without copies: rows from scan->from on (max_rows and max_bytes count; the visit is over when they are
-     * used up: *ret_more = true). To skip ahead the visitor writes the key to go on at (inclusive, greater than the
-     * present one) into `seek` and answers INDEX_VISIT_SEEK. The visitor must be quick and must not call the index.
+     * Like page, without copies (with scan->heads the value is the head only): rows from scan->from on (max_rows and
+     * max_bytes count; the visit is over when they are used up: *ret_more = true if there are more; false after STOP).
+     * To skip ahead the visitor writes the key to go on at (inclusive, greater than the present one) into `seek` and
+     * answers INDEX_VISIT_SEEK. The visitor must be quick and must not call the index.
      */
     int (*visit)(struct index *, const struct index_scan *, index_visit_f *, void *arg, bool *ret_more);
     int (*apply)(struct index *, struct index_batch *);
     void (*submit)(struct index *, struct index_batch *);
     /* The partition's present generation; INDEX_NOT_FOUND when there is no such partition. */
     int (*generation)(struct index *, uint64_t partition, uint64_t *ret_generation);
-    /* Removes a partition and all its records, in bounded steps. It must not be in use. */
+    /* Removes a partition and all its records, in bounded steps. It must not be in use. INDEX_OK too if there is none.
+     */
     int (*drop)(struct index *, uint64_t partition);
     void (*close)(struct index **); /* waits for what was submitted */
 };
