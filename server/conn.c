@@ -290,11 +290,11 @@ static void keep_pipelined(struct conn *c)
 
 static void release_request(struct conn *c)
 {
-    conn_body_release(c);
-    conn_send_release(c);
     if (c->req)
         req_end(c->req);
     c->req = NULL;
+    conn_body_release(c);
+    conn_send_release(c);
     arena_free(c->arena);
     c->arena = NULL;
 }
