@@ -28,30 +28,20 @@ enum state {
 
 static const struct bytes signature_mark = {";chunk-signature=", sizeof(";chunk-signature=") - 1};
 
-int aws_chunked_status(enum aws_chunked_event e)
+enum s3_error aws_chunked_error(enum aws_chunked_event e)
 {
-    static const int status[] = {
-#define X(symbol, status, code, text) [symbol] = (status),
+    static const enum s3_error errors[] = {
+#define X(symbol, error, text) [symbol] = (error),
         AWS_CHUNKED_MAP(X)
 #undef X
     };
-    return status[e];
-}
-
-const char *aws_chunked_code(enum aws_chunked_event e)
-{
-    static const char *const codes[] = {
-#define X(symbol, status, code, text) [symbol] = (code),
-        AWS_CHUNKED_MAP(X)
-#undef X
-    };
-    return codes[e];
+    return errors[e];
 }
 
 const char *aws_chunked_text(enum aws_chunked_event e)
 {
     static const char *const texts[] = {
-#define X(symbol, status, code, text) [symbol] = (text),
+#define X(symbol, error, text) [symbol] = (text),
         AWS_CHUNKED_MAP(X)
 #undef X
     };

@@ -18,6 +18,7 @@
 #define PAIL_SERVER_HTTP_AWS_CHUNKED_H
 
 #include "base/bytes.h"
+#include "s3_error.h"
 
 #define AWS_CHUNKED_MAX_LINE     1024 /* bytes of a chunk header or trailer line with its line end */
 #define AWS_CHUNKED_MAX_TRAILERS 16   /* lines */
@@ -30,29 +31,29 @@ enum aws_chunked_mode {
     AWS_CHUNKED_TRAILERS = 2, /* trailer lines may follow the final chunk */
 };
 
-/* symbol, status and S3 error code for refusals, text for people */
+/* symbol, what a refusal is to S3 clients, text for people */
 #define AWS_CHUNKED_MAP(X)                                                                                             \
-    X(AWS_CHUNKED_MORE, 0, "", "")                                                                                     \
-    X(AWS_CHUNKED_BEGIN, 0, "", "")             /* a chunk begins: size (not 0), signature */                          \
-    X(AWS_CHUNKED_DATA, 0, "", "")              /* data */                                                             \
-    X(AWS_CHUNKED_DONE, 0, "", "")              /* its data is complete: time to verify the signature */               \
-    X(AWS_CHUNKED_FINAL, 0, "", "")             /* the chunk of size 0: signature */                                   \
-    X(AWS_CHUNKED_TRAILER, 0, "", "")           /* name (lower-cased), value (trimmed) */                              \
-    X(AWS_CHUNKED_TRAILER_SIGNATURE, 0, "", "") /* signature */                                                        \
-    X(AWS_CHUNKED_END, 0, "", "")               /* nothing may follow */                                               \
-    X(AWS_CHUNKED_BAD_HEADER, 400, "IncompleteBody", "A chunk header is malformed.")                                   \
-    X(AWS_CHUNKED_NO_SIGNATURE, 400, "IncompleteBody", "A chunk has no valid chunk-signature.")                        \
-    X(AWS_CHUNKED_BAD_DATA_END, 400, "IncompleteBody", "The data of a chunk must end with CR LF.")                     \
-    X(AWS_CHUNKED_BAD_LENGTH, 400, "IncompleteBody", "The chunks do not add up to x-amz-decoded-content-length.")      \
-    X(AWS_CHUNKED_SMALL_CHUNK, 403, "InvalidChunkSizeError",                                                           \
+    X(AWS_CHUNKED_MORE, S3E_OK, "")                                                                                    \
+    X(AWS_CHUNKED_BEGIN, S3E_OK, "")             /* a chunk begins: size (not 0), signature */                         \
+    X(AWS_CHUNKED_DATA, S3E_OK, "")              /* data */                                                            \
+    X(AWS_CHUNKED_DONE, S3E_OK, "")              /* its data is complete: time to verify the signature */              \
+    X(AWS_CHUNKED_FINAL, S3E_OK, "")             /* the chunk of size 0: signature */                                  \
+    X(AWS_CHUNKED_TRAILER, S3E_OK, "")           /* name (lower-cased), value (trimmed) */                             \
+    X(AWS_CHUNKED_TRAILER_SIGNATURE, S3E_OK, "") /* signature */                                                       \
+    X(AWS_CHUNKED_END, S3E_OK, "")               /* nothing may follow */                                              \
+    X(AWS_CHUNKED_BAD_HEADER, S3E_INCOMPLETE_BODY, "A chunk header is malformed.")                                     \
+    X(AWS_CHUNKED_NO_SIGNATURE, S3E_INCOMPLETE_BODY, "A chunk has no valid chunk-signature.")                          \
+    X(AWS_CHUNKED_BAD_DATA_END, S3E_INCOMPLETE_BODY, "The data of a chunk must end with CR LF.")                       \
+    X(AWS_CHUNKED_BAD_LENGTH, S3E_INCOMPLETE_BODY, "The chunks do not add up to x-amz-decoded-content-length.")        \
+    X(AWS_CHUNKED_SMALL_CHUNK, S3E_INVALID_CHUNK_SIZE,                                                                 \
       "Only the last chunk is allowed to have a size less than 8192 bytes.")                                           \
-    X(AWS_CHUNKED_BAD_TRAILER, 400, "MalformedTrailerError", "The trailers of the body are malformed.")                \
-    X(AWS_CHUNKED_NO_TRAILER_SIGNATURE, 403, "SignatureDoesNotMatch", "The trailers are not signed.")                  \
-    X(AWS_CHUNKED_AFTER_END, 400, "IncompleteBody", "Bytes follow the end of the chunked body.")                       \
-    X(AWS_CHUNKED_TRUNCATED, 400, "IncompleteBody", "The body ended before its final chunk was complete.")
+    X(AWS_CHUNKED_BAD_TRAILER, S3E_MALFORMED_TRAILER, "The trailers of the body are malformed.")                       \
+    X(AWS_CHUNKED_NO_TRAILER_SIGNATURE, S3E_SIGNATURE_DOES_NOT_MATCH, "The trailers are not signed.")                  \
+    X(AWS_CHUNKED_AFTER_END, S3E_INCOMPLETE_BODY, "Bytes follow the end of the chunked body.")                         \
+    X(AWS_CHUNKED_TRUNCATED, S3E_INCOMPLETE_BODY, "The body ended before its final chunk was complete.")
 
 enum aws_chunked_event {
-#define X(symbol, status, code, text) symbol,
+#define X(symbol, error, text) symbol,
     AWS_CHUNKED_MAP(X)
 #undef X
 };
@@ -60,8 +61,7 @@ static inline bool aws_chunked_failed(enum aws_chunked_event e)
 {
     return e >= AWS_CHUNKED_BAD_HEADER;
 }
-int aws_chunked_status(enum aws_chunked_event e); /* 0 for what is no failure */
-const char *aws_chunked_code(enum aws_chunked_event e);
+enum s3_error aws_chunked_error(enum aws_chunked_event e); /* S3E_OK for what is no failure */
 const char *aws_chunked_text(enum aws_chunked_event e);
 
 struct aws_chunked_item {

@@ -13,20 +13,20 @@
 
 #include "base/arena.h"
 
-const char *uri_error_code(enum uri_error e)
+enum s3_error uri_error_s3(enum uri_error e)
 {
-    static const char *const codes[] = {
-#define X(symbol, code, text) [symbol] = (code),
+    static const enum s3_error errors[] = {
+#define X(symbol, error, text) [symbol] = (error),
         URI_ERROR_MAP(X)
 #undef X
     };
-    return codes[e];
+    return errors[e];
 }
 
 const char *uri_error_text(enum uri_error e)
 {
     static const char *const texts[] = {
-#define X(symbol, code, text) [symbol] = (text),
+#define X(symbol, error, text) [symbol] = (text),
         URI_ERROR_MAP(X)
 #undef X
     };

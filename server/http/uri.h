@@ -14,6 +14,7 @@
 #define PAIL_SERVER_HTTP_URI_H
 
 #include "base/bytes.h"
+#include "s3_error.h"
 
 struct arena;
 
@@ -21,25 +22,25 @@ struct arena;
 #define URI_MAX_QUERY_PARAMS 256
 #define URI_MAX_QUERY_BYTES  (16 * 1024) /* of the raw query */
 
-/* symbol, S3 error code that it becomes (status 400 all), text for people */
+/* symbol, what it is to S3 clients (status 400 all), text for people */
 #define URI_ERROR_MAP(X)                                                                                               \
-    X(URI_OK, "", "")                                                                                                  \
-    X(URI_BAD_TARGET, "InvalidURI", "The request target is not a path.")                                               \
-    X(URI_BAD_ESCAPE, "InvalidURI", "A percent escape is malformed.")                                                  \
-    X(URI_NUL, "InvalidURI", "A NUL byte is not allowed here.")                                                        \
-    X(URI_NOT_UTF8, "InvalidURI", "The name is not valid UTF-8.")                                                      \
-    X(URI_NO_BUCKET, "InvalidURI", "A key without a bucket.")                                                          \
-    X(URI_KEY_TOO_LONG, "KeyTooLongError", "Your key is too long.")                                                    \
-    X(URI_LONG_QUERY, "InvalidURI", "The query string is too long.")                                                   \
-    X(URI_MANY_PARAMS, "InvalidURI", "The query string has too many parameters.")                                      \
-    X(URI_BAD_COPY_SOURCE, "InvalidArgument", "Invalid copy source object key.")
+    X(URI_OK, S3E_OK, "")                                                                                              \
+    X(URI_BAD_TARGET, S3E_INVALID_URI, "The request target is not a path.")                                            \
+    X(URI_BAD_ESCAPE, S3E_INVALID_URI, "A percent escape is malformed.")                                               \
+    X(URI_NUL, S3E_INVALID_URI, "A NUL byte is not allowed here.")                                                     \
+    X(URI_NOT_UTF8, S3E_INVALID_URI, "The name is not valid UTF-8.")                                                   \
+    X(URI_NO_BUCKET, S3E_INVALID_URI, "A key without a bucket.")                                                       \
+    X(URI_KEY_TOO_LONG, S3E_KEY_TOO_LONG, "Your key is too long.")                                                     \
+    X(URI_LONG_QUERY, S3E_INVALID_URI, "The query string is too long.")                                                \
+    X(URI_MANY_PARAMS, S3E_INVALID_URI, "The query string has too many parameters.")                                   \
+    X(URI_BAD_COPY_SOURCE, S3E_INVALID_ARGUMENT, "Invalid copy source object key.")
 
 enum uri_error {
-#define X(symbol, code, text) symbol,
+#define X(symbol, error, text) symbol,
     URI_ERROR_MAP(X)
 #undef X
 };
-const char *uri_error_code(enum uri_error e);
+enum s3_error uri_error_s3(enum uri_error e);
 const char *uri_error_text(enum uri_error e);
 
 /* ---- Targets ---- */
