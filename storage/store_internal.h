@@ -133,6 +133,12 @@ void store__describe(const struct store_put *, const unsigned char uid[KEY_UID_B
 /* The description encoded, cut to what a blob takes. */
 struct bytes store__encode_desc(const struct rec_blob_desc *, struct arena *);
 
+/* Takes away the intents `uid` may have in the homes of these extents, other than `own_partition`. */
+int store__remove_intents(struct store *, const struct store_extent *, size_t n, uint64_t own_partition,
+                          const unsigned char uid[KEY_UID_BYTES], struct arena *);
+/* What callers learn of an object just made: a copy in their arena, without headers, parts and data. */
+struct store_object *store__summary(const struct store_object *, struct bytes key, struct arena *);
+
 void store__running_begin(struct store *);
 void store__running_end(struct store *);
 

@@ -155,6 +155,22 @@ int store__put_object(struct txn *t, const struct rec_type *type, struct bytes i
     return STORE_OK;
 }
 
+struct store_object *store__summary(const struct store_object *o, struct bytes key, struct arena *a)
+{
+    struct store_object *copy = arena_new(a, struct store_object);
+    copy->key = bytes_dup(a, key);
+    copy->size = o->size;
+    copy->mtime_ms = o->mtime_ms;
+    copy->etag = o->etag;
+    copy->storage_class = o->storage_class.n ? bytes_dup(a, o->storage_class) : BYTES_LIT("STANDARD");
+    copy->owner = bytes_dup(a, o->owner);
+    copy->checksum = o->checksum;
+    copy->checksum_type = o->checksum_type;
+    copy->explicit_checksum = o->explicit_checksum;
+    memcpy(copy->uid, o->uid, sizeof copy->uid);
+    return copy;
+}
+
 /* ---- deleting ---- */
 
 /* Adds one key's deletion to the batch; what became of it so far is in item->rc. */

@@ -240,6 +240,8 @@ static enum index_visit on_row(void *arg, struct bytes index_key, struct bytes h
     l->corrupt = !key_upload_parse(index_key, &key, &id);
     if (l->corrupt)
         return INDEX_VISIT_STOP;
+    if (!bytes_starts(key, l->list->prefix))
+        return INDEX_VISIT_NEXT; /* the prefix reaches into the upload id */
     struct bytes group = group_of(key, l->list);
     if (group.n == 0)
         l->corrupt = !give_upload(l, key, id, head);
