@@ -29,7 +29,8 @@ def _version(*command):
     if not shutil.which(command[0]):
         return None
     done = subprocess.run(command, capture_output=True, text=True)
-    found = re.search(r"(\d+(?:\.\d+)*)", done.stdout + done.stderr)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)  # Maven likes colours
+    found = re.search(r"(\d+(?:\.\d+)*)", text)
     return tuple(int(n) for n in found.group(1).split(".")) if done.returncode == 0 and found else None
 
 
