@@ -31,8 +31,8 @@ enum checksum_type { CHECKSUM_TYPE_NONE = 0, CHECKSUM_FULL_OBJECT = 1, CHECKSUM_
 #define CHECKSUM_MAX_BYTES 64
 
 struct checksum_info {
-    const char *name;   /* "CRC32C", as in x-amz-checksum-algorithm */
-    const char *lower;  /* "crc32c", as in x-amz-checksum-crc32c */
+    const char *name;    /* "CRC32C", as in x-amz-checksum-algorithm */
+    const char *lower;   /* "crc32c", as in x-amz-checksum-crc32c */
     const char *element; /* "ChecksumCRC32C", the XML element */
     size_t bytes;
     bool can_composite, can_full_object; /* for multipart uploads */
@@ -48,7 +48,7 @@ struct checksum_value {
     unsigned char b[CHECKSUM_MAX_BYTES];
 };
 
-struct checksum_ctx; /* one algorithm, streaming */
+struct checksum_ctx;                                      /* one algorithm, streaming */
 struct checksum_ctx *checksum_new(enum checksum_alg alg); /* free with checksum_free; aborts on NONE */
 void checksum_free(struct checksum_ctx *);                /* accepts NULL */
 void checksum_update(struct checksum_ctx *, const void *p, size_t n);
@@ -56,7 +56,8 @@ void checksum_final(struct checksum_ctx *, struct checksum_value *ret); /* once 
 void checksum_of(enum checksum_alg alg, const void *p, size_t n, struct checksum_value *ret);
 bool checksum_equal(const struct checksum_value *, const struct checksum_value *);
 
-/* The checksum of A followed by B, from theirs and B's length. Only CRC32, CRC32C and CRC64NVME can; false for others. */
+/* The checksum of A followed by B, from theirs and B's length. Only CRC32, CRC32C and CRC64NVME can; false for others.
+ */
 bool checksum_combine(const struct checksum_value *a, const struct checksum_value *b, uint64_t b_len,
                       struct checksum_value *ret);
 

@@ -14,8 +14,14 @@
 
 struct io {
     int (*openat)(int dirfd, const char *path, int flags, mode_t mode);
+    /*
+     * openat that follows no symbolic link in any component of the path and never leaves dirfd: what a stranger plants
+     * in a folder of ours is not opened in its stead.
+     */
+    int (*open_beneath)(int dirfd, const char *path, int flags, mode_t mode);
     int (*close)(int fd);
     ssize_t (*pwrite)(int fd, const void *p, size_t n, off_t offset);
+    ssize_t (*pwritev)(int fd, const struct iovec *iov, int n, off_t offset);
     ssize_t (*pread)(int fd, void *p, size_t n, off_t offset);
     ssize_t (*preadv2)(int fd, const struct iovec *iov, int n, off_t offset, int flags);
     int (*fsync)(int fd);

@@ -7,7 +7,12 @@
 #include "io.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static int real_openat(int dirfd, const char *path, int flags, mode_t mode)
@@ -17,6 +22,53 @@ static int real_openat(int dirfd, const char *path, int flags, mode_t mode)
     do
         fd = openat(dirfd, path, flags, mode);
     while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+/* Component by component: for kernels before 5.6 and sandboxes that do not know openat2. */
+static int walk_beneath(int dirfd, const char *path, int flags, mode_t mode)
+{
+    int dir = dirfd, fd = -1;
+
+    for (;;) {
+        char part[NAME_MAX + 1];
+        size_t n = strcspn(path, "/");
+        if (n == 0 || n >= sizeof(part) || (n == 2 && path[0] == '.' && path[1] == '.')) {
+            errno = n >= sizeof(part) ? ENAMETOOLONG : EXDEV;
+            break;
+        }
+        memcpy(part, path, n);
+        part[n] = '\0';
+        bool last = path[n] == '\0';
+        fd = real_openat(dir, part, last ? flags | O_NOFOLLOW : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, mode);
+        if (last || fd < 0)
+            break;
+        if (dir != dirfd)
+            close(dir);
+        dir = fd;
+        fd = -1;
+        path += n + 1;
+    }
+    if (dir != dirfd) {
+        int saved = errno;
+        close(dir);
+        errno = saved;
+    }
+    return fd;
+}
+
+static int real_open_beneath(int dirfd, const char *path, int flags, mode_t mode)
+{
+    struct open_how how = {.flags = (unsigned)flags,
+                           .mode = (flags & O_CREAT) != 0 ? mode : 0,
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+    int fd;
+
+    do
+        fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+    while (fd < 0 && errno == EINTR);
+    if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+        return walk_beneath(dirfd, path, flags, mode);
     return fd;
 }
 
@@ -32,6 +84,16 @@ static ssize_t real_pwrite(int fd, const void *p, size_t n, off_t offset)
 
     do
         done = pwrite(fd, p, n, offset);
+    while (done < 0 && errno == EINTR);
+    return done;
+}
+
+static ssize_t real_pwritev(int fd, const struct iovec *iov, int n, off_t offset)
+{
+    ssize_t done;
+
+    do
+        done = pwritev(fd, iov, n, offset);
     while (done < 0 && errno == EINTR);
     return done;
 }
@@ -88,8 +150,10 @@ static int real_sync_file_range(int fd, off_t offset, off_t n, unsigned flags)
 
 const struct io io_real = {
     .openat = real_openat,
+    .open_beneath = real_open_beneath,
     .close = real_close,
     .pwrite = real_pwrite,
+    .pwritev = real_pwritev,
     .pread = real_pread,
     .preadv2 = real_preadv2,
     .fsync = real_fsync,

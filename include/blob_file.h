@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The blob store on a local file system: one file a blob, below <folder>/blobs. See blob.h for how to use it.
+ *
+ * Removal is not synced: after a power cut a blob removed in the last seconds may be back, as an orphan.
+ * A finished blob for which settled() is never called keeps its folder on the list of those that recover() looks into.
+ */
+#ifndef PAIL_BLOB_FILE_H
+#define PAIL_BLOB_FILE_H
+
+#include "blob.h"
+#include "io.h"
+
+/* Blobs in one folder; then the next folder is begun. */
+#define BLOB_FOLDER_MAX 1024
+
+struct blob_file_options {
+    const char *folder;  /* must exist; blobs/ is made below it */
+    const struct io *io; /* NULL: the real one */
+    /*
+     * Tests only. Otherwise the store is locked against a second process, whose recovery would remove blobs that the
+     * first is about to refer to: the second gets BLOB_BUSY.
+     */
+    bool no_lock;
+};
+
+/*
+ * BLOB_CORRUPT when a newer version of the format is found. Works on a full disk: nothing is made before it is needed.
+ * The store is closed by ops->close, after all its readers and writers.
+ */
+int blob_file_open(const struct blob_file_options *, struct blob_store **ret_store);
+
+struct blob_file_stats {
+    uint64_t corrupt;   /* reads that did not match their checksum, and blobs that were no blobs */
+    uint64_t foreign;   /* names below blobs/ that are not ours, as far as we came by */
+    uint64_t orphans;   /* blobs and temporary files removed by recovery */
+    uint64_t unsettled; /* finished blobs whose fate the store has not told yet */
+};
+
+void blob_file_stats(struct blob_store *, struct blob_file_stats *ret);
+
+#endif
