@@ -31,8 +31,11 @@ void access_log_request(const struct req *r)
     struct buf line;
     buf_init(&line, 8192);
     if (log_current_format() == LOG_JSON) {
-        buf_printf(&line, "\"id\":\"%s\",\"peer\":\"%s\",\"op\":\"%s\",\"status\":%d,\"error\":\"%s\",\"in\":%llu,\"out\":%llu,\"ms\":%.3f,\"key\":\"", r->id,
-                   c->peer_text, op, r->resp.status, error, (unsigned long long)r->body_bytes, (unsigned long long)c->sent, ms);
+        buf_printf(&line,
+                   "\"id\":\"%s\",\"peer\":\"%s\",\"op\":\"%s\",\"status\":%d,\"error\":\"%s\",\"in\":%llu,\"out\":%"
+                   "llu,\"ms\":%.3f,\"key\":\"",
+                   r->id, c->peer_text, op, r->resp.status, error, (unsigned long long)r->body_bytes,
+                   (unsigned long long)c->sent, ms);
         log_json_escape(&line, r->auth.access_key);
         buf_put_str(&line, "\",\"method\":\"");
         log_json_escape(&line, r->head.method_text);

@@ -31,30 +31,48 @@ struct setting {
 #define AT(member) offsetof(struct config, member)
 
 static const struct setting settings[] = {
-    {"address", "PAIL_ADDRESS", "MINIO_ADDRESS", TEXT, AT(address), ":9000", 0, 0, "HOST:PORT", "where S3 is served; port 0 takes a free one"},
-    {"console-address", "PAIL_CONSOLE_ADDRESS", "MINIO_CONSOLE_ADDRESS", TEXT, AT(console_address), ":9001", 0, 0, "HOST:PORT", "kept for the web console"},
-    {"region", "PAIL_REGION", "MINIO_SITE_REGION", TEXT, AT(region), "", 0, 0, "NAME", "region of this server; unset: signatures for any region are accepted"},
-    {"domain", "PAIL_DOMAIN", "MINIO_DOMAIN", LIST, AT(domains), "", 0, 0, "NAME", "also serve BUCKET.NAME (virtual-hosted style); may be repeated"},
-    {"certs-dir", "PAIL_CERTS_DIR", "MINIO_CERTS_DIR", TEXT, AT(certs_dir), "", 0, 0, "DIR", "serve HTTPS with public.crt and private.key of DIR; sub-folders hold more, chosen by SNI"},
+    {"address", "PAIL_ADDRESS", "MINIO_ADDRESS", TEXT, AT(address), ":9000", 0, 0, "HOST:PORT",
+     "where S3 is served; port 0 takes a free one"},
+    {"console-address", "PAIL_CONSOLE_ADDRESS", "MINIO_CONSOLE_ADDRESS", TEXT, AT(console_address), ":9001", 0, 0,
+     "HOST:PORT", "kept for the web console"},
+    {"region", "PAIL_REGION", "MINIO_SITE_REGION", TEXT, AT(region), "", 0, 0, "NAME",
+     "region of this server; unset: signatures for any region are accepted"},
+    {"domain", "PAIL_DOMAIN", "MINIO_DOMAIN", LIST, AT(domains), "", 0, 0, "NAME",
+     "also serve BUCKET.NAME (virtual-hosted style); may be repeated"},
+    {"certs-dir", "PAIL_CERTS_DIR", "MINIO_CERTS_DIR", TEXT, AT(certs_dir), "", 0, 0, "DIR",
+     "serve HTTPS with public.crt and private.key of DIR; sub-folders hold more, chosen by SNI"},
     {NULL, "PAIL_ROOT_USER", "MINIO_ROOT_USER", TEXT, AT(root_user), "", 0, 0, "KEY", "access key of the root user"},
-    {NULL, "PAIL_ROOT_PASSWORD", "MINIO_ROOT_PASSWORD", TEXT, AT(root_password), "", 0, 0, "SECRET", "its secret key; with neither set, minioadmin/minioadmin works from this machine alone"},
+    {NULL, "PAIL_ROOT_PASSWORD", "MINIO_ROOT_PASSWORD", TEXT, AT(root_password), "", 0, 0, "SECRET",
+     "its secret key; with neither set, minioadmin/minioadmin works from this machine alone"},
     {"threads", "PAIL_THREADS", NULL, NUMBER, AT(threads), "0", 0, 256, "N", "event loops; 0: one per core"},
     {"workers", "PAIL_WORKERS", NULL, NUMBER, AT(workers), "32", 2, 1024, "N", "worker threads for disk and hashing"},
-    {"log-format", "PAIL_LOG_FORMAT", NULL, TEXT, AT(log_format), "text", 0, 0, "text|json", "form of the log on standard error"},
+    {"log-format", "PAIL_LOG_FORMAT", NULL, TEXT, AT(log_format), "text", 0, 0, "text|json",
+     "form of the log on standard error"},
     {"log-level", "PAIL_LOG_LEVEL", NULL, TEXT, AT(log_level), "info", 0, 0, "LEVEL", "error, warn, info or debug"},
     {"access-log", "PAIL_ACCESS_LOG", NULL, SWITCH, AT(access_log), "on", 0, 0, "on|off", "one line per request"},
-    {"max-header-bytes", "PAIL_MAX_HEADER_BYTES", NULL, NUMBER, AT(max_header_bytes), "32768", 4096, 1048576, "N", "request line and headers, together"},
+    {"max-header-bytes", "PAIL_MAX_HEADER_BYTES", NULL, NUMBER, AT(max_header_bytes), "32768", 4096, 1048576, "N",
+     "request line and headers, together"},
     {"max-headers", "PAIL_MAX_HEADERS", NULL, NUMBER, AT(max_headers), "200", 16, 1000, "N", "headers of a request"},
-    {"max-uri-bytes", "PAIL_MAX_URI_BYTES", NULL, NUMBER, AT(max_uri_bytes), "16384", 1024, 262144, "N", "request target"},
-    {"header-timeout", "PAIL_HEADER_TIMEOUT", NULL, NUMBER, AT(header_timeout_s), "20", 1, 3600, "SECONDS", "for a request's head to arrive"},
-    {"idle-timeout", "PAIL_IDLE_TIMEOUT", "MINIO_IDLE_TIMEOUT", NUMBER, AT(idle_timeout_s), "60", 1, 86400, "SECONDS", "for a connection without requests, or a transfer that stands still"},
-    {"min-body-rate", "PAIL_MIN_BODY_RATE", NULL, NUMBER, AT(min_body_rate), "500", 0, 1000000000, "BYTES/S", "slower transfers are ended; 0: never"},
-    {"min-body-rate-grace", "PAIL_MIN_BODY_RATE_GRACE", NULL, NUMBER, AT(min_body_rate_grace_s), "30", 1, 3600, "SECONDS", "before min-body-rate counts"},
-    {"max-connections", "PAIL_MAX_CONNECTIONS", NULL, NUMBER, AT(max_connections), "20000", 8, 1000000, "N", "connections of the whole server"},
-    {"max-connections-per-address", "PAIL_MAX_CONNECTIONS_PER_ADDRESS", NULL, NUMBER, AT(max_connections_per_address), "10000", 1, 1000000, "N", "connections from one address"},
-    {"max-queued-jobs", "PAIL_MAX_QUEUED_JOBS", NULL, NUMBER, AT(max_queued_jobs), "10000", 8, 1000000, "N", "requests waiting for a worker; more are answered SlowDown"},
-    {"drain-timeout", "PAIL_DRAIN_TIMEOUT", NULL, NUMBER, AT(drain_timeout_s), "25", 1, 3600, "SECONDS", "for running requests at shutdown"},
-    {"index-map-mib", "PAIL_INDEX_MAP_MIB", NULL, NUMBER, AT(index_map_mib), "65536", 1, 1048576, "MIB", "first size of the index's map; it grows by itself"},
+    {"max-uri-bytes", "PAIL_MAX_URI_BYTES", NULL, NUMBER, AT(max_uri_bytes), "16384", 1024, 262144, "N",
+     "request target"},
+    {"header-timeout", "PAIL_HEADER_TIMEOUT", NULL, NUMBER, AT(header_timeout_s), "20", 1, 3600, "SECONDS",
+     "for a request's head to arrive"},
+    {"idle-timeout", "PAIL_IDLE_TIMEOUT", "MINIO_IDLE_TIMEOUT", NUMBER, AT(idle_timeout_s), "60", 1, 86400, "SECONDS",
+     "for a connection without requests, or a transfer that stands still"},
+    {"min-body-rate", "PAIL_MIN_BODY_RATE", NULL, NUMBER, AT(min_body_rate), "500", 0, 1000000000, "BYTES/S",
+     "slower transfers are ended; 0: never"},
+    {"min-body-rate-grace", "PAIL_MIN_BODY_RATE_GRACE", NULL, NUMBER, AT(min_body_rate_grace_s), "30", 1, 3600,
+     "SECONDS", "before min-body-rate counts"},
+    {"max-connections", "PAIL_MAX_CONNECTIONS", NULL, NUMBER, AT(max_connections), "20000", 8, 1000000, "N",
+     "connections of the whole server"},
+    {"max-connections-per-address", "PAIL_MAX_CONNECTIONS_PER_ADDRESS", NULL, NUMBER, AT(max_connections_per_address),
+     "10000", 1, 1000000, "N", "connections from one address"},
+    {"max-queued-jobs", "PAIL_MAX_QUEUED_JOBS", NULL, NUMBER, AT(max_queued_jobs), "10000", 8, 1000000, "N",
+     "requests waiting for a worker; more are answered SlowDown"},
+    {"drain-timeout", "PAIL_DRAIN_TIMEOUT", NULL, NUMBER, AT(drain_timeout_s), "25", 1, 3600, "SECONDS",
+     "for running requests at shutdown"},
+    {"index-map-mib", "PAIL_INDEX_MAP_MIB", NULL, NUMBER, AT(index_map_mib), "65536", 1, 1048576, "MIB",
+     "first size of the index's map; it grows by itself"},
 };
 
 static int fail(char *error, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -90,7 +108,7 @@ void config_help(FILE *to)
 static int add_domains(struct config *c, const struct setting *s, const char *text, char *error)
 {
     char *copy = xstrdup(text); /* settings live as long as the process */
-    for (char *name = copy; name; ) {
+    for (char *name = copy; name;) {
         char *comma = strchr(name, ',');
         if (comma)
             *comma++ = '\0';
@@ -193,14 +211,19 @@ static int read_minio_opts(struct config *c, char *error)
     const char *opts = getenv("MINIO_OPTS");
     if (!opts)
         return 0;
-    for (char *p = xstrdup(opts); *p;) {
-        p += strspn(p, " \t\"'");
+    char *plain = xstrdup(opts), *to = plain;
+    for (const char *from = opts; *from; from++) /* no setting has a quote in it */
+        if (*from != '"' && *from != '\'')
+            *to++ = *from;
+    *to = '\0';
+    for (char *p = plain; *p;) {
+        p += strspn(p, " \t");
         if (!*p)
             break;
         if (n == WORDS_MAX)
             return fail(error, "MINIO_OPTS has more than %d words", WORDS_MAX);
         words[n++] = p;
-        p += strcspn(p, " \t\"'");
+        p += strcspn(p, " \t");
         if (*p)
             *p++ = '\0';
     }

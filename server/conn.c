@@ -417,8 +417,9 @@ static bool wait_run(struct conn *c)
 void conn_run(struct conn *c)
 {
     static bool (*const run[])(struct conn *) = {
-        [CONN_HANDSHAKE] = handshake_run, [CONN_HEAD] = head_run,       [CONN_BODY] = conn_body_run,
-        [CONN_WAIT] = wait_run,           [CONN_RESPOND] = conn_respond_run, [CONN_LINGER] = linger_run,
+        [CONN_HANDSHAKE] = handshake_run,  [CONN_HEAD] = head_run,
+        [CONN_BODY] = conn_body_run,       [CONN_WAIT] = wait_run,
+        [CONN_RESPOND] = conn_respond_run, [CONN_LINGER] = linger_run,
         [CONN_CLOSED] = wait_run,
     };
     if (c->running)

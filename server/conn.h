@@ -22,14 +22,14 @@ struct event;
 struct req;
 struct ssl_st;
 
-#define CONN_IN_FIRST        4096               /* first size of the input buffer */
-#define CONN_BODY_BUFFER     (256 * 1024)       /* one of the two buffers of an upload */
-#define CONN_SMALL_BODY      (20 * 1024)        /* wire bytes of a body that is taken on the loop, without a worker */
-#define CONN_SPAN_MAX        (256 * 1024)       /* bytes verified and sent in one step of a download */
-#define CONN_TURN_MAX        (1024 * 1024)      /* bytes moved for one connection before others have their turn */
-#define CONN_LINGER_MS       2000               /* discarding input after the last reply, so that the client can read it */
-#define CONN_LINGER_BYTES    (8 * 1024 * 1024)
-#define CONN_SPARE_BUFFERS   16                 /* body buffers a loop keeps for the next upload */
+#define CONN_IN_FIRST      4096          /* first size of the input buffer */
+#define CONN_BODY_BUFFER   (256 * 1024)  /* one of the two buffers of an upload */
+#define CONN_SMALL_BODY    (20 * 1024)   /* wire bytes of a body that is taken on the loop, without a worker */
+#define CONN_SPAN_MAX      (256 * 1024)  /* bytes verified and sent in one step of a download */
+#define CONN_TURN_MAX      (1024 * 1024) /* bytes moved for one connection before others have their turn */
+#define CONN_LINGER_MS     2000          /* discarding input after the last reply, so that the client can read it */
+#define CONN_LINGER_BYTES  (8 * 1024 * 1024)
+#define CONN_SPARE_BUFFERS 16 /* body buffers a loop keeps for the next upload */
 
 #define CONN_STATES(X)                                                                                                 \
     X(HANDSHAKE, "handshake")                                                                                          \
@@ -94,8 +94,8 @@ struct conn {
     size_t out_at;
     struct bytes tail; /* document or inline object after the head */
     size_t tail_at;
-    struct bytes piece;         /* verified bytes of the object, not sent yet */
-    struct body_buffer *kept;   /* where they lie, unless in the loop's scratch buffer */
+    struct bytes piece;       /* verified bytes of the object, not sent yet */
+    struct body_buffer *kept; /* where they lie, unless in the loop's scratch buffer */
     uint64_t sent;
     uint64_t object_left; /* bytes of the object still to be sent */
     bool close_after;
@@ -104,7 +104,7 @@ struct conn {
     struct loop_msg msg;
     int job_rc;
 
-    int64_t deadline_ms;  /* monotonic; 0: none */
+    int64_t deadline_ms; /* monotonic; 0: none */
     int64_t transfer_from_ms, progress_ms;
     uint64_t transfer_bytes, linger_left;
 };
@@ -116,10 +116,10 @@ void conn_tick_all(struct loop *);
 void conn_drain_all(struct loop *);
 
 /* For the request's steps, all on the loop: */
-void conn_run(struct conn *);                /* go on after something changed */
-void conn_respond(struct conn *);            /* the reply in c->req is complete: send it */
-void conn_continue(struct conn *);           /* "100 Continue", if it was asked for */
-void conn_begin_body(struct conn *);         /* admitted: take the body in */
+void conn_run(struct conn *);                                       /* go on after something changed */
+void conn_respond(struct conn *);                                   /* the reply in c->req is complete: send it */
+void conn_continue(struct conn *);                                  /* "100 Continue", if it was asked for */
+void conn_begin_body(struct conn *);                                /* admitted: take the body in */
 void conn_job(struct conn *, void (*run)(struct job *), bool must); /* a worker for this request; state becomes WAIT */
 void conn_post_done(struct conn *, void (*handle)(struct loop_msg *)); /* from any thread: back to the loop */
 static inline struct conn *conn_of_job(struct job *j)
@@ -139,9 +139,9 @@ void conn_want_write(struct conn *, bool on);
 void conn_progress(struct conn *, size_t bytes);
 void conn_transfer_begin(struct conn *);
 void conn_close(struct conn *);
-struct body_buffer *conn_take_buffer(struct loop *); /* a loop keeps a few to spare */
+struct body_buffer *conn_take_buffer(struct loop *);         /* a loop keeps a few to spare */
 void conn_give_buffer(struct loop *, struct body_buffer **); /* accepts NULL inside */
-bool conn_body_run(struct conn *);    /* true: the state changed */
+bool conn_body_run(struct conn *);                           /* true: the state changed */
 bool conn_respond_run(struct conn *);
 void conn_request_done(struct conn *);
 void conn_body_release(struct conn *);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Taking a request body in. Two ways: a small body is gathered in the request's arena and handed over whole on the loop;
- * anything else goes through two buffers of CONN_BODY_BUFFER bytes, one filled from the socket while a worker hashes and
- * writes the other. When both are full the socket is not read: back-pressure reaches the client through TCP.
+ * Taking a request body in. Two ways: a small body is gathered in the request's arena and handed over whole on the
+ * loop; anything else goes through two buffers of CONN_BODY_BUFFER bytes, one filled from the socket while a worker
+ * hashes and writes the other. When both are full the socket is not read: back-pressure reaches the client through TCP.
  *
  * Invariant: at most one job works for a connection; c->work is its buffer and is not touched by the loop meanwhile.
  * Threads: the loop's, but for feed_job.
@@ -14,8 +14,8 @@
 #include "server/conn.h"
 #include "server/req.h"
 
-#define RAW_BYTES    (16 * 1024) /* of Transfer-Encoding: chunked, before decoding */
-#define WORTH_A_JOB  (64 * 1024) /* do not wake a worker for less, unless the body is over */
+#define RAW_BYTES   (16 * 1024) /* of Transfer-Encoding: chunked, before decoding */
+#define WORTH_A_JOB (64 * 1024) /* do not wake a worker for less, unless the body is over */
 
 struct body_buffer *conn_take_buffer(struct loop *l)
 {

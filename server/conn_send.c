@@ -50,8 +50,8 @@ static int send_head(struct conn *c)
     while (c->out_at < c->out.n || c->tail_at < c->tail.n) {
         struct iovec v[2] = {{c->out.p + c->out_at, c->out.n - c->out_at},
                              {(char *)c->tail.p + c->tail_at, c->tail.n - c->tail_at}};
-        ssize_t n = conn_writev(c, v[0].iov_len ? v : v + 1, v[0].iov_len && v[1].iov_len ? 2 : 1,
-                                c->req->resp.read != NULL);
+        ssize_t n =
+            conn_writev(c, v[0].iov_len ? v : v + 1, v[0].iov_len && v[1].iov_len ? 2 : 1, c->req->resp.read != NULL);
         if (n == -EAGAIN)
             return 0;
         if (n < 0)

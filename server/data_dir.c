@@ -54,8 +54,8 @@ static bool is_empty(const char *path)
     DIR *d = opendir(path);
     bool empty = d != NULL;
     for (struct dirent *e; d && (e = readdir(d));) {
-        bool harmless = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || strcmp(e->d_name, "lost+found") == 0 ||
-                        strcmp(e->d_name, MARKER_NEW) == 0;
+        bool harmless = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+                        strcmp(e->d_name, "lost+found") == 0 || strcmp(e->d_name, MARKER_NEW) == 0;
         empty = empty && harmless;
     }
     if (d)
@@ -81,8 +81,9 @@ static bool check_marker(int fd, const char *path, char *error)
     if (pread(fd, text, sizeof text - 1, 0) < 0 || sscanf(text, "pail data format %d", &format) != 1 || format < 1)
         return fail(error, path, "its pail.format is damaged; nothing was touched");
     if (format > DATA_FORMAT) {
-        snprintf(error, 512, "%.200s has data format %d, this pail reads up to %d: a newer pail wrote it; nothing was touched", path,
-                 format, DATA_FORMAT);
+        snprintf(error, 512,
+                 "%.200s has data format %d, this pail reads up to %d: a newer pail wrote it; nothing was touched",
+                 path, format, DATA_FORMAT);
         return false;
     }
     return true;

@@ -13,7 +13,7 @@
 struct config;
 struct req;
 
-#define ROOT_ACCOUNT_ID   "000000000000"
+#define ROOT_ACCOUNT_ID "000000000000"
 /* The account's canonical user id, as Owner shows it: 64 hex digits. */
 #define ROOT_CANONICAL_ID "5a6f1f2b7d3c4e8f9a0b1c2d3e4f50617283940a1b2c3d4e5f60718293a4b5c6"
 

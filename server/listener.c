@@ -25,9 +25,9 @@
 #include "server/loop.h"
 #include "server/server.h"
 
-#define BACKLOG         1024
-#define ACCEPTS_A_TURN  64
-#define PAUSE_MS        100 /* without descriptors */
+#define BACKLOG        1024
+#define ACCEPTS_A_TURN 64
+#define PAUSE_MS       100 /* without descriptors */
 
 struct listener {
     struct server *server;
@@ -191,7 +191,8 @@ struct listener *listener_open(struct server *s, const char *address, char url_h
     unsigned real = ntohs(me.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&me)->sin6_port
                                                    : ((struct sockaddr_in *)&me)->sin_port);
     bool everywhere = !*host || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
-    snprintf(url_host, 300, strchr(host, ':') && !everywhere ? "[%s]:%u" : "%s:%u", everywhere ? "127.0.0.1" : host, real);
+    snprintf(url_host, 300, strchr(host, ':') && !everywhere ? "[%s]:%u" : "%s:%u", everywhere ? "127.0.0.1" : host,
+             real);
     struct listener *l = xcalloc(1, sizeof *l);
     l->server = s;
     l->fd = fd;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Listening sockets: bind, accept, and hand each connection to the loop with the fewest. Accepting in one place gives an
- * even spread, which SO_REUSEPORT's hashing does not with few connections.
- * Threads: accepting runs on loop 0.
+ * Listening sockets: bind, accept, and hand each connection to the loop with the fewest. Accepting in one place gives
+ * an even spread, which SO_REUSEPORT's hashing does not with few connections. Threads: accepting runs on loop 0.
  */
 #ifndef PAIL_SERVER_LISTENER_H
 #define PAIL_SERVER_LISTENER_H
@@ -18,8 +17,8 @@ struct listener;
  */
 struct listener *listener_open(struct server *, const char *address, char ret_url_host[300], char ret_error[512]);
 bool listener_check_address(const char *address, char ret_error[512]); /* syntax only */
-void listener_start(struct listener *); /* before the loops run */
-void listener_stop(struct listener *);  /* on loop 0: no more connections */
+void listener_start(struct listener *);                                /* before the loops run */
+void listener_stop(struct listener *);                                 /* on loop 0: no more connections */
 void listener_free(struct listener **);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Event loops: threads with a libevent base and a mailbox each. A connection lives on one loop for life, so its state needs no lock.
- * Threads: loop_post from any thread; everything else on the loop's own, or before it runs.
+ * Event loops: threads with a libevent base and a mailbox each. A connection lives on one loop for life, so its state
+ * needs no lock. Threads: loop_post from any thread; everything else on the loop's own, or before it runs.
  */
 #ifndef PAIL_SERVER_LOOP_H
 #define PAIL_SERVER_LOOP_H
@@ -16,7 +16,7 @@ struct server;
 struct conn;
 struct body_buffer;
 
-struct loop_msg { /* embedded in its owner; in at most one mailbox at a time */
+struct loop_msg {                      /* embedded in its owner; in at most one mailbox at a time */
     void (*handle)(struct loop_msg *); /* on the loop's thread */
     struct loop_msg *next;
 };
@@ -29,7 +29,7 @@ struct loop {
     unsigned number;
     struct conn *conns; /* list of all connections of this loop */
     _Atomic unsigned n_conns;
-    int64_t now_ms; /* monotonic, at the last wake-up or tick */
+    int64_t now_ms;              /* monotonic, at the last wake-up or tick */
     struct body_buffer *buffers; /* spare ones, a list */
     unsigned n_buffers;
     char *scratch; /* CONN_SPAN_MAX bytes: a piece of an object on its way out */

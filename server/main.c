@@ -120,14 +120,17 @@ static void print_welcome(const struct server *s, const char *where)
     printf("Pail %s, data in %s\n", PAIL_VERSION, cfg->dir);
     printf("S3 endpoint: %s://%s\n", scheme, where);
     if (cfg->default_credentials)
-        printf("Credentials: minioadmin / minioadmin, from this machine alone; set PAIL_ROOT_USER and PAIL_ROOT_PASSWORD "
-               "to allow access from elsewhere.\n"
-               "Try: AWS_ACCESS_KEY_ID=minioadmin AWS_SECRET_ACCESS_KEY=minioadmin AWS_DEFAULT_REGION=%s aws --endpoint-url "
-               "%s://%s s3 mb s3://my-bucket\n",
-               *cfg->region ? cfg->region : "us-east-1", scheme, where);
+        printf(
+            "Credentials: minioadmin / minioadmin, from this machine alone; set PAIL_ROOT_USER and PAIL_ROOT_PASSWORD "
+            "to allow access from elsewhere.\n"
+            "Try: AWS_ACCESS_KEY_ID=minioadmin AWS_SECRET_ACCESS_KEY=minioadmin AWS_DEFAULT_REGION=%s aws "
+            "--endpoint-url "
+            "%s://%s s3 mb s3://my-bucket\n",
+            *cfg->region ? cfg->region : "us-east-1", scheme, where);
     else
         printf("Credentials: access key %s, secret key as set\n"
-               "Try: AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=... AWS_DEFAULT_REGION=%s aws --endpoint-url %s://%s s3 ls\n",
+               "Try: AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=... AWS_DEFAULT_REGION=%s aws --endpoint-url %s://%s "
+               "s3 ls\n",
                cfg->root_user, cfg->root_user, *cfg->region ? cfg->region : "us-east-1", scheme, where);
     fflush(stdout);
 }
@@ -194,8 +197,8 @@ static void stop_server(struct server *s, struct listener **listener)
         loop_stop(s->loops[i]);
     for (unsigned i = 0; i < s->n_loops; i++)
         loop_join(s->loops[i]);
-    pool_free(&s->pool);   /* jobs that still run end first; */
-    store_close(&s->store); /* then what they committed; */
+    pool_free(&s->pool);                      /* jobs that still run end first; */
+    store_close(&s->store);                   /* then what they committed; */
     for (unsigned i = 0; i < s->n_loops; i++) /* and the last completions have their loops until here */
         loop_free(&s->loops[i]);
     free(s->loops);
@@ -237,7 +240,8 @@ static int serve(const struct config *cfg)
     print_welcome(&s, where);
     log_info("start", "pail %s serves %s on %s, %u loops, %llu workers%s", PAIL_VERSION, cfg->dir, where, s.n_loops,
              (unsigned long long)cfg->workers,
-             cfg->default_credentials ? "; default credentials, usable from this machine alone: set PAIL_ROOT_USER" : "");
+             cfg->default_credentials ? "; default credentials, usable from this machine alone: set PAIL_ROOT_USER"
+                                      : "");
     wait_for_signal(&s, &signals);
     drain(&s, listener);
     stop_server(&s, &listener);

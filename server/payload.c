@@ -89,11 +89,13 @@ static int read_checksum_headers(struct payload *p)
 {
     struct req *r = p->req;
     for (int alg = 1; alg < CHECKSUM_ALG_COUNT; alg++) {
-        struct bytes text = req_header(r, arena_printf(r->arena, "x-amz-checksum-%s", checksum_info((enum checksum_alg)alg)->lower));
+        struct bytes text =
+            req_header(r, arena_printf(r->arena, "x-amz-checksum-%s", checksum_info((enum checksum_alg)alg)->lower));
         if (!text.p)
             continue;
         if (p->alg != CHECKSUM_NONE)
-            return req_failf(r, S3E_INVALID_REQUEST, "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
+            return req_failf(r, S3E_INVALID_REQUEST,
+                             "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
         p->alg = (enum checksum_alg)alg;
         if (set_sum(p, p->alg, text) < 0)
             return -1;
@@ -108,7 +110,8 @@ static int announce(struct payload *p, struct bytes name)
     if (p->n_announced == TRAILERS_MAX || alg == CHECKSUM_NONE)
         return req_failf(r, S3E_INVALID_REQUEST, "The value specified in the x-amz-trailer header is not supported");
     if (p->alg != CHECKSUM_NONE)
-        return req_failf(r, S3E_INVALID_REQUEST, "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
+        return req_failf(r, S3E_INVALID_REQUEST,
+                         "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
     p->alg = alg;
     p->announced[p->n_announced++] = name;
     return 0;
@@ -154,7 +157,8 @@ static int begin_framed(struct payload *p, const struct auth_result *auth)
         return -1;
     if (is_signed)
         p->signatures = sigv4_chunked_new(auth->seed, trailers, p->req->arena);
-    aws_chunked_init(&p->frame, (is_signed ? AWS_CHUNKED_SIGNED : 0u) | (trailers ? AWS_CHUNKED_TRAILERS : 0u), p->length);
+    aws_chunked_init(&p->frame, (is_signed ? AWS_CHUNKED_SIGNED : 0u) | (trailers ? AWS_CHUNKED_TRAILERS : 0u),
+                     p->length);
     return 0;
 }
 

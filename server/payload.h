@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the body as it lies on the wire (HTTP framing already taken off) to the bytes the client meant: aws-chunked framing
- * removed, chunk signatures, the payload's SHA-256 and trailers checked.
- * Threads: one at a time. Lives in the request's arena.
+ * From the body as it lies on the wire (HTTP framing already taken off) to the bytes the client meant: aws-chunked
+ * framing removed, chunk signatures, the payload's SHA-256 and trailers checked. Threads: one at a time. Lives in the
+ * request's arena.
  */
 #ifndef PAIL_SERVER_PAYLOAD_H
 #define PAIL_SERVER_PAYLOAD_H
@@ -26,7 +26,8 @@ int payload_feed(struct payload *, struct bytes wire);
 int payload_end(struct payload *); /* everything arrived: verify */
 /* Bytes of the decoded body if known from the head, else UINT64_MAX. */
 uint64_t payload_length(const struct payload *);
-/* The checksum that the client sends with the body: in a header (known before the body) or a trailer (known at the end). */
+/* The checksum that the client sends with the body: in a header (known before the body) or a trailer (known at the
+ * end). */
 enum checksum_alg payload_checksum_alg(const struct payload *);
 bool payload_checksum(const struct payload *, struct checksum_value *ret); /* false: none */
 

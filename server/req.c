@@ -270,7 +270,8 @@ static bool owner_expected(struct req *r, const char *header, struct bytes owner
         return true;
     uint64_t number;
     if (expected.n != 12 || !bytes_to_u64(expected, UINT64_MAX, &number)) {
-        req_failf(r, S3E_INVALID_BUCKET_OWNER_AWS_ACCOUNT_ID, "The value of the expected bucket owner parameter must be an AWS Account ID... [%.*s]",
+        req_failf(r, S3E_INVALID_BUCKET_OWNER_AWS_ACCOUNT_ID,
+                  "The value of the expected bucket owner parameter must be an AWS Account ID... [%.*s]",
                   (int)(expected.n < 64 ? expected.n : 64), expected.p);
         return false;
     }
@@ -432,7 +433,8 @@ static int check_document_digest(struct req *r)
             return req_fail_md5(r, md5, computed);
     }
     if ((r->op->flags & OP_NEEDS_DIGEST) && !any && !has_md5)
-        return req_failf(r, S3E_INVALID_REQUEST, "Missing required header for this request: Content-MD5 OR x-amz-checksum-*");
+        return req_failf(r, S3E_INVALID_REQUEST,
+                         "Missing required header for this request: Content-MD5 OR x-amz-checksum-*");
     return 0;
 }
 
@@ -540,8 +542,9 @@ static void run_steps(struct req *r)
         const char *name;
         enum step_result (*run)(struct req *);
     } steps[] = {
-        {"locate", step_locate},       {"route", step_route}, {"authenticate", step_authenticate}, {"bucket", step_bucket},
-        {"authorize", step_authorize}, {"admit", step_admit}, {"execute", step_execute},
+        {"locate", step_locate},   {"route", step_route},         {"authenticate", step_authenticate},
+        {"bucket", step_bucket},   {"authorize", step_authorize}, {"admit", step_admit},
+        {"execute", step_execute},
     };
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
         enum step_result rc = steps[i].run(r);

@@ -2,9 +2,9 @@
 /*
  * A request: everything known about it, the steps it goes through, and what handlers may do with it.
  *
- * Handlers (server/api/) are told the target, the parameters, the bucket and the caller; they fill in the reply or fail with an
- * error. They make no access checks, write no XML by hand and touch no files.
- * Threads: the loop's, except while a job runs (document handlers, body pieces): then the worker's alone.
+ * Handlers (server/api/) are told the target, the parameters, the bucket and the caller; they fill in the reply or fail
+ * with an error. They make no access checks, write no XML by hand and touch no files. Threads: the loop's, except while
+ * a job runs (document handlers, body pieces): then the worker's alone.
  */
 #ifndef PAIL_SERVER_REQ_H
 #define PAIL_SERVER_REQ_H
@@ -24,14 +24,14 @@ struct server;
 struct s3_op;
 struct xml_doc;
 
-#define REQ_ID_TEXT   16  /* upper-case hex */
-#define REQ_HOST_ID   56
-#define REQ_EXTRAS    10  /* elements of an error body beside Code and Message */
-#define REQ_DOC_MAX   (16u * 1024 * 1024) /* bytes of a reply document */
+#define REQ_ID_TEXT 16 /* upper-case hex */
+#define REQ_HOST_ID 56
+#define REQ_EXTRAS  10                  /* elements of an error body beside Code and Message */
+#define REQ_DOC_MAX (16u * 1024 * 1024) /* bytes of a reply document */
 
 struct req_error {
     enum s3_error code;
-    int status;           /* 0: the code's own */
+    int status;          /* 0: the code's own */
     const char *message; /* NULL: the code's own */
     struct s3_error_extra extras[REQ_EXTRAS];
     size_t n_extras;
@@ -70,7 +70,7 @@ struct req {
     struct store_bucket bucket; /* for operations on an existing bucket */
 
     struct payload *payload;
-    struct buf body; /* of document operations */
+    struct buf body;           /* of document operations */
     struct store_write *write; /* of uploads */
     bool show_checksum;        /* of a part: the reply names it */
     uint64_t body_bytes;
@@ -114,10 +114,10 @@ struct req *req_begin(struct conn *); /* in the connection's arena; the first by
 void req_end(struct req *);           /* logs and releases what the arena does not */
 /* False: more is wanted. True: the request went on, the connection's state has changed. */
 bool req_parse_head(struct req *, struct bytes in);
-bool req_has_body(const struct req *); /* the head announced one */
-void req_body_whole(struct req *, struct bytes body);      /* loop: a small body, all of it */
-int req_body_feed(struct req *, struct bytes piece);       /* worker */
-void req_body_end(struct req *);                           /* worker, after the last piece; posts the completion itself */
+bool req_has_body(const struct req *);                /* the head announced one */
+void req_body_whole(struct req *, struct bytes body); /* loop: a small body, all of it */
+int req_body_feed(struct req *, struct bytes piece);  /* worker */
+void req_body_end(struct req *);                      /* worker, after the last piece; posts the completion itself */
 void req_respond_error(struct req *);
 void req_fail_framing(struct req *);
 void req_timed_out(struct req *);

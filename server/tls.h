@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TLS contexts: the certificate of --certs-dir and those of its sub-folders, chosen by SNI, reloaded when the files change.
- * Threads: tls_accept from any loop; tls_reload_if_changed from one thread at a time.
+ * TLS contexts: the certificate of --certs-dir and those of its sub-folders, chosen by SNI, reloaded when the files
+ * change. Threads: tls_accept from any loop; tls_reload_if_changed from one thread at a time.
  */
 #ifndef PAIL_SERVER_TLS_H
 #define PAIL_SERVER_TLS_H

@@ -68,7 +68,8 @@ int api_checksum_algorithm(struct req *, const char *header, enum checksum_alg *
 struct bytes api_etag(struct req *, const struct store_etag *);
 struct bytes api_checksum_text(struct req *, const struct checksum_value *, enum checksum_type, uint32_t parts);
 void api_checksum_headers(struct req *, const struct checksum_value *, enum checksum_type, uint32_t parts);
-void api_checksum_slot(struct req *, xml_checksums slots, const struct checksum_value *, enum checksum_type, uint32_t parts);
+void api_checksum_slot(struct req *, xml_checksums slots, const struct checksum_value *, enum checksum_type,
+                       uint32_t parts);
 /* The checksum among a document's slots; alg NONE when there is none; -1 when it is not base64 of the right length. */
 int api_checksum_parse(struct req *, const xml_checksums slots, struct checksum_value *ret);
 bool api_checksum_decode(enum checksum_alg, struct bytes base64, struct checksum_value *ret);

@@ -48,7 +48,8 @@ int bucket_list_all(struct req *r)
     for (size_t i = 0; i < n; i++) {
         struct bytes of = region_of(r, &buckets[i]);
         if (!region.n || bytes_eq(region, of))
-            rows[doc.n_buckets++] = (struct xml_bucket){buckets[i].name, of, bucket_arn(r, buckets[i].name), buckets[i].created_ms};
+            rows[doc.n_buckets++] =
+                (struct xml_bucket){buckets[i].name, of, bucket_arn(r, buckets[i].name), buckets[i].created_ms};
     }
     if (more && n) {
         struct bytes last = buckets[n - 1].name;
@@ -81,7 +82,8 @@ static bool name_is_valid(struct bytes name)
 {
     static const char *const prefixes[] = {"xn--", "sthree-", "amzn-s3-demo-"};
     static const char *const suffixes[] = {"-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"};
-    if (name.n < 3 || name.n > 63 || !letter_or_digit(name.p[0]) || !letter_or_digit(name.p[name.n - 1]) || like_ipv4(name))
+    if (name.n < 3 || name.n > 63 || !letter_or_digit(name.p[0]) || !letter_or_digit(name.p[name.n - 1]) ||
+        like_ipv4(name))
         return false;
     for (size_t i = 0; i < name.n; i++) {
         if (!letter_or_digit(name.p[i]) && name.p[i] != '-' && name.p[i] != '.')
@@ -98,7 +100,8 @@ static bool name_is_valid(struct bytes name)
     return true;
 }
 
-/* With --region the constraint must name it (none: us-east-1's way); without, any region may be asked for and is kept. */
+/* With --region the constraint must name it (none: us-east-1's way); without, any region may be asked for and is kept.
+ */
 static int check_location(struct req *r, struct bytes constraint)
 {
     const char *region = r->server->config->region;
@@ -109,9 +112,10 @@ static int check_location(struct req *r, struct bytes constraint)
         return 0; /* AWS refuses the name of its first region here; tools for other servers send it */
     if (bytes_eq_str(constraint, region))
         return 0;
-    return req_failf(r, S3E_ILLEGAL_LOCATION_CONSTRAINT,
-                     "The %.*s location constraint is incompatible for the region specific endpoint this request was sent to.",
-                     constraint.n ? (int)(constraint.n < 64 ? constraint.n : 64) : 11, constraint.n ? constraint.p : "unspecified");
+    return req_failf(
+        r, S3E_ILLEGAL_LOCATION_CONSTRAINT,
+        "The %.*s location constraint is incompatible for the region specific endpoint this request was sent to.",
+        constraint.n ? (int)(constraint.n < 64 ? constraint.n : 64) : 11, constraint.n ? constraint.p : "unspecified");
 }
 
 int bucket_create(struct req *r)
@@ -126,10 +130,12 @@ int bucket_create(struct req *r)
         return -1;
     if (body.n_tags || body.location || body.bucket) {
         req_fail(r, S3E_NOT_IMPLEMENTED);
-        return req_extra(r, "additionalMessage", BYTES_LIT("Tags and directory buckets are not supported in CreateBucket"));
+        return req_extra(r, "additionalMessage",
+                         BYTES_LIT("Tags and directory buckets are not supported in CreateBucket"));
     }
     struct store_bucket made;
-    int rc = store_bucket_create(r->server->store, r->bucket_name, r->who.account, body.location_constraint, r->arena, &made);
+    int rc = store_bucket_create(r->server->store, r->bucket_name, r->who.account, body.location_constraint, r->arena,
+                                 &made);
     if (rc == STORE_BUCKET_EXISTS) {
         bool mine = bytes_eq(made.owner, r->who.account);
         req_fail(r, mine ? S3E_BUCKET_ALREADY_OWNED_BY_YOU : S3E_BUCKET_ALREADY_EXISTS);

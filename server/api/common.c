@@ -15,11 +15,17 @@
 static const char meta_prefix[] = "x-amz-meta-";
 
 /* System metadata that S3 keeps with an object and sends back. */
-static const char *const system_headers[] = {"cache-control",    "content-disposition", "content-encoding", "content-language",
-                                             "content-type",     "expires",             "x-amz-website-redirect-location"};
+static const char *const system_headers[] = {"cache-control",
+                                             "content-disposition",
+                                             "content-encoding",
+                                             "content-language",
+                                             "content-type",
+                                             "expires",
+                                             "x-amz-website-redirect-location"};
 
-static const char *const storage_classes[] = {"STANDARD",   "REDUCED_REDUNDANCY", "STANDARD_IA",  "ONEZONE_IA",
-                                              "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"};
+static const char *const storage_classes[] = {"STANDARD",   "REDUCED_REDUNDANCY",  "STANDARD_IA",
+                                              "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR",
+                                              "GLACIER",    "DEEP_ARCHIVE"};
 
 /* ---- metadata ---- */
 
@@ -65,8 +71,8 @@ static void add_user_metadata(struct req *r, struct metadata *m, struct bytes na
     for (size_t i = 0; i < m->n; i++) /* repeated headers are one value */
         if (bytes_eq(m->list[i].name, name)) {
             m->user_bytes += value.n + 1;
-            m->list[i].value = arena_bytesf(r->arena, "%.*s,%.*s", (int)m->list[i].value.n, m->list[i].value.p,
-                                            (int)value.n, value.p);
+            m->list[i].value =
+                arena_bytesf(r->arena, "%.*s,%.*s", (int)m->list[i].value.n, m->list[i].value.p, (int)value.n, value.p);
             return;
         }
     m->user_bytes += name.n - (sizeof meta_prefix - 1) + value.n;
@@ -125,13 +131,21 @@ int api_storage_class(struct req *r, struct bytes *ret)
 
 int api_refuse_unsupported(struct req *r)
 {
-    static const char *const headers[] = {
-        "x-amz-server-side-encryption", "x-amz-server-side-encryption-customer-algorithm",
-        "x-amz-server-side-encryption-aws-kms-key-id", "x-amz-tagging", "x-amz-object-lock-mode",
-        "x-amz-object-lock-retain-until-date", "x-amz-object-lock-legal-hold", "x-amz-grant-read",
-        "x-amz-grant-write", "x-amz-grant-read-acp", "x-amz-grant-write-acp", "x-amz-grant-full-control",
-        "x-amz-write-offset-bytes", "x-amz-copy-source-server-side-encryption-customer-algorithm",
-        "x-amz-bucket-object-lock-enabled"};
+    static const char *const headers[] = {"x-amz-server-side-encryption",
+                                          "x-amz-server-side-encryption-customer-algorithm",
+                                          "x-amz-server-side-encryption-aws-kms-key-id",
+                                          "x-amz-tagging",
+                                          "x-amz-object-lock-mode",
+                                          "x-amz-object-lock-retain-until-date",
+                                          "x-amz-object-lock-legal-hold",
+                                          "x-amz-grant-read",
+                                          "x-amz-grant-write",
+                                          "x-amz-grant-read-acp",
+                                          "x-amz-grant-write-acp",
+                                          "x-amz-grant-full-control",
+                                          "x-amz-write-offset-bytes",
+                                          "x-amz-copy-source-server-side-encryption-customer-algorithm",
+                                          "x-amz-bucket-object-lock-enabled"};
     for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
         struct bytes value = req_header(r, headers[i]);
         bool off = bytes_eq_str_nocase(value, "false") && i == ARRAY_LEN(headers) - 1;
@@ -163,7 +177,8 @@ int api_write_condition(struct req *r, struct store_condition *ret)
     struct bytes match = req_header(r, "if-match"), none = req_header(r, "if-none-match");
     *ret = (struct store_condition){0};
     if (match.p && none.p)
-        return not_implemented(r, "If-Match,If-None-Match", "Multiple conditional request headers present in the request");
+        return not_implemented(r, "If-Match,If-None-Match",
+                               "Multiple conditional request headers present in the request");
     if (none.p && !bytes_eq_str(none, "*"))
         return not_implemented(r, "If-None-Match", arena_printf(r->arena, refused, "If-None-Match"));
     if (bytes_eq_str(match, "*"))
@@ -241,9 +256,10 @@ int api_page_size(struct req *r, const char *name, uint64_t *ret)
     if (text.n == 0)
         return 0;
     if (!bytes_to_u64(text, INT32_MAX, ret))
-        return req_fail_argument(r, name, text,
-                                 text.p[0] == '-' ? arena_printf(r->arena, "Argument %s must be an integer between 0 and 2147483647", name)
-                                                  : arena_printf(r->arena, "Provided %s not an integer or within integer range", name));
+        return req_fail_argument(
+            r, name, text,
+            text.p[0] == '-' ? arena_printf(r->arena, "Argument %s must be an integer between 0 and 2147483647", name)
+                             : arena_printf(r->arena, "Provided %s not an integer or within integer range", name));
     if (*ret > 1000)
         *ret = 1000;
     return 0;
@@ -261,7 +277,8 @@ int api_encoding(struct req *r, bool *ret)
 int api_part_number(struct req *r, unsigned *ret)
 {
     uint64_t number = 0;
-    if (api_number(r, "partNumber", 1, STORE_PARTS_MAX, "Part number must be an integer between 1 and 10000, inclusive", &number) < 0)
+    if (api_number(r, "partNumber", 1, STORE_PARTS_MAX, "Part number must be an integer between 1 and 10000, inclusive",
+                   &number) < 0)
         return -1;
     *ret = (unsigned)number;
     return 0;
@@ -275,8 +292,9 @@ int api_checksum_algorithm(struct req *r, const char *header, enum checksum_alg 
         return 0;
     *ret = checksum_by_name(name);
     if (*ret == CHECKSUM_NONE)
-        return req_failf(r, S3E_INVALID_REQUEST, "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
-                                                 "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256, SHA512, MD5, XXHASH64, XXHASH3, XXHASH128]");
+        return req_failf(r, S3E_INVALID_REQUEST,
+                         "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
+                         "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256, SHA512, MD5, XXHASH64, XXHASH3, XXHASH128]");
     return 0;
 }
 
@@ -311,7 +329,8 @@ void api_checksum_headers(struct req *r, const struct checksum_value *v, enum ch
         resp_header(r, "x-amz-checksum-type", bytes_str(checksum_type_name(type)));
 }
 
-void api_checksum_slot(struct req *r, xml_checksums slots, const struct checksum_value *v, enum checksum_type type, uint32_t parts)
+void api_checksum_slot(struct req *r, xml_checksums slots, const struct checksum_value *v, enum checksum_type type,
+                       uint32_t parts)
 {
     if (checksum_info(v->alg))
         slots[v->alg] = api_checksum_text(r, v, type, parts);
@@ -332,7 +351,8 @@ int api_checksum_parse(struct req *r, const xml_checksums slots, struct checksum
     *ret = (struct checksum_value){.alg = CHECKSUM_NONE};
     for (int alg = 1; alg < CHECKSUM_ALG_COUNT; alg++)
         if (slots[alg].p && !api_checksum_decode((enum checksum_alg)alg, slots[alg], ret))
-            return req_failf(r, S3E_INVALID_REQUEST, "Value for %s is invalid.", checksum_info((enum checksum_alg)alg)->element);
+            return req_failf(r, S3E_INVALID_REQUEST, "Value for %s is invalid.",
+                             checksum_info((enum checksum_alg)alg)->element);
     return 0;
 }
 

@@ -73,17 +73,21 @@ static int fill_copy(struct req *r, const struct source *s, struct store_copy *c
 {
     bool replace, replace_tags;
     struct store_put *to = &copy->to;
-    if (read_directive(r, "x-amz-metadata-directive", &replace) < 0 || read_directive(r, "x-amz-tagging-directive", &replace_tags) < 0 ||
-        api_write_condition(r, &to->condition) < 0 || api_storage_class(r, &to->storage_class) < 0 ||
+    if (read_directive(r, "x-amz-metadata-directive", &replace) < 0 ||
+        read_directive(r, "x-amz-tagging-directive", &replace_tags) < 0 || api_write_condition(r, &to->condition) < 0 ||
+        api_storage_class(r, &to->storage_class) < 0 ||
         api_checksum_algorithm(r, "x-amz-checksum-algorithm", &to->checksum) < 0)
         return -1;
-    bool changes = replace || req_header(r, "x-amz-storage-class").p || req_header(r, "x-amz-website-redirect-location").p ||
-                   to->checksum != CHECKSUM_NONE;
+    bool changes = replace || req_header(r, "x-amz-storage-class").p ||
+                   req_header(r, "x-amz-website-redirect-location").p || to->checksum != CHECKSUM_NONE;
     if (onto_itself(r, s) && !changes)
-        return req_failf(r, S3E_INVALID_REQUEST, "This copy request is illegal because it is trying to copy an object to itself without "
-                                                 "changing the object's metadata, storage class, website redirect location or encryption attributes.");
+        return req_failf(
+            r, S3E_INVALID_REQUEST,
+            "This copy request is illegal because it is trying to copy an object to itself without "
+            "changing the object's metadata, storage class, website redirect location or encryption attributes.");
     if (s->object->size > STORE_PART_MAX)
-        return req_failf(r, S3E_INVALID_REQUEST, "The specified copy source is larger than the maximum allowable size for a copy source: %llu",
+        return req_failf(r, S3E_INVALID_REQUEST,
+                         "The specified copy source is larger than the maximum allowable size for a copy source: %llu",
                          (unsigned long long)STORE_PART_MAX);
     if (replace)
         return api_metadata(r, &to->headers, &to->n_headers);
@@ -97,14 +101,16 @@ int object_copy(struct req *r)
     if (api_refuse_unsupported(r) < 0 || find_source(r, &s) < 0)
         return -1;
     struct store_copy copy = {.source = s.object, .source_bucket = &s.bucket, .length = s.object->size};
-    copy.to = (struct store_put){.bucket = &r->bucket, .key = r->key, .owner = r->who.account, .expected_size = s.object->size};
+    copy.to = (struct store_put){
+        .bucket = &r->bucket, .key = r->key, .owner = r->who.account, .expected_size = s.object->size};
     if (fill_copy(r, &s, &copy) < 0)
         return -1;
     struct store_object *made;
     int rc = store_copy(r->server->store, &copy, r->arena, &made);
     if (rc < 0)
         return req_fail_write(r, rc);
-    struct xml_copy_result doc = {.modified_ms = made->mtime_ms, .etag = api_etag(r, &made->etag), .checksum_type = made->checksum_type};
+    struct xml_copy_result doc = {
+        .modified_ms = made->mtime_ms, .etag = api_etag(r, &made->etag), .checksum_type = made->checksum_type};
     api_checksum_slot(r, doc.checksums, &made->checksum, made->checksum_type, made->etag.parts);
     return resp_document(r, &xml_copy_object_result_doc, &doc);
 }
@@ -120,15 +126,17 @@ static int part_range(struct req *r, const struct store_object *o, struct store_
         return 0;
     case COPY_RANGE_PAST_END:
         return req_fail_argument(r, "x-amz-copy-source-range", text,
-                                 arena_printf(r->arena, "Range specified is not valid for source object of size: %llu", (unsigned long long)o->size));
+                                 arena_printf(r->arena, "Range specified is not valid for source object of size: %llu",
+                                              (unsigned long long)o->size));
     case COPY_RANGE_NO_BYTES:
         return req_failf(r, S3E_INVALID_REQUEST, "The specified copy range is invalid for the source object size");
     case COPY_RANGE_MALFORMED:
         break;
     }
-    return req_fail_argument(r, "x-amz-copy-source-range", text,
-                             "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "
-                             "zero-based offsets of the first and last bytes to copy");
+    return req_fail_argument(
+        r, "x-amz-copy-source-range", text,
+        "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "
+        "zero-based offsets of the first and last bytes to copy");
 }
 
 int part_copy(struct req *r)
@@ -141,10 +149,15 @@ int part_copy(struct req *r)
     if (part_range(r, s.object, &copy) < 0)
         return -1;
     if (copy.length > STORE_PART_MAX)
-        return req_failf(r, S3E_INVALID_REQUEST, "The specified copy source is larger than the maximum allowable size for a copy source: %llu",
+        return req_failf(r, S3E_INVALID_REQUEST,
+                         "The specified copy source is larger than the maximum allowable size for a copy source: %llu",
                          (unsigned long long)STORE_PART_MAX);
-    copy.to = (struct store_put){.bucket = &r->bucket, .key = r->key, .owner = r->who.account, .upload_id = req_param(r, "uploadId"),
-                                 .part_number = number, .expected_size = copy.length};
+    copy.to = (struct store_put){.bucket = &r->bucket,
+                                 .key = r->key,
+                                 .owner = r->who.account,
+                                 .upload_id = req_param(r, "uploadId"),
+                                 .part_number = number,
+                                 .expected_size = copy.length};
     struct store_object *made;
     int rc = store_copy(r->server->store, &copy, r->arena, &made);
     if (rc < 0)

@@ -20,7 +20,8 @@ static int read_checksum_type(struct req *r, enum checksum_alg alg, enum checksu
     if (!text.p)
         return 0;
     if (alg == CHECKSUM_NONE)
-        return req_failf(r, S3E_INVALID_REQUEST, "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.");
+        return req_failf(r, S3E_INVALID_REQUEST,
+                         "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.");
     if (bytes_eq_str_nocase(text, "COMPOSITE"))
         *ret = CHECKSUM_COMPOSITE;
     else if (bytes_eq_str_nocase(text, "FULL_OBJECT"))
@@ -64,7 +65,8 @@ static int find_upload(struct req *r, struct store_upload *ret)
 
 int part_put(struct req *r)
 {
-    struct store_put put = {.bucket = &r->bucket, .key = r->key, .owner = r->who.account, .upload_id = req_param(r, "uploadId")};
+    struct store_put put = {
+        .bucket = &r->bucket, .key = r->key, .owner = r->who.account, .upload_id = req_param(r, "uploadId")};
     struct store_upload upload;
     unsigned char md5[16];
     struct checksum_value sum;
@@ -74,7 +76,8 @@ int part_put(struct req *r)
     put.explicit_checksum = put.checksum != CHECKSUM_NONE;
     put.expected_size = payload_length(r->payload);
     if (put.checksum != CHECKSUM_NONE && upload.checksum != CHECKSUM_NONE && put.checksum != upload.checksum)
-        return req_failf(r, S3E_INVALID_REQUEST, "Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s",
+        return req_failf(r, S3E_INVALID_REQUEST,
+                         "Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s",
                          lower_name(upload.checksum), lower_name(put.checksum));
     int rc = store_write_open(r->server->store, &put, &r->write);
     if (rc < 0)
@@ -108,10 +111,13 @@ static int check_part_checksum(struct req *r, const struct store_upload *u, cons
 {
     enum checksum_alg has = p->checksum.alg;
     if (has != CHECKSUM_NONE && u->checksum != CHECKSUM_NONE && has != u->checksum)
-        return req_failf(r, S3E_BAD_DIGEST, "The %s you specified for part %u did not match what we received.", lower_name(has), p->number);
+        return req_failf(r, S3E_BAD_DIGEST, "The %s you specified for part %u did not match what we received.",
+                         lower_name(has), p->number);
     if (has == CHECKSUM_NONE && u->checksum != CHECKSUM_NONE && u->checksum_type == CHECKSUM_COMPOSITE)
-        return req_failf(r, S3E_INVALID_REQUEST, "The upload was created using a %s checksum. The complete request must include the "
-                                                 "checksum for each part. It was missing for part %u in the request.", lower_name(u->checksum), p->number);
+        return req_failf(r, S3E_INVALID_REQUEST,
+                         "The upload was created using a %s checksum. The complete request must include the "
+                         "checksum for each part. It was missing for part %u in the request.",
+                         lower_name(u->checksum), p->number);
     return 0;
 }
 
@@ -128,7 +134,8 @@ static int read_parts(struct req *r, const struct store_upload *u, struct store_
             return req_extra(r, "UploadId", c->upload_id);
         }
         parts[i] = (struct store_complete_part){.number = (unsigned)x->number, .etag = x->etag};
-        if (api_checksum_parse(r, x->checksums, &parts[i].checksum) < 0 || (u && check_part_checksum(r, u, &parts[i]) < 0))
+        if (api_checksum_parse(r, x->checksums, &parts[i].checksum) < 0 ||
+            (u && check_part_checksum(r, u, &parts[i]) < 0))
             return -1;
     }
     c->parts = parts;
@@ -141,16 +148,20 @@ static int read_expectations(struct req *r, const struct store_upload *u, struct
     struct bytes type = req_header(r, "x-amz-checksum-type"), size = req_header(r, "x-amz-mp-object-size");
     enum checksum_type created = u->checksum == CHECKSUM_NONE ? CHECKSUM_TYPE_NONE : u->checksum_type;
     if (type.p && !bytes_eq_str(type, created ? checksum_type_name(created) : ""))
-        return req_failf(r, S3E_INVALID_REQUEST, "The upload was created using the %s checksum mode. The complete request must use the "
-                                                 "same checksum mode.", created ? checksum_type_name(created) : "null");
+        return req_failf(r, S3E_INVALID_REQUEST,
+                         "The upload was created using the %s checksum mode. The complete request must use the "
+                         "same checksum mode.",
+                         created ? checksum_type_name(created) : "null");
     c->expected_size = UINT64_MAX;
     if (size.p && !bytes_to_u64(size, INT64_MAX, &c->expected_size))
-        return req_fail_argument(r, "x-amz-mp-object-size", size, "The x-amz-mp-object-size header value must be a non-negative integer");
+        return req_fail_argument(r, "x-amz-mp-object-size", size,
+                                 "The x-amz-mp-object-size header value must be a non-negative integer");
     for (int alg = 1; alg < CHECKSUM_ALG_COUNT; alg++) {
         const struct checksum_info *info = checksum_info((enum checksum_alg)alg);
         struct bytes value = req_header(r, arena_printf(r->arena, "x-amz-checksum-%s", info->lower));
         ptrdiff_t dash = bytes_find_char(value, '-', 0);
-        if (value.p && !api_checksum_decode((enum checksum_alg)alg, dash < 0 ? value : bytes_cut(value, 0, (size_t)dash), &c->checksum))
+        if (value.p && !api_checksum_decode((enum checksum_alg)alg,
+                                            dash < 0 ? value : bytes_cut(value, 0, (size_t)dash), &c->checksum))
             return req_failf(r, S3E_INVALID_REQUEST, "Value for x-amz-checksum-%s header is invalid.", info->lower);
     }
     return 0;
@@ -158,7 +169,8 @@ static int read_expectations(struct req *r, const struct store_upload *u, struct
 
 static int fail_complete(struct req *r, int rc, const struct store_complete *c, const struct store_complete_error *e)
 {
-    struct bytes number = arena_bytesf(r->arena, "%u", e->part_number), size = arena_bytesf(r->arena, "%llu", (unsigned long long)e->size);
+    struct bytes number = arena_bytesf(r->arena, "%u", e->part_number),
+                 size = arena_bytesf(r->arena, "%llu", (unsigned long long)e->size);
     switch (rc) {
     case STORE_INVALID_PART:
         req_fail(r, S3E_INVALID_PART);
@@ -172,9 +184,11 @@ static int fail_complete(struct req *r, int rc, const struct store_complete *c, 
         req_extra(r, "PartNumber", number);
         return req_extra(r, "ETag", e->etag);
     case STORE_CHECKSUM_MISMATCH:
-        return req_failf(r, S3E_BAD_DIGEST, "The %s you specified did not match the calculated checksum.", lower_name(c->checksum.alg));
+        return req_failf(r, S3E_BAD_DIGEST, "The %s you specified did not match the calculated checksum.",
+                         lower_name(c->checksum.alg));
     case STORE_SIZE_MISMATCH:
-        return req_failf(r, S3E_INVALID_REQUEST, "The provided 'x-amz-mp-object-size' header value %llu does not match what was computed: %llu",
+        return req_failf(r, S3E_INVALID_REQUEST,
+                         "The provided 'x-amz-mp-object-size' header value %llu does not match what was computed: %llu",
                          (unsigned long long)c->expected_size, (unsigned long long)e->size);
     default:
         return req_fail_write(r, rc);
@@ -188,15 +202,16 @@ static struct bytes location_of(struct req *r)
     uri_encode(&path, r->key, URI_KEEP_SLASH);
     const char *scheme = r->server->tls ? "https" : "http";
     struct bytes host = r->head.host;
-    struct bytes text = arena_bytesf(r->arena, "%s://%.*s/%.*s/%.*s", scheme, (int)host.n, host.p, (int)r->bucket_name.n, r->bucket_name.p,
-                                     (int)path.n, path.p);
+    struct bytes text = arena_bytesf(r->arena, "%s://%.*s/%.*s/%.*s", scheme, (int)host.n, host.p,
+                                     (int)r->bucket_name.n, r->bucket_name.p, (int)path.n, path.p);
     buf_fini(&path);
     return text;
 }
 
 int upload_complete(struct req *r)
 {
-    struct store_complete c = {.bucket = &r->bucket, .key = r->key, .upload_id = req_param(r, "uploadId"), .expected_size = UINT64_MAX};
+    struct store_complete c = {
+        .bucket = &r->bucket, .key = r->key, .upload_id = req_param(r, "uploadId"), .expected_size = UINT64_MAX};
     struct store_complete_error why = {0};
     struct store_upload upload, *known = &upload;
     struct store_object *made;
@@ -205,12 +220,16 @@ int upload_complete(struct req *r)
         known = NULL; /* perhaps completed before: the store remembers */
     else if (rc < 0)
         return req_fail_store(r, rc);
-    if (read_parts(r, known, &c) < 0 || api_write_condition(r, &c.condition) < 0 || (known && read_expectations(r, known, &c) < 0))
+    if (read_parts(r, known, &c) < 0 || api_write_condition(r, &c.condition) < 0 ||
+        (known && read_expectations(r, known, &c) < 0))
         return -1;
     rc = store_upload_complete(r->server->store, &c, r->arena, &made, &why);
     if (rc < 0)
         return fail_complete(r, rc, &c, &why);
-    struct xml_complete_result doc = {.location = location_of(r), .bucket = r->bucket_name, .key = r->key, .etag = api_etag(r, &made->etag),
+    struct xml_complete_result doc = {.location = location_of(r),
+                                      .bucket = r->bucket_name,
+                                      .key = r->key,
+                                      .etag = api_etag(r, &made->etag),
                                       .checksum_type = made->checksum_type};
     api_checksum_slot(r, doc.checksums, &made->checksum, made->checksum_type, made->etag.parts);
     return resp_document(r, &xml_complete_result_doc, &doc);
@@ -235,24 +254,37 @@ int part_list(struct req *r)
     size_t n;
     bool more;
     if (api_page_size(r, "max-parts", &max) < 0 ||
-        api_number(r, "part-number-marker", 0, INT32_MAX, "Provided part-number-marker not an integer or within integer range", &marker) < 0 ||
+        api_number(r, "part-number-marker", 0, INT32_MAX,
+                   "Provided part-number-marker not an integer or within integer range", &marker) < 0 ||
         find_upload(r, &u) < 0)
         return -1;
-    int rc = store_part_list(r->server->store, &r->bucket, &u, (unsigned)marker, (size_t)max, r->arena, &parts, &n, &more);
+    int rc =
+        store_part_list(r->server->store, &r->bucket, &u, (unsigned)marker, (size_t)max, r->arena, &parts, &n, &more);
     if (rc < 0)
         return req_fail_store(r, rc);
     struct xml_part_row *rows = arena_new_array(r->arena, struct xml_part_row, n + 1);
     for (size_t i = 0; i < n; i++) {
-        rows[i] = (struct xml_part_row){.number = parts[i].number, .modified_ms = parts[i].mtime_ms, .etag = api_etag(r, &parts[i].etag),
+        rows[i] = (struct xml_part_row){.number = parts[i].number,
+                                        .modified_ms = parts[i].mtime_ms,
+                                        .etag = api_etag(r, &parts[i].etag),
                                         .size = parts[i].size};
         if (u.checksum != CHECKSUM_NONE)
             api_checksum_slot(r, rows[i].checksums, &parts[i].checksum, CHECKSUM_TYPE_NONE, 0);
     }
-    struct xml_list_parts doc = {.bucket = r->bucket_name, .key = r->key, .upload_id = u.id, .storage_class = u.storage_class,
-                                 .initiator = api_owner(r), .owner = api_owner(r), .marker = marker,
-                                 .next_marker = n ? parts[n - 1].number : 0, .max_parts = max, .truncated = more,
-                                 .checksum_alg = u.checksum, .checksum_type = u.checksum == CHECKSUM_NONE ? CHECKSUM_TYPE_NONE : u.checksum_type,
-                                 .parts = rows, .n_parts = n};
+    struct xml_list_parts doc = {.bucket = r->bucket_name,
+                                 .key = r->key,
+                                 .upload_id = u.id,
+                                 .storage_class = u.storage_class,
+                                 .initiator = api_owner(r),
+                                 .owner = api_owner(r),
+                                 .marker = marker,
+                                 .next_marker = n ? parts[n - 1].number : 0,
+                                 .max_parts = max,
+                                 .truncated = more,
+                                 .checksum_alg = u.checksum,
+                                 .checksum_type = u.checksum == CHECKSUM_NONE ? CHECKSUM_TYPE_NONE : u.checksum_type,
+                                 .parts = rows,
+                                 .n_parts = n};
     return resp_document(r, &xml_list_parts_doc, &doc);
 }
 
@@ -272,16 +304,22 @@ static void add_upload(void *arg, const struct store_upload_row *row)
         return;
     }
     const struct store_upload *u = &row->upload;
-    struct xml_upload_row item = {.key = api_encoded(p->req, u->key, p->url), .upload_id = u->id, .initiator = api_owner(p->req),
-                                  .owner = api_owner(p->req), .storage_class = u->storage_class, .initiated_ms = u->initiated_ms,
+    struct xml_upload_row item = {.key = api_encoded(p->req, u->key, p->url),
+                                  .upload_id = u->id,
+                                  .initiator = api_owner(p->req),
+                                  .owner = api_owner(p->req),
+                                  .storage_class = u->storage_class,
+                                  .initiated_ms = u->initiated_ms,
                                   .checksum_alg = u->checksum,
-                                  .checksum_type = u->checksum == CHECKSUM_NONE ? CHECKSUM_TYPE_NONE : u->checksum_type};
+                                  .checksum_type =
+                                      u->checksum == CHECKSUM_NONE ? CHECKSUM_TYPE_NONE : u->checksum_type};
     xml_rows_add(&p->rows, p->upload, &item);
 }
 
 int upload_list(struct req *r)
 {
-    struct store_upload_list list = {.prefix = req_param(r, "prefix"), .delimiter = req_param(r, "delimiter"),
+    struct store_upload_list list = {.prefix = req_param(r, "prefix"),
+                                     .delimiter = req_param(r, "delimiter"),
                                      .key_marker = req_param(r, "key-marker")};
     struct uploads_page p = {.req = r};
     struct store_upload_list_end end = {0};
@@ -302,12 +340,16 @@ int upload_list(struct req *r)
     if (rc < 0)
         return req_fail_store(r, rc);
     struct xml_list_uploads doc = {.bucket = r->bucket_name,
-                                   .key_marker = api_encoded(r, list.key_marker.p ? list.key_marker : BYTES_LIT(""), p.url),
+                                   .key_marker =
+                                       api_encoded(r, list.key_marker.p ? list.key_marker : BYTES_LIT(""), p.url),
                                    .upload_id_marker = list.upload_id_marker.p ? list.upload_id_marker : BYTES_LIT(""),
-                                   .next_key_marker = api_encoded(r, end.last_key, p.url), .next_upload_id_marker = end.last_id,
+                                   .next_key_marker = api_encoded(r, end.last_key, p.url),
+                                   .next_upload_id_marker = end.last_id,
                                    .delimiter = api_encoded(r, list.delimiter.n ? list.delimiter : BYTES_NONE, p.url),
                                    .prefix = api_encoded(r, list.prefix.p ? list.prefix : BYTES_LIT(""), p.url),
-                                   .encoding_type = p.url ? BYTES_LIT("url") : BYTES_NONE, .max_uploads = max, .truncated = end.truncated};
+                                   .encoding_type = p.url ? BYTES_LIT("url") : BYTES_NONE,
+                                   .max_uploads = max,
+                                   .truncated = end.truncated};
     xml_rows_end(&p.rows, &doc);
     if (r->resp.doc.failed)
         return req_fail(r, S3E_INTERNAL_ERROR);

@@ -61,7 +61,8 @@ static bool range_wanted(struct req *r, const struct store_object *o)
         return true;
     if (date_parse_http(condition, &date))
         return o->mtime_ms / 1000 == date;
-    return bytes_eq(condition, arena_bytesf(r->arena, "\"%.*s\"", (int)api_etag(r, &o->etag).n, api_etag(r, &o->etag).p));
+    return bytes_eq(condition,
+                    arena_bytesf(r->arena, "\"%.*s\"", (int)api_etag(r, &o->etag).n, api_etag(r, &o->etag).p));
 }
 
 static int slice_of(struct req *r, const struct store_object *o, struct slice *s)
@@ -87,9 +88,12 @@ static int slice_of(struct req *r, const struct store_object *o, struct slice *s
 
 /* response-* parameters replace the stored header of the name behind the dash. */
 static const char *const overrides[][2] = {
-    {"response-content-type", "content-type"},         {"response-content-language", "content-language"},
-    {"response-expires", "expires"},                   {"response-cache-control", "cache-control"},
-    {"response-content-disposition", "content-disposition"}, {"response-content-encoding", "content-encoding"},
+    {"response-content-type", "content-type"},
+    {"response-content-language", "content-language"},
+    {"response-expires", "expires"},
+    {"response-cache-control", "cache-control"},
+    {"response-content-disposition", "content-disposition"},
+    {"response-content-encoding", "content-encoding"},
 };
 
 static int put_overrides(struct req *r)
@@ -100,7 +104,8 @@ static int put_overrides(struct req *r)
             if ((unsigned char)v.p[k] < 0x20 || v.p[k] == 0x7f)
                 return req_fail_argument(r, overrides[i][0], v, "Header value cannot be represented using ISO-8859-1.");
         if (v.p && r->who.anonymous)
-            return req_failf(r, S3E_INVALID_REQUEST, "Request specific response headers cannot be used for anonymous GET requests.");
+            return req_failf(r, S3E_INVALID_REQUEST,
+                             "Request specific response headers cannot be used for anonymous GET requests.");
         if (v.p)
             resp_header(r, overrides[i][1], v);
     }
@@ -234,7 +239,8 @@ static int asked_attributes(struct req *r, unsigned *ret)
 {
     static const char *const names[] = {"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"};
     *ret = 0;
-    for (const struct http_header *h = http_head_get(&r->head, HDR_X_AMZ_OBJECT_ATTRIBUTES); h; h = http_head_next(&r->head, h))
+    for (const struct http_header *h = http_head_get(&r->head, HDR_X_AMZ_OBJECT_ATTRIBUTES); h;
+         h = http_head_next(&r->head, h))
         for (size_t at = 0; at <= h->value.n;) {
             ptrdiff_t comma = bytes_find_char(h->value, ',', at);
             size_t end = comma < 0 ? h->value.n : (size_t)comma;
@@ -249,8 +255,9 @@ static int asked_attributes(struct req *r, unsigned *ret)
             at = end + 1;
         }
     if (!*ret)
-        return req_fail_argument(r, "x-amz-object-attributes", BYTES_LIT(""),
-                                 "The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty");
+        return req_fail_argument(
+            r, "x-amz-object-attributes", BYTES_LIT(""),
+            "The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty");
     return 0;
 }
 
@@ -265,7 +272,8 @@ static int header_number(struct req *r, const char *name, uint64_t max, uint64_t
 static int attribute_parts(struct req *r, const struct store_object *o, struct xml_attributes_parts *p)
 {
     uint64_t max = ATTRIBUTE_PARTS_MAX, marker = 0;
-    if (header_number(r, "x-amz-max-parts", INT32_MAX, &max) < 0 || header_number(r, "x-amz-part-number-marker", INT32_MAX, &marker) < 0)
+    if (header_number(r, "x-amz-max-parts", INT32_MAX, &max) < 0 ||
+        header_number(r, "x-amz-part-number-marker", INT32_MAX, &marker) < 0)
         return -1;
     p->total = o->n_parts;
     if (!o->explicit_checksum)

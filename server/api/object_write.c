@@ -64,9 +64,8 @@ static int refuse_directory_conditions(struct req *r)
 int object_delete(struct req *r)
 {
     struct bytes match = req_header(r, "if-match");
-    struct store_condition condition = {.if_match = match.p != NULL,
-                                        .if_match_any = bytes_eq_str(match, "*"),
-                                        .if_match_etag = etag_unquote(match)};
+    struct store_condition condition = {
+        .if_match = match.p != NULL, .if_match_any = bytes_eq_str(match, "*"), .if_match_etag = etag_unquote(match)};
     bool existed;
     if (refuse_directory_conditions(r) < 0 || api_version_id(r) < 0)
         return -1;
@@ -112,8 +111,9 @@ int objects_delete(struct req *r)
         const char *message;
         enum s3_error e = delete_entry(r, entry, &message);
         if (e != S3E_OK)
-            errors[doc.n_errors++] = (struct xml_delete_error_row){entry->key, entry->version_id, bytes_str(s3_error_code(e)),
-                                                                   bytes_str(message ? message : s3_error_message(e))};
+            errors[doc.n_errors++] =
+                (struct xml_delete_error_row){entry->key, entry->version_id, bytes_str(s3_error_code(e)),
+                                              bytes_str(message ? message : s3_error_message(e))};
         else if (!want.quiet)
             deleted[doc.n_deleted++] = (struct xml_deleted_row){.key = entry->key, .version_id = entry->version_id};
     }

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The settings of `pail server`: one struct, one table (server/config.c). Every setting has a flag, an environment name
+ * PAIL_*, often a MinIO name, a default and a help text; flags beat PAIL_*, which beat MinIO's names.
+ * Ownership: strings live as long as the process. Threads: read-only once config_load has returned.
+ */
+#ifndef PAIL_CONFIG_H
+#define PAIL_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define CONFIG_DOMAINS_MAX 16
+
+struct config {
+    const char *dir;
+    const char *address;         /* HOST:PORT, :PORT, [V6]:PORT; port 0: a free one */
+    const char *console_address; /* checked and kept for the web console */
+    const char *region;          /* empty: any region in a signature is accepted */
+    const char *domains[CONFIG_DOMAINS_MAX];
+    uint64_t n_domains;
+    const char *certs_dir; /* empty: plain HTTP */
+    const char *root_user, *root_password;
+    bool default_credentials; /* neither was set: minioadmin, from this machine alone */
+    uint64_t threads;         /* event loops; 0: one per core */
+    uint64_t workers;         /* threads for document operations and blob I/O */
+    const char *log_format;   /* text, json */
+    const char *log_level;    /* error, warn, info, debug */
+    bool access_log;
+
+    /* Limits of a client's requests. */
+    uint64_t max_header_bytes; /* request line and headers */
+    uint64_t max_headers;      /* count */
+    uint64_t max_uri_bytes;    /* request target */
+    uint64_t header_timeout_s; /* from the first byte of a request to the end of its head */
+    uint64_t idle_timeout_s;   /* keep-alive connection without a request; a transfer without progress */
+    uint64_t min_body_rate;    /* bytes/s a body or a reply must make, averaged, after the grace */
+    uint64_t min_body_rate_grace_s;
+    uint64_t max_connections;             /* whole server */
+    uint64_t max_connections_per_address; /* one peer address */
+    uint64_t max_queued_jobs;             /* waiting for a worker; beyond: 503 SlowDown */
+    uint64_t drain_timeout_s;             /* SIGTERM: how long running requests may take to end */
+    uint64_t index_map_mib;               /* first size of the index's memory map; it grows by itself */
+};
+
+/*
+ * Reads flags (argv after the word `server`) and the environment. 0: go on; 1: help was printed, stop with success;
+ * -1: *ret_error is one clear line for the user.
+ */
+int config_load(struct config *, int argc, char **argv, char ret_error[512]);
+void config_help(FILE *to);
+
+#endif
