@@ -31,7 +31,7 @@ class Signer:
         self.access_key, self.secret_key, self.region = access_key, secret_key, region
         self._day, self._day_key = None, None
 
-    def _key(self, day):
+    def signing_key(self, day):
         if day != self._day:
             key = ("AWS4" + self.secret_key).encode()
             for part in (day, self.region, "s3", "aws4_request"):
@@ -41,7 +41,7 @@ class Signer:
 
     def _signature(self, stamp, scope, canonical):
         text = "\n".join(("AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()))
-        return hmac.new(self._key(stamp[:8]), text.encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self.signing_key(stamp[:8]), text.encode(), hashlib.sha256).hexdigest()
 
     def headers(self, method, path, query, headers, payload_hash):
         """`headers` (lower-case names, host among them) with those that SigV4 adds."""
@@ -55,15 +55,21 @@ class Signer:
                                    f"SignedHeaders={names}, Signature={signature}")
         return signed
 
-    def presign(self, method, host, path, query=(), expires=86400, stamp=None):
-        """Path and query of a presigned URL; `path` is encoded already, `query` is pairs of text."""
+    def presign(self, method, host, path, query=(), expires=86400, stamp=None, headers=None):
+        """Path and query of a presigned URL; `path` is encoded already, `query` is pairs of text.
+
+        `headers` (lower-case names) must then be sent with the request, as they are signed too.
+        """
+        signed = dict(headers or {}, host=host)
+        names = ";".join(sorted(signed))
         stamp = stamp or datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         scope = f"{stamp[:8]}/{self.region}/s3/aws4_request"
         pairs = list(query) + [("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
                                ("X-Amz-Credential", f"{self.access_key}/{scope}"), ("X-Amz-Date", stamp),
-                               ("X-Amz-Expires", str(expires)), ("X-Amz-SignedHeaders", "host")]
+                               ("X-Amz-Expires", str(expires)), ("X-Amz-SignedHeaders", names)]
         text = encode_query(pairs)
-        canonical = "\n".join((method, path, text, f"host:{host}\n", "host", UNSIGNED))
+        lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
+        canonical = "\n".join((method, path, text, lines, names, UNSIGNED))
         return f"{path}?{text}&X-Amz-Signature={self._signature(stamp, scope, canonical)}"
 
 

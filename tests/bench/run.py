@@ -1,0 +1,504 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Measures the server beside a raw limit of the same machine, taken in the same minutes.
+
+    make bench                          all rows; some ten minutes
+    make bench ARGS="--quick"           small and short: shows that it works, proves no figure
+    make bench ARGS="--row get-4k"      one row (--list names them)
+    make bench ARGS="--data /mnt/disk"  where the data goes; the disk is part of what is measured
+
+Each row takes rounds of the server and of the limit in turn and compares medians, since
+load from elsewhere comes and goes. Load comes from wrk with presigned URLs; server and
+load share the machine's cores. Bodies are spot-checked: a fast wrong answer is a failure.
+Ends with 0 when every row was measured, whether its target was met or not; with
+--strict only when all were.
+"""
+import argparse
+import hashlib
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+import traceback
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
+
+ROWS = {}
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+
+
+def row(name):
+    """Marks a measurement; it answers one Figure or several."""
+    def add(function):
+        ROWS[name] = function
+        return function
+    return add
+
+
+class Figure:
+    """One line of the table. `ok` is None where there is nothing to compare with."""
+
+    def __init__(self, work, pail, limit="", ratio="", target="", ok=None, note=""):
+        self.work, self.pail, self.limit, self.ratio, self.target, self.ok = work, pail, limit, ratio, target, ok
+        self.note = note
+
+    @property
+    def verdict(self):
+        return {True: "ok", False: "short", None: ""}[self.ok]
+
+
+def check(condition, what):
+    if not condition:
+        raise load.LoadError(what)
+
+
+class Bench:
+    """The settings, the running server, the running nginx, and what rows share."""
+
+    def __init__(self, options):
+        self.quick = options.quick
+        self.rounds = options.rounds or (1 if self.quick else 5)
+        self.seconds = 1 if self.quick else 3
+        self.many = options.keys or (20_000 if self.quick else 1_000_000)
+        self.few = 2_000 if self.quick else 10_000
+        self.large = 8 * MIB if self.quick else 64 * MIB
+        self.huge = 64 * MIB if self.quick else GIB
+        self.folder = os.path.abspath(options.data)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.makedirs(self.folder)
+        self.pail = self.nginx = None
+        self.loaded = False
+        self.random = random.Random(1)
+
+    # --- the server
+    def start_pail(self, data="data"):
+        folder = os.path.join(self.folder, data)
+        self.pail = Pail("bench", data=folder, args=["--access-log", "off"])
+        self.pail.start()
+        self.presigner = load.Presigner(self.pail)
+        self.client = s3client.Client(self.pail.host, self.pail.port, self.pail.access_key, self.pail.secret_key)
+        self.where = f"{self.pail.host}:{self.pail.port}"
+        return self.pail
+
+    def stop_pail(self):
+        if self.pail:
+            self.client.close()
+            self.pail.stop()
+            self.pail = None
+
+    def recover(self):
+        """After a row that failed: the next one finds a server, whatever became of this one."""
+        if self.pail:
+            self.pail.kill()
+            self.pail = None
+
+    def ready(self):
+        """The server and nginx, for rows that need both."""
+        if not self.pail:
+            self.start_pail()
+        if not self.nginx:
+            self.nginx = load.Nginx(os.path.join(self.folder, "nginx"))
+
+    def close(self, keep=False):
+        if self.nginx:
+            self.nginx.stop()
+        if self.pail:
+            self.pail.kill()
+        if not keep:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    # --- small tools
+    def bucket(self, name):
+        reply = self.client.create_bucket(name)
+        check(reply.ok or reply.code == "BucketAlreadyOwnedByYou", f"CreateBucket: {reply!r}")
+        return name
+
+    def lines(self, name, lines):
+        return load.write_lines(os.path.join(self.folder, name), lines)
+
+    def in_turn(self, **sides):
+        """Runs every side once a round, in changing order. Name to its list of results."""
+        results = {name: [] for name in sides}
+        for number in range(self.rounds):
+            names = list(sides)[number % 2::1] + list(sides)[:number % 2]
+            for name in names:
+                results[name].append(sides[name]())
+        return results
+
+    def cpu_of(self, pids, run):
+        """What `run` answers, with the processor time it cost these processes added."""
+        before = load.cpu_seconds(pids)
+        result = run()
+        after = load.cpu_seconds(pids)
+        result.user, result.system = after[0] - before[0], after[1] - before[1]
+        return result
+
+
+def median(results, what):
+    return statistics.median(getattr(r, what) for r in results)
+
+
+def cpu_note(results):
+    """Processor time a request: where a slow row spends it."""
+    requests = sum(r.requests for r in results) or 1
+    user, system = (sum(getattr(r, k) for r in results) / requests for k in ("user", "system"))
+    unit, scale = ("us", 1e6) if user + system < 0.01 else ("ms", 1e3)
+    return f"{user * scale:.3g} {unit} user + {system * scale:.3g} {unit} system"
+
+
+def rate_text(value):
+    return f"{value:,.0f}/s"
+
+
+def bytes_text(value):
+    return f"{value / MIB:,.0f} MiB/s"
+
+
+# --- reading ------------------------------------------------------------------------------
+
+def read_row(b, title, size, count, connections, target, by_bytes):
+    b.ready()
+    bucket, bodies = b.bucket(f"read-{size}"), {}
+    folder = os.path.join(b.nginx.files, str(size))
+    os.makedirs(folder, exist_ok=True)
+    for i in range(count):
+        body = random.Random(i).randbytes(size)
+        reply = b.client.put(bucket, f"{i:06}", body)
+        check(reply.ok, f"PUT: {reply!r}")
+        with open(os.path.join(folder, f"{i:06}"), "wb") as f:
+            f.write(body)
+        bodies[f"{i:06}"] = hashlib.sha256(body).digest()
+    for name in b.random.sample(sorted(bodies), min(20, count)):
+        reply = b.client.send("GET", b.presigner.one("GET", f"/{bucket}/{name}"))
+        check(reply.status == 200 and hashlib.sha256(reply.body).digest() == bodies[name], f"GET {name}: {reply!r}")
+    ours = b.lines("read-pail", b.presigner.many("GET", bucket, bodies))
+    theirs = b.lines("read-nginx", (f"/{size}/{name}" for name in bodies))
+    results = b.in_turn(
+        nginx=lambda: b.cpu_of(b.nginx.workers(), lambda: load.wrk(b.nginx.where, "cycle", "GET", theirs, connections,
+                                                                   b.seconds)),
+        pail=lambda: b.cpu_of([b.pail.pid], lambda: load.wrk(b.where, "cycle", "GET", ours, connections, b.seconds)))
+    what, text = ("bytes_rate", bytes_text) if by_bytes else ("rate", rate_text)
+    pail, nginx = median(results["pail"], what), median(results["nginx"], what)
+    return Figure(title, text(pail), f"{text(nginx)} nginx", f"{pail / nginx:.2f}", f">= {target}",
+                  pail >= target * nginx,
+                  f"a request costs the server {cpu_note(results['pail'])}, nginx {cpu_note(results['nginx'])}")
+
+
+@row("get-4k")
+def get_4k(b):
+    return read_row(b, "GET 4 KiB, 64 connections", 4 * KIB, 1000, 64, 0.7, False)
+
+
+@row("get-1m")
+def get_1m(b):
+    return read_row(b, "GET 1 MiB, 64 connections", MIB, 64, 64, 0.9, True)
+
+
+@row("get-64m")
+def get_64m(b):
+    return read_row(b, f"GET {b.large // MIB} MiB, 4 connections", b.large, 4, 4, 0.9, True)
+
+
+# --- writing ------------------------------------------------------------------------------
+
+@row("put-4k")
+def put_4k(b):
+    b.ready()
+    bucket, count, serial = b.bucket("write-4k"), 20_000 if b.quick else 100_000, [0]
+    written = []
+
+    def run(side, connections):
+        serial[0] += 1
+        keys = (f"{serial[0]}-{i:06}" for i in range(count))
+        if side == "nginx":
+            os.makedirs(os.path.join(b.nginx.folder, "put", str(serial[0])))
+            targets = b.lines("write-nginx", (f"/put/{serial[0]}/{key}" for key in keys))
+            return b.cpu_of(b.nginx.workers(),
+                            lambda: load.wrk(b.nginx.where, "cycle", "PUT", targets, connections, b.seconds, 4096))
+        written.append(f"{serial[0]}-000003")
+        targets = b.lines("write-pail", b.presigner.many("PUT", bucket, keys))
+        return b.cpu_of([b.pail.pid],
+                        lambda: load.wrk(b.where, "cycle", "PUT", targets, connections, b.seconds, 4096))
+
+    results = b.in_turn(nginx=lambda: run("nginx", 64), pail=lambda: run("pail", 64), single=lambda: run("pail", 1))
+    for key in written:
+        check(b.client.get(bucket, key).body == b"0123456789abcdef" * 256, f"{key} is not what was written")
+    sync = load.sync_latency(b.folder)
+    pail, nginx, single = (median(results[side], "rate") for side in ("pail", "nginx", "single"))
+    return [
+        Figure("PUT 4 KiB, 64 connections, durable", rate_text(pail), f"{rate_text(nginx)} nginx, not synced",
+               f"{pail / nginx:.2f}", ">= 1.0", pail >= nginx,
+               f"a request costs the server {cpu_note(results['pail'])}, nginx {cpu_note(results['nginx'])}"),
+        Figure("  the same against one PUT at a time", rate_text(pail), f"{rate_text(single)} one connection",
+               f"{pail / single:.2f}", ">= 5", pail >= 5 * single,
+               f"one PUT takes {1e6 / single:.0f} us, an fdatasync of 4 KiB {sync * 1e6:.0f} us"),
+    ]
+
+
+@row("put-64m")
+def put_64m(b):
+    b.ready()
+    bucket = b.bucket("write-64m")
+    targets = b.lines("write-large", b.presigner.many("PUT", bucket, ["a", "b"]))
+    sides = b.in_turn(
+        md5=lambda: load.md5_rate(2, 1),
+        disk=lambda: load.synced_write_rate(b.folder, b.large),
+        pail=lambda: b.cpu_of([b.pail.pid], lambda: load.wrk(b.where, "fixed", "PUT", targets, 2, 2 * b.seconds,
+                                                             b.large)))
+    body = b"0123456789abcdef" * (b.large // 16)
+    check(b.client.get(bucket, "a").body == body, "the body read back is not the one written")
+    check(b.client.head(bucket, "b").etag == hashlib.md5(body).hexdigest(), "the ETag is not the MD5")
+    pail = median(sides["pail"], "rate") * b.large
+    md5, disk = statistics.median(sides["md5"]), statistics.median(sides["disk"])
+    limit = min(md5, disk)
+    return Figure(f"PUT {b.large // MIB} MiB, 2 connections", bytes_text(pail),
+                  f"{bytes_text(md5)} MD5 on 2 cores; {bytes_text(disk)} synced writes", f"{pail / limit:.2f}",
+                  ">= 0.7", pail >= 0.7 * limit, f"a request costs the server {cpu_note(sides['pail'])}")
+
+
+# --- listing ------------------------------------------------------------------------------
+
+def many_key(i):
+    """Ten prefixes; the same shape in the large and the small bucket."""
+    return f"p{i % 10}/{i // 10:08}"
+
+
+def load_keys(b, bucket, count):
+    """`count` keys by wrk: each of its threads has a file of targets of its own."""
+    b.bucket(bucket)
+    base = os.path.join(b.folder, "load")
+    for part in range(2):
+        b.lines(f"load.{part}", b.presigner.many("PUT", bucket, (many_key(i) for i in range(part, count, 2))))
+    start = time.monotonic()
+    load.wrk(b.where, "once", "PUT", base, 64, 3600, 64)
+    return count / (time.monotonic() - start)
+
+
+def load_many(b):
+    if not b.loaded:
+        b.ready()
+        print(f"# loading {b.many:,} keys ...", flush=True)
+        rate = load_keys(b, "many", b.many)
+        load_keys(b, "few", b.few)
+        print(f"# {rate:,.0f} keys/s", flush=True)
+        b.loaded = True
+        for bucket, count in (("many", b.many), ("few", b.few)):
+            found = b.client.list_all(bucket)
+            check(len(found) == count, f"bucket {bucket} lists {len(found)} keys, {count} were written")
+            check(list(found) == sorted(found), f"bucket {bucket} lists out of order")
+
+
+def page_targets(b, bucket, count):
+    """Pages of 1,000 keys that start anywhere but in the last thousand."""
+    for position in b.random.sample(range(count - 1001), 200):
+        after = f"p{position // (count // 10)}/{position % (count // 10):08}"
+        yield b.presigner.one("GET", f"/{bucket}", [("list-type", "2"), ("max-keys", "1000"), ("start-after", after)])
+
+
+@row("list")
+def list_pages(b):
+    load_many(b)
+    connections = 8
+    large = b.lines("list-large", page_targets(b, "many", b.many))
+    small = b.lines("list-small", page_targets(b, "few", b.few))
+    page = b.client.list_page("many", after=many_key(0))
+    check(page.values("Key") == [many_key(10 * i) for i in range(1, 1001)], "a page holds other keys than it should")
+    os.makedirs(b.nginx.files, exist_ok=True)
+    with open(os.path.join(b.nginx.files, "page"), "wb") as f:
+        f.write(page.body)
+    raw = b.lines("list-nginx", ["/page"])
+    results = b.in_turn(
+        large=lambda: b.cpu_of([b.pail.pid], lambda: load.wrk(b.where, "cycle", "GET", large, connections, b.seconds)),
+        small=lambda: load.wrk(b.where, "cycle", "GET", small, connections, b.seconds),
+        nginx=lambda: load.wrk(b.nginx.where, "cycle", "GET", raw, connections, b.seconds))
+    large, small, nginx = (median(results[k], "rate") for k in ("large", "small", "nginx"))
+    return [
+        Figure(f"ListObjectsV2, 1,000 keys a page, {b.many:,} keys", f"{large:,.0f} pages/s",
+               f"{nginx:,.0f}/s nginx, a file of {len(page.body) // KIB} KiB", f"{large / nginx:.2f}",
+               ">= 1,000 pages/s", large >= 1000, f"a page costs the server {cpu_note(results['large'])}"),
+        Figure(f"  against {b.few:,} keys", f"{large:,.0f} pages/s", f"{small:,.0f} pages/s", f"{large / small:.2f}",
+               ">= 0.8", large >= 0.8 * small),
+    ]
+
+
+@row("list-root")
+def list_root(b):
+    load_many(b)
+    target = b.presigner.one("GET", "/many", [("list-type", "2"), ("delimiter", "/")])
+    prefixes = b.client.send("GET", target).values("Prefix")
+    check([p for p in prefixes if p] == [f"p{i}/" for i in range(10)], f"common prefixes: {prefixes}")
+    targets = b.lines("list-root", [target])
+    results = b.in_turn(pail=lambda: load.wrk(b.where, "cycle", "GET", targets, 1, b.seconds))["pail"]
+    p99 = statistics.median(r.p99 for r in results)
+    return Figure(f"root listing with delimiter, {b.many:,} keys, 10 prefixes",
+                  f"{statistics.median(r.p50 for r in results) / 1000:.2f} ms median, {p99 / 1000:.2f} ms p99", "", "",
+                  "< 5 ms", p99 < 5000)
+
+
+# --- copying ------------------------------------------------------------------------------
+
+@row("copy")
+def copy_large(b):
+    b.ready()
+    bucket, part = b.bucket("copy"), min(b.huge // 2, 64 * MIB)
+    body = random.Random(7).randbytes(part)
+    upload = b.client.create_upload(bucket, "source").value("UploadId")
+    parts = [(n, b.client.upload_part(bucket, "source", upload, n, body).etag) for n in range(1, b.huge // part + 1)]
+    reply = b.client.complete_upload(bucket, "source", upload, parts)
+    check(s3client.completed(reply), f"CompleteMultipartUpload: {reply!r}")
+    source = f"/{bucket}/source"
+    header = ("x-amz-copy-source", source)
+    copies = b.lines("copy-targets", (b.presigner.one("PUT", f"/{bucket}/copy-{i:03}", headers=dict([header]))
+                                      for i in range(200)))
+    puts = b.lines("copy-puts", b.presigner.many("PUT", bucket, (f"small-{i:03}" for i in range(200))))
+    check(s3client.completed(b.client.copy(bucket, "first", bucket, "source")), "CopyObject")
+    before = load.disk_used(b.pail.data)
+    results = b.in_turn(
+        copy=lambda: load.wrk(b.where, "cycle", "PUT", copies, 1, b.seconds, 0, header),
+        put=lambda: load.wrk(b.where, "cycle", "PUT", puts, 1, b.seconds, 4096))
+    grown = load.disk_used(b.pail.data) - before
+    for offset in (0, b.huge // 2 - 1000, b.huge - 1000):
+        piece = b.client.get(bucket, "copy-100", {"range": f"bytes={offset}-{offset + 999}"}).body
+        at = offset % part
+        check(piece == (body + body)[at:at + 1000], "a copy's bytes are not the source's")
+    number = sum(r.requests for r in results["copy"])
+    copy, put = median(results["copy"], "mean"), median(results["put"], "mean")
+    return [
+        Figure(f"CopyObject of {b.huge // MIB:,} MiB", f"{copy / 1000:.3f} ms", f"{put / 1000:.3f} ms PUT of 4 KiB",
+               f"{copy / put:.2f}", "<= 3", copy <= 3 * put),
+        Figure(f"  disk space used by {number:,} of them", f"{grown / MIB:,.1f} MiB", "", "", "< 0.1 % of the bytes copied",
+               grown < number * b.huge / 1000),
+    ]
+
+
+# --- memory, start ------------------------------------------------------------------------
+
+@row("memory")
+def memory_rows(b):
+    b.stop_pail()
+    b.start_pail("memory-data")
+    time.sleep(1)
+    idle = load.memory(b.pail.pid)
+    bucket, connections = b.bucket("memory"), 64
+    body = b"0123456789abcdef" * (b.large // 16)
+    for name in ("down-1", "down-2"):
+        check(b.client.put(bucket, name, body).ok, "PUT")
+    del body
+    down = b.lines("memory-down", b.presigner.many("GET", bucket, ["down-1", "down-2"]))
+    up = b.lines("memory-up", b.presigner.many("PUT", bucket, ["up-1", "up-2"]))
+    seconds = 2 if b.quick else 20
+    peak = load.MemoryPeak(b.pail.pid)
+    running = [load.start_wrk(b.where, "fixed", "PUT", up, connections, seconds, b.large),
+               load.start_wrk(b.where, "fixed", "GET", down, connections, seconds)]
+    results = [load.finish_wrk(process) for process in running]
+    highest = peak.stop()
+    time.sleep(2)
+    after = load.memory(b.pail.pid)
+    check(b.client.head(bucket, "up-1").headers.get("content-length") == str(b.large), "an upload is not whole")
+    note = f"{results[0].requests} uploads and {results[1].requests} downloads ended; {after / MIB:.1f} MiB afterwards"
+    b.stop_pail()
+    return [
+        Figure("memory without page cache, idle", f"{idle / MIB:.1f} MiB", "", "", "< 20 MiB", idle < 20 * MIB),
+        Figure(f"  64 uploads and 64 downloads of {b.large // MIB} MiB at once", f"{highest / MIB:.1f} MiB", "", "",
+               "< 96 MiB", highest < 96 * MIB, note),
+    ]
+
+
+def start_seconds(b, data):
+    """From exec to the line that names the endpoint."""
+    pail = Pail("bench-start", data=os.path.join(b.folder, data))
+    command = [pail.binary, "server", pail.data, "--address", "127.0.0.1:0", "--console-address", "127.0.0.1:0"]
+    environment = dict(os.environ, PAIL_ROOT_USER=pail.access_key, PAIL_ROOT_PASSWORD=pail.secret_key)
+    start = time.monotonic()
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT)
+    try:
+        for line in process.stdout:
+            if b"S3 endpoint:" in line:
+                return time.monotonic() - start
+        raise load.LoadError("the server ended at start-up")
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+@row("start")
+def start_rows(b):
+    load_many(b)
+    data = os.path.basename(b.pail.data)
+    b.stop_pail()
+    figures = []
+    for title, folders in ((f"start, {b.many:,} keys", [data] * 5),
+                           ("  in an empty folder", [f"empty-{i}" for i in range(5)])):
+        taken = statistics.median(start_seconds(b, folder) for folder in folders)
+        figures.append(Figure(title, f"{taken * 1000:.0f} ms", "", "", "< 100 ms", taken < 0.1))
+    return figures
+
+
+# --- the table ----------------------------------------------------------------------------
+
+def table(figures):
+    heads = ["work", "pail", "raw limit", "ratio", "target", ""]
+    rows = [[f.work, f.pail, f.limit, f.ratio, f.target, f.verdict] for f in figures]
+    widths = [max(len(r[i]) for r in rows + [heads]) for i in range(len(heads))]
+    for cells in [heads, ["-" * w for w in widths]] + rows:
+        print("  ".join(c.ljust(w) for c, w in zip(cells, widths)).rstrip())
+    notes = [f for f in figures if f.note]
+    if notes:
+        print("\nWhere the time goes:")
+        for f in notes:
+            print(f"  {f.work.strip()}: {f.note}")
+
+
+def parse():
+    parser = argparse.ArgumentParser(description="Measures Pail beside raw limits of this machine.")
+    parser.add_argument("--build", default=os.path.join(ROOT, "build"))
+    parser.add_argument("--data", default=None, help="folder for the data (BUILD/bench); it is emptied")
+    parser.add_argument("--row", action="append", choices=list(ROWS), help="only this row; may be repeated")
+    parser.add_argument("--quick", action="store_true", help="one short round, little data")
+    parser.add_argument("--rounds", type=int, default=0)
+    parser.add_argument("--keys", type=int, default=0, help="instead of a million")
+    parser.add_argument("--keep", action="store_true", help="leave the data behind")
+    parser.add_argument("--strict", action="store_true", help="end with 1 when a target is missed")
+    parser.add_argument("--list", action="store_true", help="name the rows")
+    return parser.parse_args()
+
+
+def main():
+    options = parse()
+    if options.list:
+        print("\n".join(ROWS))
+        return 0
+    os.environ["PAIL_BUILD"] = os.path.abspath(options.build)
+    options.data = options.data or os.path.join(options.build, "bench")
+    global Pail, load, s3client
+    import s3client
+    import load
+    from pail import Pail
+    bench, figures, broken = Bench(options), [], False
+    try:
+        for name in options.row or ROWS:
+            print(f"# {name}", flush=True)
+            try:
+                found = ROWS[name](bench)
+                figures += found if isinstance(found, list) else [found]
+            except Exception as error:  # one row that cannot be measured must not hide the others
+                broken = True
+                figures.append(Figure(name, "not measured", str(error).splitlines()[0][:60] if str(error) else "", "",
+                                      "", False))
+                traceback.print_exc()
+                bench.recover()
+    finally:
+        bench.close(options.keep)
+    print()
+    table(figures)
+    short = [f for f in figures if f.ok is False]
+    return 1 if broken or (options.strict and short) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
