@@ -381,7 +381,7 @@ static const struct xml_field list_uploads[] = {
     XML_TEXT("NextKeyMarker", struct xml_list_uploads, next_key_marker),
     XML_TEXT("NextUploadIdMarker", struct xml_list_uploads, next_upload_id_marker),
     XML_TEXT("Delimiter", struct xml_list_uploads, delimiter, .optional = true),
-    XML_TEXT("Prefix", struct xml_list_uploads, prefix, .optional = true),
+    XML_TEXT("Prefix", struct xml_list_uploads, prefix),
     XML_TEXT("EncodingType", struct xml_list_uploads, encoding_type, .optional = true),
     XML_U64("MaxUploads", struct xml_list_uploads, max_uploads),
     XML_BOOL("IsTruncated", struct xml_list_uploads, truncated),

@@ -4,9 +4,12 @@
  *
  * A single linear pass over the body, before the parser sees it, refuses what a request has no use for and parsers get
  * hurt by: anything but UTF-8 (also by declaration), NUL bytes, <!DOCTYPE and every other <! but comments and CDATA,
- * and start tags that are very long or carry very many attributes (checking attributes for duplicates takes their
- * number squared). It does not decide what is well-formed; that stays libxml2's work, on whatever passes here. Threads:
- * any; no state.
+ * start tags that are very long or carry very many attributes (checking attributes for duplicates takes their number
+ * squared), and more attributes, comments, CDATA sections and processing instructions than any client sends (libxml2
+ * keeps every name it meets, in a table that stops growing, and allocates for each comment). It does not decide what is
+ * well-formed; that stays libxml2's work, on what passes.
+ *
+ * Threads: any; no state.
  */
 #include "server/xml/parse.h"
 
@@ -23,8 +26,13 @@ static bool starts(const char *p, const char *end, const char *what)
     return (size_t)(end - p) >= n && memcmp(p, what, n) == 0;
 }
 
+/* What a document has had so far of things whose number is limited. */
+struct counts {
+    unsigned attrs, markup;
+};
+
 /* From behind the '<' of a tag to behind its '>', or NULL. A '>' inside quotes does not end it. */
-static const char *pass_tag(const char *p, const char *end)
+static const char *pass_tag(const char *p, const char *end, struct counts *counts)
 {
     const char *limit = end - p > XML_TAG_MAX ? p + XML_TAG_MAX : end;
     unsigned attrs = 0;
@@ -34,7 +42,7 @@ static const char *pass_tag(const char *p, const char *end)
             return p;
         if (c != '"' && c != '\'')
             continue;
-        if (++attrs > XML_ATTRS_MAX)
+        if (++attrs > XML_ATTRS_MAX || ++counts->attrs > XML_ATTRS_DOC_MAX)
             return NULL;
         p = memchr(p, c, (size_t)(limit - p));
         if (!p)
@@ -45,7 +53,7 @@ static const char *pass_tag(const char *p, const char *end)
 }
 
 /* From a '<' to behind the markup that it begins, or NULL. */
-static const char *pass_markup(const char *p, const char *end)
+static const char *pass_markup(const char *p, const char *end, struct counts *counts)
 {
     const char *close = NULL;
     size_t close_n = 0;
@@ -59,9 +67,9 @@ static const char *pass_markup(const char *p, const char *end)
         close = find(p + 2, end, "?>");
         close_n = 2;
     } else if (!starts(p, end, "<!")) {
-        return pass_tag(p + 1, end);
+        return pass_tag(p + 1, end, counts);
     }
-    return close ? close + close_n : NULL;
+    return close && ++counts->markup <= XML_MARKUP_MAX ? close + close_n : NULL;
 }
 
 /* An encoding that the XML declaration names must be UTF-8. */
@@ -95,8 +103,9 @@ bool xml_guard(struct bytes body)
     const char *p = body.p, *end = body.p + body.n;
     if (memchr(p, 0, body.n) || !utf8_valid(body) || !declares_utf8(p, end))
         return false;
+    struct counts counts = {0, 0};
     while ((p = memchr(p, '<', (size_t)(end - p)))) {
-        p = pass_markup(p, end);
+        p = pass_markup(p, end, &counts);
         if (!p)
             return false;
     }

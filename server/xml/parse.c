@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Parsing by table: libxml2 reads (SAX2, from memory), a stack of frames says where in which struct we are, and the
- * tables say what may come there.
+ * Parsing by table: libxml2 reads (SAX2, fed from memory piece by piece), a stack of frames says where in which struct
+ * we are, and the tables say what may come there.
  *
  * Invariants: no tree is built and libxml2 never learns of a DTD, an entity, a file or a host (guard.c refuses them;
- * the parser is told NONET besides). Every text, list, depth and number of elements has a limit. The first fault stops
- * the parser and is kept. Threads: any; all state is on the caller's stack.
+ * the parser is told NONET besides). Every text, list, depth and number of elements has a limit. The first fault is
+ * kept; after it nothing more is taken in, and no further piece is fed.
+ *
+ * Threads: any; all state is on the caller's stack.
  */
 #include "server/xml/parse.h"
 
 #include <libxml/parser.h>
-#include <libxml/parserInternals.h>
 #include <pthread.h>
 #include <string.h>
 
 #include "base/check.h"
+
+#define XML_FEED 16384 /* bytes that libxml2 gets at a time */
 
 enum frame_kind {
     FRAME_TABLE, /* an element whose children a table names */
@@ -35,13 +38,12 @@ struct parser {
     const struct xml_doc *doc;
     struct arena *arena;
     char *root;
-    xmlParserCtxt *ctxt;
     struct buf text; /* of the leaf that is open */
     struct frame frames[XML_DEPTH_MAX];
-    unsigned depth; /* frames in use */
-    unsigned skip;  /* open elements that nobody knows */
-    unsigned nodes;
-    bool done; /* the root was closed */
+    unsigned depth;          /* frames in use */
+    unsigned skip;           /* open elements that nobody knows */
+    unsigned nodes, unknown; /* elements so far */
+    bool done;               /* the root was closed */
     struct xml_fault fault;
 };
 
@@ -51,7 +53,6 @@ static void fail(struct parser *p, enum s3_error code)
 {
     if (p->fault.code == S3E_OK)
         p->fault.code = code;
-    xmlStopParser(p->ctxt);
 }
 
 /* A value that its field does not allow. */
@@ -234,7 +235,10 @@ static bool same(const char *a, size_t a_n, const xmlChar *b)
     return strncmp(a, (const char *)b, a_n) == 0 && b[a_n] == 0;
 }
 
-/* Attributes come from libxml2 in groups of five: name, prefix, namespace, value, end of the value. */
+/*
+ * Attributes come from libxml2 in groups of five: name, prefix, namespace, value, end of the value. An ampersand in a
+ * value arrives as &#38;, which no value that we know of has.
+ */
 static void read_attributes(struct parser *p, const struct xml_field *f, char *obj, int n, const xmlChar **attrs)
 {
     for (; f->kind == XML_KIND_ATTR; f++) {
@@ -303,7 +307,7 @@ static void open_field(struct parser *p, struct frame *top, const struct xml_fie
 
 static void open_unknown(struct parser *p, const struct frame *top)
 {
-    if (xml_fields_strict(top->fields))
+    if (xml_fields_strict(top->fields) || ++p->unknown > XML_UNKNOWN_MAX)
         fail(p, S3E_MALFORMED_XML);
     else
         p->skip = 1;
@@ -322,6 +326,8 @@ static void on_start(void *arg, const xmlChar *name, const xmlChar *prefix, cons
     }
     if (p->skip) {
         p->skip++;
+        if (++p->unknown > XML_UNKNOWN_MAX)
+            fail(p, S3E_MALFORMED_XML);
         return;
     }
     if (uri && (!p->doc->ns || strcmp((const char *)uri, p->doc->ns) != 0)) {
@@ -375,9 +381,7 @@ static void close_leaf(struct parser *p, const struct frame *t)
 {
     struct bytes v = buf_bytes(&p->text);
     const struct xml_field *f = t->field;
-    if (p->text.failed) {
-        fail(p, S3E_MALFORMED_XML);
-    } else if (f->kind == XML_KIND_TEXTS) {
+    if (f->kind == XML_KIND_TEXTS) {
         struct bytes kept = keep(p, f->trim ? trimmed(v) : v);
         memcpy(t->obj, &kept, sizeof kept);
         if (kept.n > XML_TEXT_MAX)
@@ -417,6 +421,8 @@ static void on_text(void *arg, const xmlChar *s, int n)
     const struct frame *top = &p->frames[p->depth - 1];
     if (top->kind == FRAME_LEAF || top->content) {
         buf_put(&p->text, s, (size_t)n);
+        if (p->text.failed)
+            fail(p, S3E_MALFORMED_XML);
         return;
     }
     for (int i = 0; i < n; i++) {
@@ -464,21 +470,32 @@ static const xmlSAXHandler handler = {
     .serror = on_error,
 };
 
-static enum s3_error run(struct parser *p, struct bytes body)
+/* Feeds the body in pieces and stops at the first fault: libxml2 itself would go on to the end, complaining at every
+ * byte. */
+static void feed(struct parser *p, xmlParserCtxt *ctxt, struct bytes body)
 {
-    p->ctxt = xmlCreateMemoryParserCtxt(body.p, (int)body.n);
-    if (!p->ctxt)
-        return S3E_INTERNAL_ERROR;
-    xmlCtxtUseOptions(p->ctxt, XML_PARSE_NONET | XML_PARSE_IGNORE_ENC);
-    *p->ctxt->sax = handler;
-    p->ctxt->userData = p;
-    xmlParseDocument(p->ctxt);
-    bool good = p->ctxt->wellFormed && p->ctxt->nsWellFormed && p->done;
-    enum s3_error code = p->fault.code ? p->fault.code : good ? S3E_OK : S3E_MALFORMED_XML;
-    if (p->ctxt->myDoc)
-        xmlFreeDoc(p->ctxt->myDoc);
-    xmlFreeParserCtxt(p->ctxt);
-    return code;
+    for (size_t at = 0; at < body.n && !p->fault.code; at += XML_FEED) {
+        struct bytes piece = bytes_cut(body, at, XML_FEED);
+        xmlParseChunk(ctxt, piece.p, (int)piece.n, at + piece.n == body.n);
+        if (!ctxt->wellFormed || !ctxt->nsWellFormed)
+            fail(p, S3E_MALFORMED_XML);
+    }
+    if (!p->done)
+        fail(p, S3E_MALFORMED_XML);
+}
+
+static void run(struct parser *p, struct bytes body)
+{
+    xmlSAXHandler sax = handler;
+    xmlParserCtxt *ctxt = xmlCreatePushParserCtxt(&sax, p, NULL, 0, NULL);
+    if (!ctxt) {
+        fail(p, S3E_INTERNAL_ERROR);
+        return;
+    }
+    xmlCtxtUseOptions(ctxt, XML_PARSE_NONET | XML_PARSE_IGNORE_ENC);
+    feed(p, ctxt, body);
+    xmlFreeDoc(ctxt->myDoc); /* NULL: nobody builds a tree */
+    xmlFreeParserCtxt(ctxt);
 }
 
 static struct bytes without_bom(struct bytes body)
@@ -503,8 +520,8 @@ enum s3_error xml_parse(struct bytes body, const struct xml_doc *doc, struct are
         p.fault.code = S3E_MALFORMED_XML;
     } else {
         memset(ret, 0, doc->size);
-        buf_init(&p.text, max);
-        p.fault.code = run(&p, body);
+        buf_init(&p.text, XML_LEAF_MAX);
+        run(&p, body);
         buf_fini(&p.text);
     }
     if (fault)

@@ -28,16 +28,20 @@
 #include "base/bytes.h"
 #include "s3_error.h"
 
-#define XML_NS_S3     "http://s3.amazonaws.com/doc/2006-03-01/"
-#define XML_NS_XSI    "http://www.w3.org/2001/XMLSchema-instance"
-#define XML_PROLOG    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-#define XML_TEXT_MAX  4096   /* bytes of a text, unless its row says otherwise */
-#define XML_LIST_MAX  1000   /* items of a list, unless its row says otherwise */
-#define XML_FIELD_MAX 64     /* rows of one table */
-#define XML_DEPTH_MAX 32     /* elements inside one another */
-#define XML_NODES_MAX 200000 /* elements of a document */
-#define XML_TAG_MAX   4096   /* bytes from '<' to '>' */
-#define XML_ATTRS_MAX 16     /* attributes of an element, namespaces included */
+#define XML_NS_S3         "http://s3.amazonaws.com/doc/2006-03-01/"
+#define XML_NS_XSI        "http://www.w3.org/2001/XMLSchema-instance"
+#define XML_PROLOG        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+#define XML_TEXT_MAX      4096          /* bytes of a text, unless its row says otherwise */
+#define XML_LEAF_MAX      (256u * 1024) /* bytes of any text as it is read, before its row has a say */
+#define XML_LIST_MAX      1000          /* items of a list, unless its row says otherwise */
+#define XML_FIELD_MAX     64            /* rows of one table */
+#define XML_DEPTH_MAX     32            /* elements inside one another */
+#define XML_NODES_MAX     200000        /* elements of a document */
+#define XML_UNKNOWN_MAX   20000         /* elements among them that no table knows */
+#define XML_TAG_MAX       4096          /* bytes from '<' to '>' */
+#define XML_MARKUP_MAX    10000         /* comments, CDATA sections and processing instructions of a document */
+#define XML_ATTRS_DOC_MAX 20000         /* attributes of a document */
+#define XML_ATTRS_MAX     16            /* attributes of an element, namespaces included */
 
 struct xml_opt_u64 {
     uint64_t v;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fuzzes the XML parser with every document that the server knows: the first byte chooses the document, the rest is the body.
- * What is accepted must render, parse again, and render to the same bytes.
+ * Fuzzes the XML parser with every document that the server knows: the first byte chooses the document, the rest is the
+ * body. What is accepted must render, parse again, and render to the same bytes.
  */
 #include <stdlib.h>
 

@@ -242,7 +242,9 @@ Test(documents, list_uploads_keeps_its_empty_markers)
 {
     struct xml_list_uploads doc = {.bucket = BYTES_LIT("b"), .max_uploads = 1000};
     xml_render(&out, &xml_list_uploads_doc, &doc);
-    expect(XML_PROLOG "<ListMultipartUploadsResult" NS "><Bucket>b</Bucket><KeyMarker></KeyMarker><UploadIdMarker>"
-                      "</UploadIdMarker><NextKeyMarker></NextKeyMarker><NextUploadIdMarker></NextUploadIdMarker>"
-                      "<MaxUploads>1000</MaxUploads><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>");
+    expect(
+        XML_PROLOG
+        "<ListMultipartUploadsResult" NS "><Bucket>b</Bucket><KeyMarker></KeyMarker><UploadIdMarker>"
+        "</UploadIdMarker><NextKeyMarker></NextKeyMarker><NextUploadIdMarker></NextUploadIdMarker>"
+        "<Prefix></Prefix><MaxUploads>1000</MaxUploads><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>");
 }

@@ -241,6 +241,54 @@ Test(parse, XML_04_deep_wide_long)
     buf_fini(&b);
 }
 
+static void fill_up(struct buf *b, const char *what, const char *format)
+{
+    buf_reset(b);
+    buf_put_str(b, "<CompleteMultipartUpload>");
+    for (unsigned i = 0; b->n + 100 < XML_COMPLETE_BODY_MAX; i++) {
+        buf_put_str(b, what);
+        if (format)
+            buf_printf(b, "%x%s", i, format);
+    }
+}
+
+/* What costs the parser most for each byte, up to the largest body: none may hold a worker for long. */
+Test(parse, XML_04_slow_bodies)
+{
+    static const struct {
+        const char *what, *after_number; /* NULL: no number */
+    } bodies[] = {
+        {"<a/>", NULL},
+        {"<n", "/>"},
+        {"<!---->", NULL},
+        {"<?p", "?>"},
+        {"<?p?>", NULL},
+        {"<Part a", "=''/>"},
+        {"]]>", NULL},
+        {"\x01", NULL},
+        {"&x;", NULL},
+        {"&#0;", NULL},
+        {"<![CDATA[]]>", NULL},
+        {"<![CDATA[", NULL},
+        {"<!--", NULL},
+        {"<a b='", NULL},
+        {"<", NULL},
+        {"\xef\xbf\xbf", NULL},
+        {"<Part><ETag>a</ETag><PartNumber>1</PartNumber></Part>", NULL},
+    };
+    struct buf b;
+    buf_init(&b, 8 << 20);
+    for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+        fill_up(&b, bodies[i].what, bodies[i].after_number);
+        int64_t start = clock_mono_ms();
+        cr_assert_eq(xml_parse(buf_bytes(&b), &xml_complete_doc, arena, &complete, &fault), S3E_MALFORMED_XML);
+        int64_t took = clock_mono_ms() - start;
+        cr_assert(took < 1500, "%s: %lld ms", bodies[i].what, (long long)took); /* sanitizers included */
+        arena_reset(arena);
+    }
+    buf_fini(&b);
+}
+
 #define DOC_WITH_KEY(K) "<Delete><Object><Key>" K "</Key></Object></Delete>"
 
 Test(parse, XML_05_encodings)
@@ -306,6 +354,42 @@ Test(parse, XML_06_one_meaning)
     key_is(DOC_WITH_KEY("&lt;&gt;&amp;&apos;&quot;&#13;&#x41;"), "<>&'\"\rA");
     key_is(DOC_WITH_KEY("a\r\nb"), "a\nb");
     key_is(DOC_WITH_KEY("\n"), "\n");
+}
+
+Test(parse, XML_06_unknown_elements_are_counted)
+{
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    buf_put_str(&b, "<Delete><Object><Key>k</Key></Object><a>");
+    repeat(&b, "<b/>", XML_UNKNOWN_MAX - 1);
+    size_t end = b.n;
+    buf_put_str(&b, "</a></Delete>");
+    cr_assert_eq(parse_delete(buf_bytes(&b)), S3E_OK);
+    b.n = end;
+    buf_put_str(&b, "<b/></a></Delete>");
+    cr_assert_eq(parse_delete(buf_bytes(&b)), S3E_MALFORMED_XML);
+    buf_fini(&b);
+}
+
+/* A character, a tag or an entity may lie across the pieces in which libxml2 gets the body. */
+Test(parse, pieces_do_not_show)
+{
+    static const char tail[] =
+        "\xf0\x9f\x98\x80&amp;<!-- c --><![CDATA[\xe2\x82\xac]]>\r\n&#x20ac;</Key></Object></Delete>";
+    static const char want[] = "\xf0\x9f\x98\x80&\xe2\x82\xac\n\xe2\x82\xac";
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    for (size_t pad = 16384 - 120; pad < 16384 + 10; pad++) {
+        buf_reset(&b);
+        buf_put_str(&b, "<Delete>");
+        while (b.n < pad)
+            buf_put_char(&b, ' ');
+        buf_put_str(&b, "<Object><Key>");
+        buf_put_str(&b, tail);
+        cr_assert_eq(parse_delete(buf_bytes(&b)), S3E_OK, "%zu", pad);
+        cr_assert(bytes_eq_str(del.objects[0].key, want), "%zu", pad);
+    }
+    buf_fini(&b);
 }
 
 Test(parse, XML_06_unknown_elements_are_skipped_with_all_they_hold)
