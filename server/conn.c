@@ -205,6 +205,14 @@ void conn_drain_all(struct loop *l)
     }
 }
 
+void conn_close_all(struct loop *l)
+{
+    for (struct conn *c = l->conns, *next; c; c = next) {
+        next = c->next;
+        conn_close(c);
+    }
+}
+
 /* ---- birth and death ---- */
 
 static void on_read(evutil_socket_t fd, short what, void *arg)

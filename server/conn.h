@@ -114,6 +114,8 @@ void conn_start(struct loop *, int fd, const struct sockaddr_storage *peer);
 void conn_tick_all(struct loop *);
 /* Drain: connections between requests close now, others after their reply. On the loop's thread. */
 void conn_drain_all(struct loop *);
+/* Closes every connection; those that are busy when their work ends. On the loop's thread. */
+void conn_close_all(struct loop *);
 
 /* For the request's steps, all on the loop: */
 void conn_run(struct conn *);                                       /* go on after something changed */

@@ -140,12 +140,17 @@ void loop_join(struct loop *l)
     l->priv->running = false;
 }
 
+void loop_finish(struct loop *l)
+{
+    drain_inbox(l);
+    conn_close_all(l);
+}
+
 void loop_free(struct loop **ll)
 {
     struct loop *l = *ll;
     if (!l)
         return;
-    drain_inbox(l); /* late completions still free what they own */
     event_free(l->priv->wake);
     event_free(l->priv->tick);
     close(l->priv->wake_fd);

@@ -41,6 +41,8 @@ void loop_start(struct loop *); /* a thread of its own */
 void loop_post(struct loop *, struct loop_msg *);
 void loop_stop(struct loop *); /* from any thread: leave after the present round */
 void loop_join(struct loop *);
+/* After loop_join, from the one thread that is left: handles what still arrives and closes what is not busy. */
+void loop_finish(struct loop *);
 void loop_free(struct loop **);
 
 #endif

@@ -197,9 +197,13 @@ static void stop_server(struct server *s, struct listener **listener)
         loop_stop(s->loops[i]);
     for (unsigned i = 0; i < s->n_loops; i++)
         loop_join(s->loops[i]);
-    pool_free(&s->pool);                      /* jobs that still run end first; */
-    store_close(&s->store);                   /* then what they committed; */
-    for (unsigned i = 0; i < s->n_loops; i++) /* and the last completions have their loops until here */
+    pool_free(&s->pool); /* jobs that still run end first, then the commits they began */
+    do
+        for (unsigned i = 0; i < s->n_loops; i++)
+            loop_finish(s->loops[i]);
+    while (atomic_load(&s->n_conns) > 0 && usleep(1000) == 0);
+    store_close(&s->store);
+    for (unsigned i = 0; i < s->n_loops; i++)
         loop_free(&s->loops[i]);
     free(s->loops);
     listener_free(listener);

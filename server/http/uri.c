@@ -94,7 +94,8 @@ static void encode(struct buf *out, struct bytes in, unsigned char keep, bool ke
         unsigned char c = (unsigned char)in.p[i];
         if ((byte_class[c] & keep) || (c == '/' && keep_slash))
             continue;
-        buf_put(out, in.p + run, i - run);
+        if (i > run)
+            buf_put(out, in.p + run, i - run);
         run = i + 1;
         if (c == ' ' && plus)
             buf_put_char(out, '+');
