@@ -57,6 +57,7 @@ enum auth_status auth__fail(struct auth_work *w, const char *code, const char *f
     size_t len = n < 0 ? 0 : (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1;
     auth__error_set(&w->res->error, code, bytes_dup(w->arena, bytes_of(text, len)));
     w->res->identity = NULL;
+    w->res->seed = NULL;
     return AUTH_FAILED;
 }
 
