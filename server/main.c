@@ -98,8 +98,8 @@ static struct store *open_store(const struct config *cfg, const struct data_dir 
     struct index_lmdb_options io = {.path = dir->index_path, .create = true, .map_initial = cfg->index_map_mib << 20};
     if (index_lmdb_open(&io, &index, error) != INDEX_OK)
         return NULL;
-    struct blob_file_options bo = {0};
-    int rc = blob_file_open(dir->path, &bo, &blobs);
+    struct blob_file_options bo = {.folder = dir->path};
+    int rc = blob_file_open(&bo, &blobs);
     if (rc != BLOB_OK) {
         snprintf(error, 512, "cannot open the blobs below %.300s: %s", dir->path, blob_rc_name(rc));
         index->ops->close(&index);
