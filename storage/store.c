@@ -296,15 +296,25 @@ void txn_delete(struct txn *t, struct bytes key)
     d[t->batch.n_deletes++] = key;
 }
 
+static int compare_refs(const void *x, const void *y)
+{
+    const struct store_extent *a = *(const struct store_extent *const *)x, *b = *(const struct store_extent *const *)y;
+    int c = memcmp(&a->blob, &b->blob, sizeof a->blob);
+    return c ? c : memcmp(a->ref, b->ref, sizeof a->ref);
+}
+
 void txn_put_refs(struct txn *t, const struct store_extent *extents, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        const struct store_extent *e = &extents[i];
-        bool same = i > 0 && memcmp(&e->blob, &extents[i - 1].blob, sizeof e->blob) == 0 &&
-                    memcmp(e->ref, extents[i - 1].ref, sizeof e->ref) == 0;
-        if (e->data.n == 0 && e->partition == t->batch.partition && !same)
-            txn_put(t, key_ref(t->arena, &e->blob, e->ref), record_ref_value(), 0);
-    }
+    const struct store_extent **mine = arena_alloc(t->arena, (n + 1) * sizeof *mine);
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (extents[i].data.n == 0 && extents[i].partition == t->batch.partition)
+            mine[kept++] = &extents[i];
+    if (kept > 1) /* several extents may share a blob and the reference to it; a key is put once */
+        qsort(mine, kept, sizeof *mine, compare_refs);
+    for (size_t i = 0; i < kept; i++)
+        if (i == 0 || compare_refs(&mine[i], &mine[i - 1]) != 0)
+            txn_put(t, key_ref(t->arena, &mine[i]->blob, mine[i]->ref), record_ref_value(), 0);
 }
 
 static void txn_garbage(struct txn *t, const struct rec_garbage *g)

@@ -117,6 +117,11 @@ int store__check_condition(const struct store_condition *, const struct store_ob
 int store__put_object(struct txn *, const struct rec_type *, struct bytes index_key, struct rec_object *);
 bool store__bytes_zero(const unsigned char *, size_t);
 
+/* The group that a key belongs to: up to and with the first delimiter after the prefix; empty for none. */
+struct bytes store__group_of(struct bytes key, struct bytes prefix, struct bytes delimiter);
+/* A visit that goes on where one ends early, until the visitor stops it or there are no more keys. */
+int store__visit(struct store *, const struct index_scan *, index_visit_f *, void *arg);
+
 /* Bucket record as it is; NO_SUCH_BUCKET. */
 int store__load_bucket(struct store *, struct bytes name, struct arena *, struct rec_bucket *ret,
                        struct bytes *ret_value);

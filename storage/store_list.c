@@ -11,17 +11,9 @@
 
 #define VISIT_BYTES (64u << 20) /* far more than a page of the longest keys: rows are what limits a visit */
 
-struct listing {
-    const struct store_list *list;
-    store_list_f *row;
-    void *arg;
-    size_t given;
-    bool truncated, corrupt;
-    struct buf last; /* the row given last, so that the next page can go on after it */
-};
+/* ---- for both kinds of lists ---- */
 
-/* The group that a key belongs to: up to and with the first delimiter after the prefix; empty for none. */
-static struct bytes group_of(struct bytes key, struct bytes prefix, struct bytes delimiter)
+struct bytes store__group_of(struct bytes key, struct bytes prefix, struct bytes delimiter)
 {
     ptrdiff_t at;
     if (delimiter.n == 0 || !bytes_starts(key, prefix))
@@ -33,6 +25,51 @@ static struct bytes group_of(struct bytes key, struct bytes prefix, struct bytes
     at = bytes_find(key, delimiter, prefix.n);
     return at < 0 ? BYTES_NONE : bytes_cut(key, 0, (size_t)at + delimiter.n);
 }
+
+struct walk {
+    index_visit_f *f;
+    void *arg;
+    struct buf resume; /* where a visit that ended early goes on */
+    bool resume_after;
+};
+
+static enum index_visit walk_row(void *arg, struct bytes key, struct bytes head, struct buf *seek)
+{
+    struct walk *w = arg;
+    enum index_visit answer = w->f(w->arg, key, head, seek);
+    w->resume_after = answer != INDEX_VISIT_SEEK;
+    buf_reset(&w->resume);
+    buf_put_bytes(&w->resume, w->resume_after ? key : buf_bytes(seek));
+    return answer;
+}
+
+int store__visit(struct store *st, const struct index_scan *from, index_visit_f *f, void *arg)
+{
+    struct walk w = {.f = f, .arg = arg};
+    struct index_scan scan = *from;
+    char at[INDEX_KEY_MAX];
+    bool more;
+    int rc;
+    buf_init(&w.resume, INDEX_KEY_MAX);
+    while ((rc = index_visit(st->index, &scan, walk_row, &w, &more)) == INDEX_OK && more && w.resume.n) {
+        memcpy(at, w.resume.p, w.resume.n); /* the next visit writes over it */
+        scan.from = bytes_of(at, w.resume.n);
+        scan.after = w.resume_after;
+    }
+    buf_fini(&w.resume);
+    return rc == INDEX_NOT_FOUND ? STORE_OK : store__index_rc(rc); /* not found: the bucket has just gone */
+}
+
+/* ---- objects ---- */
+
+struct listing {
+    const struct store_list *list;
+    store_list_f *row;
+    void *arg;
+    size_t given;
+    bool truncated, corrupt;
+    struct buf last; /* the row given last, so that the next page can go on after it */
+};
 
 static void give(struct listing *l, const struct store_list_row *row)
 {
@@ -69,7 +106,7 @@ static enum index_visit on_row(void *arg, struct bytes index_key, struct bytes h
         l->truncated = true;
         return INDEX_VISIT_STOP;
     }
-    struct bytes group = group_of(key, l->list->prefix, l->list->delimiter);
+    struct bytes group = store__group_of(key, l->list->prefix, l->list->delimiter);
     if (group.n == 0) {
         l->corrupt = !give_object(l, key, head);
         return l->corrupt ? INDEX_VISIT_STOP : INDEX_VISIT_NEXT;
@@ -82,7 +119,7 @@ static enum index_visit on_row(void *arg, struct bytes index_key, struct bytes h
 /* Where the scan begins; false: behind everything. */
 static bool first_key(const struct store_list *list, struct arena *a, struct index_scan *scan)
 {
-    struct bytes group = group_of(list->after, list->prefix, list->delimiter);
+    struct bytes group = store__group_of(list->after, list->prefix, list->delimiter);
     if (group.n) {
         struct buf from;
         buf_init(&from, INDEX_KEY_MAX);
@@ -113,13 +150,11 @@ int store_list_objects(struct store *st, const struct store_bucket *b, const str
     if (!first_key(list, a, &scan))
         return STORE_OK;
     buf_init(&l.last, INDEX_KEY_MAX);
-    bool more = false;
-    int rc = index_visit(st->index, &scan, on_row, &l, &more);
-    if (rc == INDEX_NOT_FOUND) /* the bucket has just gone */
-        rc = INDEX_OK;
-    rc = l.corrupt ? STORE_CORRUPT : store__index_rc(rc);
+    int rc = store__visit(st, &scan, on_row, &l);
+    if (rc == STORE_OK && l.corrupt)
+        rc = STORE_CORRUPT;
     if (rc == STORE_OK) {
-        ret->truncated = l.truncated || more;
+        ret->truncated = l.truncated;
         ret->last = bytes_dup(a, buf_bytes(&l.last));
     }
     buf_fini(&l.last);

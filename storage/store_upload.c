@@ -204,13 +204,6 @@ struct listing {
     bool last_is_upload;
 };
 
-static struct bytes group_of(struct bytes key, const struct store_upload_list *list)
-{
-    ptrdiff_t at =
-        list->delimiter.n && bytes_starts(key, list->prefix) ? bytes_find(key, list->delimiter, list->prefix.n) : -1;
-    return at < 0 ? BYTES_NONE : bytes_cut(key, 0, (size_t)at + list->delimiter.n);
-}
-
 static bool give_upload(struct listing *l, struct bytes key, const unsigned char *id, struct bytes head)
 {
     struct rec_upload r;
@@ -242,7 +235,7 @@ static enum index_visit on_row(void *arg, struct bytes index_key, struct bytes h
         return INDEX_VISIT_STOP;
     if (!bytes_starts(key, l->list->prefix))
         return INDEX_VISIT_NEXT; /* the prefix reaches into the upload id */
-    struct bytes group = group_of(key, l->list);
+    struct bytes group = store__group_of(key, l->list->prefix, l->list->delimiter);
     if (group.n == 0)
         l->corrupt = !give_upload(l, key, id, head);
     else
@@ -263,7 +256,7 @@ static enum index_visit on_row(void *arg, struct bytes index_key, struct bytes h
 static int first_key(const struct store_upload_list *list, struct arena *a, struct index_scan *scan, bool *ret_nothing)
 {
     unsigned char id[KEY_UPLOAD_BYTES];
-    struct bytes group = group_of(list->key_marker, list);
+    struct bytes group = store__group_of(list->key_marker, list->prefix, list->delimiter);
     *ret_nothing = false;
     scan->from = scan->prefix;
     if (list->key_marker.n == 0 || (bytes_cmp(list->key_marker, list->prefix) < 0))
@@ -291,7 +284,7 @@ int store_upload_list(struct store *st, const struct store_bucket *b, const stru
     struct listing l = {.list = list, .row = row, .arg = arg, .arena = a};
     struct index_scan scan = {
         .partition = b->partition, .max_bytes = VISIT_BYTES, .heads = true, .max_rows = list->max + 1};
-    bool nothing, more = false;
+    bool nothing;
     *ret = (struct store_upload_list_end){0};
     if (list->max == 0 || list->prefix.n > STORE_KEY_MAX)
         return STORE_OK;
@@ -300,10 +293,11 @@ int store_upload_list(struct store *st, const struct store_bucket *b, const stru
     if (rc != STORE_OK || nothing)
         return rc;
     buf_init(&l.last_key, INDEX_KEY_MAX);
-    rc = index_visit(st->index, &scan, on_row, &l, &more);
-    rc = l.corrupt ? STORE_CORRUPT : rc == INDEX_NOT_FOUND ? STORE_OK : store__index_rc(rc);
+    rc = store__visit(st, &scan, on_row, &l);
+    if (rc == STORE_OK && l.corrupt)
+        rc = STORE_CORRUPT;
     if (rc == STORE_OK) {
-        ret->truncated = l.truncated || more;
+        ret->truncated = l.truncated;
         ret->last_key = bytes_dup(a, buf_bytes(&l.last_key));
         if (l.last_is_upload)
             ret->last_id = upload_id_text(a, l.last_id);
