@@ -10,6 +10,7 @@
 #   WERROR=1                        warnings are errors
 #   COVERAGE=1                      count executed lines (see `make coverage`)
 #   CFLAGS=... LDFLAGS=...          added at the end, so they win
+#   V=1                             show the commands
 BUILD ?= build
 ifeq ($(origin CC),default)
 CC := gcc
@@ -96,27 +97,43 @@ MAIN_OBJ := $(MAINS:%.c=$(B)/%.o)
 UNIT_OBJ := $(UNIT_SRC:%.c=$(B)/%.o)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/%)
 
+# One line a file, unless V=1 asks for the whole command.
+ifeq ($(V),)
+Q := @
+say = @printf '  %-5s %s\n' $(1) $(2)
+endif
+
 # --- building ------------------------------------------------------------------------
-.PHONY: all lib unit-bin fuzz-bins
+.PHONY: all lib unit-bin fuzz-bins model-bins
 .DELETE_ON_ERROR:
+.SECONDARY:
 all: $(B)/pail
 lib: $(B)/libpail.a
 unit-bin: $(B)/unit
 fuzz-bins: $(FUZZ_BIN)
+model-bins: $(B)/xml_samples
 
 $(B)/pail: $(MAIN_OBJ) $(B)/libpail.a
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 $(B)/libpail.a: $(OBJ)
-	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # The doubles come before the library: what they define replaces the real thing.
 $(B)/unit: $(UNIT_OBJ) $(B)/libpail.a
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcriterion
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcriterion
 
 $(B)/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(DOUBLE_SRC:%.c=$(B)/%.o) $(B)/libpail.a
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
+
+# What tests/model/check_documents.py compares with botocore's model.
+$(B)/xml_samples: $(B)/tests/model/xml_samples.o $(B)/libpail.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 # The flags are kept in a file, so that changing them rebuilds what depends on them.
 FLAGS_TEXT = $(subst ','\'',$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS))
@@ -127,14 +144,15 @@ $(B)/flags: FORCE
 
 $(B)/%.o: %.c $(B)/flags | libraries
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 .PHONY: libraries
 libraries:
 	@pkg-config --exists $(PKGS) || { echo 'Libraries are missing; "make deps" installs them:' >&2; \
 	    pkg-config --print-errors --exists $(PKGS); exit 1; }
 
--include $(OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(FUZZ_SRC:%.c=$(B)/%.d)
+-include $(B)/tests/model/xml_samples.d $(OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(FUZZ_SRC:%.c=$(B)/%.d)
 
 # --- using ---------------------------------------------------------------------------
 .PHONY: run deps test install uninstall clean help
@@ -155,7 +173,7 @@ endif
 test:
 	@deploy/deps.sh build test
 	@$(MAKE) --no-print-directory all
-	@$(MAKE) --no-print-directory SANITIZER=$(TEST_SANITIZER) all unit-bin
+	@$(MAKE) --no-print-directory SANITIZER=$(TEST_SANITIZER) all unit-bin model-bins
 	@$(MAKE) --no-print-directory CC=clang FUZZER=1 SANITIZER= fuzz-bins
 	@$(PYTHON) tests/run --build $(BUILD) --config $(CONFIG) \
 	    --sanitized $(if $(findstring address,$(TEST_SANITIZER)),asan,$(if $(filter thread,$(TEST_SANITIZER)),tsan,$(subst $(comma),-,$(TEST_SANITIZER)))) $(SUITES)
@@ -189,8 +207,8 @@ check-rules:
 	@$(PYTHON) tests/check/rules.py
 
 check-warnings:
-	@$(MAKE) --no-print-directory -s WERROR=1 SANITIZER= CC=gcc all unit-bin
-	@$(MAKE) --no-print-directory -s WERROR=1 SANITIZER= CC=clang all unit-bin
+	@$(MAKE) --no-print-directory -s WERROR=1 SANITIZER= CC=gcc all unit-bin model-bins
+	@$(MAKE) --no-print-directory -s WERROR=1 SANITIZER= CC=clang all unit-bin model-bins
 
 check-tidy: $(LINTED:%.c=$(B)/tidy/%.ok)
 # Each file is looked at again only when it or a header changed.
