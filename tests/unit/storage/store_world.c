@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See store_world.h. The index is a wrapper around the double that closes without forgetting; the blobs are an array under a
- * lock. Death is a flag: from then on nothing takes effect and every call fails, so clean-up code that a killed process would
- * not have run changes nothing.
+ * See store_world.h. The index is a wrapper around the double that closes without forgetting; the blobs are an array
+ * under a lock. Death is a flag: from then on nothing takes effect and every call fails, so clean-up code that a killed
+ * process would not have run changes nothing.
  */
 #include "tests/unit/storage/store_world.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "tests/double/index_double.h"
 
 struct fate {
@@ -390,6 +391,7 @@ static void start(struct world *w)
 struct world world_open(void)
 {
     struct world w = {0};
+    log_setup(LOG_TEXT, LOG_ERROR); /* what the collector says about injected faults is no news */
     w.disk_index = index_double_open(7);
     w.blobs = xcalloc(1, sizeof *w.blobs);
     w.blobs->store.ops = &blob_ops;
@@ -520,8 +522,12 @@ int world_put(struct world *w, const struct store_bucket *b, const char *key, un
               const struct store_condition *condition)
 {
     struct store_header headers[] = {{BYTES_LIT("content-type"), BYTES_LIT("text/plain")}};
-    struct store_put put = {.bucket = b, .key = bytes_str(key), .owner = BYTES_LIT("alice"), .headers = headers,
-                            .n_headers = 1, .expected_size = seed % 2 ? size : UINT64_MAX};
+    struct store_put put = {.bucket = b,
+                            .key = bytes_str(key),
+                            .owner = BYTES_LIT("alice"),
+                            .headers = headers,
+                            .n_headers = 1,
+                            .expected_size = seed % 2 ? size : UINT64_MAX};
     if (condition)
         put.condition = *condition;
     return write_all(w, &put, seed, size, NULL);
@@ -530,8 +536,8 @@ int world_put(struct world *w, const struct store_bucket *b, const char *key, un
 int world_put_part(struct world *w, const struct store_bucket *b, const char *key, struct bytes id, unsigned number,
                    unsigned seed, size_t size, struct store_etag *ret_etag)
 {
-    struct store_put put = {.bucket = b, .key = bytes_str(key), .upload_id = id, .part_number = number,
-                            .expected_size = size};
+    struct store_put put = {
+        .bucket = b, .key = bytes_str(key), .upload_id = id, .part_number = number, .expected_size = size};
     return write_all(w, &put, seed, size, ret_etag);
 }
 
@@ -597,8 +603,8 @@ int world_complete(struct world *w, const struct store_bucket *b, const char *ke
                    const unsigned *numbers, const struct store_etag *etags, const struct store_condition *condition)
 {
     struct store_complete_part *parts = arena_new_array(w->arena, struct store_complete_part, n);
-    struct store_complete req = {.bucket = b, .key = bytes_str(key), .upload_id = id, .parts = parts, .n_parts = n,
-                                 .expected_size = UINT64_MAX};
+    struct store_complete req = {
+        .bucket = b, .key = bytes_str(key), .upload_id = id, .parts = parts, .n_parts = n, .expected_size = UINT64_MAX};
     struct store_object *o;
     struct store_complete_error error;
     for (size_t i = 0; i < n; i++) {
@@ -618,7 +624,8 @@ int world_copy(struct world *w, const struct store_bucket *from, const char *key
     int rc = store_object_get(w->store, from, bytes_str(key), w->arena, &source);
     if (rc != STORE_OK)
         return rc;
-    struct store_copy copy_req = {.source = source, .source_bucket = from,
+    struct store_copy copy_req = {.source = source,
+                                  .source_bucket = from,
                                   .to = {.bucket = to, .key = bytes_str(to_key), .owner = BYTES_LIT("bob")}};
     return store_copy(w->store, &copy_req, w->arena, &made);
 }
@@ -626,7 +633,8 @@ int world_copy(struct world *w, const struct store_bucket *from, const char *key
 struct store_bucket world_bucket(struct world *w, const char *name)
 {
     struct store_bucket b;
-    cr_assert_eq(store_bucket_create(w->store, bytes_str(name), BYTES_LIT("alice"), BYTES_NONE, w->arena, &b), STORE_OK);
+    cr_assert_eq(store_bucket_create(w->store, bytes_str(name), BYTES_LIT("alice"), BYTES_NONE, w->arena, &b),
+                 STORE_OK);
     return b;
 }
 
@@ -635,8 +643,11 @@ struct store_bucket world_bucket(struct world *w, const char *name)
 static struct index_page all_rows(struct world *w, uint64_t partition, enum key_kind kind)
 {
     char prefix = (char)kind;
-    struct index_scan scan = {.partition = partition, .prefix = bytes_dup(w->arena, bytes_of(&prefix, 1)),
-                              .from = BYTES_LIT("\0"), .max_rows = 1 << 20, .max_bytes = 1 << 30};
+    struct index_scan scan = {.partition = partition,
+                              .prefix = bytes_dup(w->arena, bytes_of(&prefix, 1)),
+                              .from = BYTES_LIT("\0"),
+                              .max_rows = 1 << 20,
+                              .max_bytes = 1 << 30};
     struct index_page page = {0};
     index_double_cut_pages(w->disk_index, false);
     cr_assert_eq(index_page(w->disk_index, &scan, w->arena, &page), INDEX_OK);
@@ -677,8 +688,8 @@ static void check_objects(struct world *w, uint64_t partition, enum key_kind kin
         struct bytes value;
         cr_assert(record_decode(type, page.rows[i].value, w->arena, &r));
         if (r.in_manifest) {
-            cr_assert_eq(index_get(w->disk_index, partition, key_manifest(w->arena, r.o.uid), w->arena, &value), INDEX_OK,
-                         "an object without its manifest");
+            cr_assert_eq(index_get(w->disk_index, partition, key_manifest(w->arena, r.o.uid), w->arena, &value),
+                         INDEX_OK, "an object without its manifest");
             cr_assert(record_decode_more(&rec_manifest, value, w->arena, &r));
         }
         check_extents(w, r.o.extents, r.o.n_extents, needed);
@@ -720,8 +731,8 @@ void world_check(struct world *w, bool collected)
         for (size_t i = 0; i < objects.n_rows + parts.n_rows; i++) {
             struct rec_object r;
             bool o = i < objects.n_rows;
-            cr_assert(record_decode(o ? &rec_object : &rec_part, o ? objects.rows[i].value : parts.rows[i - objects.n_rows].value,
-                                    w->arena, &r));
+            cr_assert(record_decode(o ? &rec_object : &rec_part,
+                                    o ? objects.rows[i].value : parts.rows[i - objects.n_rows].value, w->arena, &r));
             manifests_needed += r.in_manifest;
         }
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A world for the store's tests: an index double and blobs in memory that outlive the store, as disks do. The process can be
- * killed before or after any index batch or blob operation, and started again on what is there.
- * Also short ways to write, read and list.
+ * A world for the store's tests: an index double and blobs in memory that outlive the store, as disks do. The process
+ * can be killed before or after any index batch or blob operation, and started again on what is there. Also short ways
+ * to write, read and list.
  */
 #ifndef PAIL_TESTS_STORE_WORLD_H
 #define PAIL_TESTS_STORE_WORLD_H
