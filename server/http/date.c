@@ -253,11 +253,14 @@ static char *put(char *p, const char *text, size_t n)
     return p + n;
 }
 
-static char *put_time(char *p, unsigned second_of_day, const char *separator)
+static char *put_time(char *p, unsigned second_of_day, bool colons)
 {
-    size_t n = strlen(separator);
-    p = put(put2(p, second_of_day / 3600), separator, n);
-    p = put(put2(p, second_of_day / 60 % 60), separator, n);
+    p = put2(p, second_of_day / 3600);
+    if (colons)
+        *p++ = ':';
+    p = put2(p, second_of_day / 60 % 60);
+    if (colons)
+        *p++ = ':';
     return put2(p, second_of_day % 60);
 }
 
@@ -271,7 +274,7 @@ void date_format_http(int64_t seconds, char out[DATE_HTTP_LEN + 1])
     p = put(put2(p, (unsigned)c.day), " ", 1);
     p = put(put(p, months + 3 * (c.month - 1), 3), " ", 1);
     p = put(put4(p, (unsigned)c.year), " ", 1);
-    put(put_time(p, (unsigned)(seconds - days * DAY_S), ":"), " GMT", 5);
+    put(put_time(p, (unsigned)(seconds - days * DAY_S), true), " GMT", 5);
 }
 
 void date_format_iso(int64_t ms, char out[DATE_ISO_LEN + 1])
@@ -284,7 +287,7 @@ void date_format_iso(int64_t ms, char out[DATE_ISO_LEN + 1])
     char *p = put(put4(out, (unsigned)c.year), "-", 1);
     p = put(put2(p, (unsigned)c.month), "-", 1);
     p = put(put2(p, (unsigned)c.day), "T", 1);
-    p = put(put_time(p, (unsigned)(seconds - days * DAY_S), ":"), ".", 1);
+    p = put(put_time(p, (unsigned)(seconds - days * DAY_S), true), ".", 1);
     *p++ = (char)('0' + fraction / 100);
     put(put2(p, fraction % 100), "Z", 2);
 }
@@ -295,5 +298,5 @@ void date_format_iso_basic(int64_t seconds, char out[DATE_ISO_BASIC_LEN + 1])
     int64_t days = floor_div(seconds, DAY_S);
     struct date_civil c = date_civil_from_days(days);
     char *p = put2(put2(put4(out, (unsigned)c.year), (unsigned)c.month), (unsigned)c.day);
-    put(put_time(put(p, "T", 1), (unsigned)(seconds - days * DAY_S), ""), "Z", 2);
+    put(put_time(put(p, "T", 1), (unsigned)(seconds - days * DAY_S), false), "Z", 2);
 }

@@ -225,8 +225,8 @@ enum uri_error query_parse(struct arena *arena, struct bytes raw, struct query *
     if (raw.n > URI_MAX_QUERY_BYTES)
         return URI_LONG_QUERY;
     size_t most = raw.n ? 1 : 0;
-    for (size_t i = 0; i < raw.n; i++)
-        most += raw.p[i] == '&';
+    for (ptrdiff_t amp = -1; (amp = bytes_find_char(raw, '&', (size_t)(amp + 1))) >= 0;)
+        most++;
     size_t room = most < URI_MAX_QUERY_PARAMS ? most : URI_MAX_QUERY_PARAMS;
     struct query q = {.params = room ? arena_new_array(arena, struct query_param, room) : NULL};
 
