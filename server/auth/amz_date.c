@@ -54,7 +54,8 @@ static bool civil_to_ms(const struct civil *c, int64_t *ret_ms)
     int last = month_days[c->month - 1] + (c->month == 2 && leap);
     if (c->day < 1 || c->day > last)
         return false;
-    int64_t s = days_from_civil(c->year, c->month, c->day) * S_PER_DAY + c->hour * 3600 + c->minute * 60 + c->second;
+    int64_t s = days_from_civil(c->year, c->month, c->day) * S_PER_DAY + (int64_t)c->hour * 3600 +
+                (int64_t)c->minute * 60 + c->second;
     *ret_ms = s * MS_PER_S;
     return true;
 }
@@ -94,7 +95,7 @@ static int month_by_name(const char *p)
 {
     static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     for (int i = 0; i < 12; i++)
-        if (memcmp(names + 3 * i, p, 3) == 0)
+        if (memcmp(names + (size_t)i * 3, p, 3) == 0)
             return i + 1;
     return -1;
 }

@@ -11,6 +11,7 @@
 #include "server/auth/auth.h"
 #include "server/auth/presign.h"
 #include "server/auth/sigv4.h"
+#include "base/check.h"
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +26,31 @@
 
 /* ---- errors ---- */
 
+const char *const auth_error_codes[] = {"AccessDenied",
+                                        "AuthorizationHeaderMalformed",
+                                        "AuthorizationQueryParametersError",
+                                        "ExpiredToken",
+                                        "IncompleteBody",
+                                        "InvalidAccessKeyId",
+                                        "InvalidArgument",
+                                        "InvalidChunkSizeError",
+                                        "InvalidRequest",
+                                        "InvalidToken",
+                                        "MalformedTrailerError",
+                                        "RequestTimeTooSkewed",
+                                        "ServiceUnavailable",
+                                        "SignatureDoesNotMatch",
+                                        "XAmzContentSHA256Mismatch",
+                                        NULL};
+
+static bool code_is_listed(const char *code)
+{
+    for (const char *const *c = auth_error_codes; *c != NULL; c++)
+        if (strcmp(*c, code) == 0)
+            return true;
+    return false;
+}
+
 struct bytes auth__quote(struct arena *arena, struct bytes text)
 {
     size_t n = text.n < AUTH_QUOTE_MAX ? text.n : AUTH_QUOTE_MAX;
@@ -36,6 +62,7 @@ struct bytes auth__quote(struct arena *arena, struct bytes text)
 
 void auth__error_set(struct auth_error *e, const char *code, struct bytes message)
 {
+    CHECK(code_is_listed(code));
     e->code = code;
     e->message = message;
     e->extra_count = 0;

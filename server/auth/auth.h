@@ -116,6 +116,10 @@ struct auth_error {
     size_t extra_count;
 };
 
+/* Every code that auth_verify, auth_check_body and sigv4_chunked.h can answer with, ended by NULL: for the error table.
+ */
+extern const char *const auth_error_codes[];
+
 /* What the signatures of chunks start from. */
 struct sigv4_seed {
     unsigned char signing_key[32];

@@ -195,7 +195,7 @@ static enum auth_status key_fail(struct auth_work *w, enum auth_lookup outcome)
     case AUTH_KEY_TOKEN_EXPIRED:
         return auth__fail(w, "ExpiredToken", "The provided token has expired.");
     case AUTH_KEY_UNAVAILABLE:
-        return auth__fail(w, "ServiceUnavailable", "Please reduce your request rate.");
+        return auth__fail(w, "ServiceUnavailable", "Service is unable to handle request.");
     default:
         auth__fail(w, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.");
         if (w->res->access_key.n > 0)

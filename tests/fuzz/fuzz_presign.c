@@ -87,7 +87,7 @@ static void try_signed(const struct auth_config *cfg, struct auth_request *req, 
                                 .region = BYTES_LIT("r"),
                                 .expires_s = 60,
                                 .now_ms = NOW_MS};
-    struct auth_param params[PARAMS_MAX + 8];
+    struct auth_param *params = arena_new_array(arena, struct auth_param, PARAMS_MAX);
     struct auth_result res;
     struct bytes query;
     if (!sigv4_presign(&spec, arena, &query))
