@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading a blob. Nothing is handed out that did not match: header and footer are checked at open, and every block that
+ * a read or window touches is read whole and compared with its crc from the table.
+ *
+ * The table is read in pieces of TABLE_PIECE entries, when they are needed; for a small blob it comes with the footer.
+ * An entry needs no crc of its own: a damaged one does not match its block.
+ *
+ * A read of whole blocks goes straight into the caller's memory; anything else, and every window, goes through a
+ * scratch buffer of the thread, small enough to stay in the processor's cache. The scratch remembers whose block it
+ * holds, so that reading a block in small steps reads and verifies it once.
+ *
+ * nowait asks the kernel for what is in its page cache only. A blocking call asks the same way first, which costs
+ * nothing when the bytes are there; when they are not, it also asks the kernel to read ahead, so that the next nowait
+ * succeeds.
+ *
+ * Threads: a reader belongs to one thread at a time.
+ */
+#include "storage/blob_file_in.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/check.h"
+#include "checksum.h"
+
+#define TABLE_PIECE   2048u              /* entries kept by a reader: 8 KiB, good for 128 MiB of data */
+#define TAIL_BYTES    1024u              /* read at open: the footer, and often trailer and table with it */
+#define SCRATCH_BYTES (4 * BLOB_BLOCK)   /* of each thread that reads */
+#define READ_RUN      (1024u * 1024)     /* most bytes of one read into the caller's memory */
+#define READ_AHEAD    (2 * 1024u * 1024) /* asked for beyond a blocking read that had to wait */
+#define NO_BLOCK      UINT64_MAX
+
+struct blob_reader {
+    struct file_store *store;
+    struct blob_id id;
+    uint64_t serial; /* never the same twice; for the scratch */
+    int fd;
+    struct blob_header header;
+    struct blob_footer footer;
+    uint32_t seed;
+    uint32_t *table; /* entries [table_first, +table_n) */
+    uint64_t table_first;
+    size_t table_n;
+    uint64_t ended;          /* offset behind the last data read */
+    bool waited;             /* the last fill found less in the page cache than it wanted */
+    uint64_t verified_block; /* the last one of the last window, which the next window often begins with */
+};
+
+/* --- the thread's scratch
+ * --------------------------------------------------------------------------------------------- */
+
+struct scratch {
+    uint64_t serial, block; /* what the first block of `data` holds; serial 0: nothing */
+    unsigned char data[SCRATCH_BYTES];
+};
+
+static pthread_key_t scratch_key;
+static pthread_once_t scratch_once = PTHREAD_ONCE_INIT;
+static __thread struct scratch *scratch;
+
+static void scratch_free(void *arg)
+{
+    free(arg);
+    scratch = NULL;
+}
+
+static void scratch_key_make(void)
+{
+    CHECK(pthread_key_create(&scratch_key, scratch_free) == 0);
+}
+
+static struct scratch *scratch_get(void)
+{
+    if (__builtin_expect(scratch == NULL, 0)) {
+        pthread_once(&scratch_once, scratch_key_make);
+        scratch = xmalloc(sizeof(*scratch));
+        scratch->serial = 0;
+        CHECK(pthread_setspecific(scratch_key, scratch) == 0);
+    }
+    return scratch;
+}
+
+/* --- bytes of the file
+ * -------------------------------------------------------------------------------------------------- */
+
+static int corrupt(struct blob_reader *r)
+{
+    atomic_fetch_add(&r->store->corrupt, 1);
+    return BLOB_CORRUPT;
+}
+
+/* What the page cache has of it, up to n bytes; less when it is not all there. */
+static size_t fill_cached(struct blob_reader *r, uint64_t at, unsigned char *p, size_t n)
+{
+    struct iovec iov = {p, n};
+    ssize_t done = r->store->io->preadv2(r->fd, &iov, 1, (off_t)at, RWF_NOWAIT);
+
+    return done > 0 ? (size_t)done : 0; /* a failure shows again when it is tried with waiting */
+}
+
+/* Exactly n bytes at the file offset, or why not. */
+static int fill(struct blob_reader *r, uint64_t at, void *into, size_t n, bool nowait)
+{
+    unsigned char *p = into;
+    size_t have = fill_cached(r, at, p, n);
+
+    if (have == n)
+        return BLOB_OK;
+    if (nowait)
+        return BLOB_WOULD_BLOCK;
+    while (have < n) {
+        ssize_t done = r->store->io->pread(r->fd, p + have, n - have, (off_t)(at + have));
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return blob_rc_of_errno(errno);
+        if (done == 0) /* somebody made the file shorter */
+            return corrupt(r);
+        have += (size_t)done;
+    }
+    r->waited = true;
+    return BLOB_OK;
+}
+
+/*
+ * The same for data. Who reads on from where he ended, and had to wait, will want the bytes behind too; only an advice,
+ * so it does not go through the io table.
+ */
+static int fill_data(struct blob_reader *r, uint64_t offset, void *into, size_t n, bool nowait)
+{
+    uint64_t at = r->header.header_len + offset;
+
+    r->waited = false;
+    int rc = fill(r, at, into, n, nowait);
+    if (rc != BLOB_OK)
+        return rc;
+    if (r->waited && offset == r->ended)
+        posix_fadvise(r->fd, (off_t)(at + n), READ_AHEAD, POSIX_FADV_WILLNEED);
+    r->ended = offset + n;
+    return BLOB_OK;
+}
+
+/* --- opening
+ * ------------------------------------------------------------------------------------------------------------ */
+
+static int open_file(struct file_store *st, const struct blob_id *id, int *ret_fd, uint64_t *ret_bytes)
+{
+    char path[BLOB_PATH_BYTES], name[BLOB_NAME_BYTES + 1];
+    struct stat sb;
+
+    blob_folder_path(blob_id_folder(id), path);
+    blob_id_name(id, name);
+    size_t n = strlen(path);
+    path[n++] = '/';
+    memcpy(path + n, name, sizeof(name));
+    /* O_NONBLOCK: a fifo in the place of a blob must not hold us up. */
+    int fd = st->io->open_beneath(st->root, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
+    if (fd < 0) {
+        if (errno == ENOENT)
+            return BLOB_NOT_FOUND;
+        if (errno != ELOOP && errno != ENOTDIR && errno != ENXIO && errno != EXDEV)
+            return blob_rc_of_errno(errno);
+        atomic_fetch_add(&st->corrupt, 1); /* a link, a device or a socket instead */
+        return BLOB_CORRUPT;
+    }
+    if (st->io->fstat(fd, &sb) < 0) {
+        int rc = blob_rc_of_errno(errno);
+        st->io->close(fd);
+        return rc;
+    }
+    if (!S_ISREG(sb.st_mode)) {
+        atomic_fetch_add(&st->corrupt, 1);
+        st->io->close(fd);
+        return BLOB_CORRUPT;
+    }
+    *ret_fd = fd;
+    *ret_bytes = (uint64_t)sb.st_size;
+    return BLOB_OK;
+}
+
+static int read_header(struct blob_reader *r)
+{
+    unsigned char in[BLOB_HEADER_FIXED];
+    int rc = fill(r, 0, in, sizeof(in), false);
+
+    if (rc != BLOB_OK)
+        return rc;
+    return blob_header_decode(in, &r->id, &r->header) == BLOB_OK ? BLOB_OK : corrupt(r);
+}
+
+/* The table, if all of it is in the tail that was read anyway; then its own crc is compared too. */
+static int table_from_tail(struct blob_reader *r, const unsigned char *tail, size_t tail_n)
+{
+    uint64_t blocks = blob_block_count(r->footer.length);
+    uint64_t bytes = BLOB_ENTRY_BYTES * blocks, from_end = bytes + r->footer.trailer_len + BLOB_FOOTER_BYTES;
+
+    if (blocks == 0 || from_end > tail_n)
+        return BLOB_OK;
+    const unsigned char *in = tail + (tail_n - (size_t)from_end);
+    if (crc32c(r->seed, in, (size_t)bytes) != r->footer.table_crc)
+        return corrupt(r);
+    r->table = xmalloc((size_t)blocks * sizeof(*r->table));
+    r->table_n = (size_t)blocks;
+    blob_table_decode(in, r->table_n, r->table);
+    return BLOB_OK;
+}
+
+static int read_footer(struct blob_reader *r, uint64_t file_bytes)
+{
+    unsigned char tail[TAIL_BYTES];
+    size_t n = file_bytes < sizeof(tail) ? (size_t)file_bytes : sizeof(tail);
+
+    if (file_bytes < BLOB_HEADER_ALIGN + BLOB_FOOTER_BYTES)
+        return corrupt(r);
+    int rc = fill(r, file_bytes - n, tail, n, false);
+    if (rc != BLOB_OK)
+        return rc;
+    if (blob_footer_decode(tail + n - BLOB_FOOTER_BYTES, &r->id, file_bytes, &r->footer) != BLOB_OK ||
+        r->footer.header_len != r->header.header_len)
+        return corrupt(r);
+    return table_from_tail(r, tail, n);
+}
+
+static void reader_free(struct blob_reader *r)
+{
+    r->store->io->close(r->fd);
+    atomic_fetch_sub(&r->store->users, 1);
+    free(r->table);
+    free(r);
+}
+
+static int reader_begin(struct file_store *st, const struct blob_id *id, struct blob_reader **ret, uint64_t *ret_bytes)
+{
+    static _Atomic uint64_t serials;
+    int fd = -1, rc = open_file(st, id, &fd, ret_bytes);
+
+    if (rc != BLOB_OK)
+        return rc;
+    struct blob_reader *r = xcalloc(1, sizeof(*r));
+    atomic_fetch_add(&st->users, 1);
+    r->store = st;
+    r->id = *id;
+    r->fd = fd;
+    r->serial = atomic_fetch_add(&serials, 1) + 1;
+    r->seed = blob_seed(id);
+    r->verified_block = NO_BLOCK;
+    rc = *ret_bytes >= BLOB_HEADER_FIXED ? read_header(r) : corrupt(r);
+    if (rc != BLOB_OK) {
+        reader_free(r);
+        return rc;
+    }
+    *ret = r;
+    return BLOB_OK;
+}
+
+int blob_file_open_reader(struct blob_store *base, const struct blob_id *id, struct blob_reader **ret_reader)
+{
+    struct blob_reader *r;
+    uint64_t file_bytes;
+    int rc = reader_begin((struct file_store *)base, id, &r, &file_bytes);
+
+    if (rc != BLOB_OK)
+        return rc;
+    rc = read_footer(r, file_bytes);
+    if (rc != BLOB_OK) {
+        reader_free(r);
+        return rc;
+    }
+    *ret_reader = r;
+    return BLOB_OK;
+}
+
+uint64_t blob_file_length(const struct blob_reader *r)
+{
+    return r->footer.length;
+}
+
+void blob_file_close_reader(struct blob_reader **reader)
+{
+    if (*reader == NULL)
+        return;
+    reader_free(*reader);
+    *reader = NULL;
+}
+
+/* --- verifying
+ * ---------------------------------------------------------------------------------------------------------- */
+
+static int table_entry(struct blob_reader *r, uint64_t block, bool nowait, uint32_t *ret)
+{
+    if (block - r->table_first >= r->table_n) { /* also when below, since it wraps */
+        uint64_t first = block - block % TABLE_PIECE, blocks = blob_block_count(r->footer.length);
+        size_t n = blocks - first < TABLE_PIECE ? (size_t)(blocks - first) : TABLE_PIECE;
+        unsigned char in[TABLE_PIECE * BLOB_ENTRY_BYTES];
+        int rc = fill(r, r->header.header_len + r->footer.length + BLOB_ENTRY_BYTES * first, in, n * BLOB_ENTRY_BYTES,
+                      nowait);
+        if (rc != BLOB_OK)
+            return rc;
+        r->table = xrealloc(r->table, n * sizeof(*r->table));
+        blob_table_decode(in, n, r->table);
+        r->table_first = first;
+        r->table_n = n;
+    }
+    *ret = r->table[block - r->table_first];
+    return BLOB_OK;
+}
+
+/* `p` holds `n` bytes of data that begin with the block; n is a whole number of blocks, or goes to the end. */
+static int verify(struct blob_reader *r, uint64_t block, const unsigned char *p, size_t n, bool nowait)
+{
+    while (n > 0) {
+        size_t bytes = blob_block_bytes(r->footer.length, block);
+        uint32_t expected;
+        int rc = table_entry(r, block, nowait, &expected);
+        if (rc != BLOB_OK)
+            return rc;
+        if (crc32c(blob_block_seed(r->seed, block), p, bytes) != expected)
+            return corrupt(r);
+        p += bytes;
+        n -= bytes;
+        block++;
+    }
+    return BLOB_OK;
+}
+
+static bool range_exists(const struct blob_reader *r, uint64_t offset, size_t n)
+{
+    return offset <= r->footer.length && n <= r->footer.length - offset;
+}
+
+/* The block, verified, in the thread's scratch. */
+static int block_in_scratch(struct blob_reader *r, uint64_t block, bool nowait, const unsigned char **ret)
+{
+    struct scratch *s = scratch_get();
+    size_t bytes = blob_block_bytes(r->footer.length, block);
+
+    *ret = s->data;
+    if (s->serial == r->serial && s->block == block)
+        return BLOB_OK;
+    s->serial = 0;
+    int rc = fill_data(r, block * BLOB_BLOCK, s->data, bytes, nowait);
+    if (rc == BLOB_OK)
+        rc = verify(r, block, s->data, bytes, nowait);
+    if (rc == BLOB_OK) {
+        s->serial = r->serial;
+        s->block = block;
+    }
+    return rc;
+}
+
+/* How many of n bytes at the beginning of a block are whole blocks that can be read at once; 0: none. */
+static size_t whole_blocks(const struct blob_reader *r, uint64_t offset, size_t n, size_t max)
+{
+    if (n > max)
+        return max;
+    return offset + n == r->footer.length ? n : n - n % BLOB_BLOCK;
+}
+
+int blob_file_read(struct blob_reader *r, uint64_t offset, void *into, size_t n, bool nowait)
+{
+    unsigned char *p = into;
+    int rc = range_exists(r, offset, n) ? BLOB_OK : corrupt(r);
+
+    for (size_t done = 0, run = 0; rc == BLOB_OK && done < n; done += run, offset += run) {
+        size_t skip = (size_t)(offset % BLOB_BLOCK), rest = n - done;
+        run = skip == 0 ? whole_blocks(r, offset, rest, READ_RUN) : 0;
+        if (run > 0) {
+            rc = fill_data(r, offset, p + done, run, nowait);
+            if (rc == BLOB_OK)
+                rc = verify(r, offset / BLOB_BLOCK, p + done, run, nowait);
+            continue;
+        }
+        const unsigned char *block;
+        run = BLOB_BLOCK - skip < rest ? BLOB_BLOCK - skip : rest;
+        rc = block_in_scratch(r, offset / BLOB_BLOCK, nowait, &block);
+        if (rc == BLOB_OK)
+            memcpy(p + done, block + skip, run);
+    }
+    if (rc != BLOB_OK && n > 0)
+        memset(into, 0, n); /* so that nobody sends what was not verified by mistake */
+    return rc;
+}
+
+int blob_file_window(struct blob_reader *r, uint64_t offset, size_t n, bool nowait, struct blob_window *ret_window)
+{
+    struct scratch *s = scratch_get();
+
+    if (!range_exists(r, offset, n))
+        return corrupt(r);
+    uint64_t at = offset - offset % BLOB_BLOCK, end = offset + n;
+    if (n > 0 && at / BLOB_BLOCK == r->verified_block)
+        at += blob_block_bytes(r->footer.length, at / BLOB_BLOCK);
+    if (n > 0 && at < end)
+        s->serial = 0;
+    while (n > 0 && at < end) {
+        uint64_t last = (end - 1) / BLOB_BLOCK;
+        uint64_t upto = last * BLOB_BLOCK + blob_block_bytes(r->footer.length, last);
+        size_t run = upto - at < SCRATCH_BYTES ? (size_t)(upto - at) : SCRATCH_BYTES;
+        int rc = fill_data(r, at, s->data, run, nowait);
+        if (rc == BLOB_OK)
+            rc = verify(r, at / BLOB_BLOCK, s->data, run, nowait);
+        if (rc != BLOB_OK) {
+            r->verified_block = NO_BLOCK;
+            return rc;
+        }
+        at += run;
+        r->verified_block = last;
+    }
+    *ret_window = (struct blob_window){.fd = r->fd, .file_offset = (off_t)(r->header.header_len + offset), .n = n};
+    return BLOB_OK;
+}
+
+/* --- what the creator wrote
+ * --------------------------------------------------------------------------------------------- */
+
+static int read_checked(struct blob_reader *r, uint64_t at, uint32_t n, uint32_t crc, struct arena *arena,
+                        struct bytes *ret)
+{
+    char *p = arena_alloc(arena, n > 0 ? n : 1);
+    int rc = n > 0 ? fill(r, at, p, n, false) : BLOB_OK;
+
+    if (rc != BLOB_OK)
+        return rc;
+    if (crc32c(r->seed, p, n) != crc)
+        return corrupt(r);
+    *ret = bytes_of(p, n);
+    return BLOB_OK;
+}
+
+static int read_desc(struct blob_reader *r, struct arena *arena, struct bytes *ret)
+{
+    return read_checked(r, BLOB_HEADER_FIXED, r->header.desc_len, r->header.desc_crc, arena, ret);
+}
+
+int blob_file_describe(struct blob_reader *r, struct arena *arena, struct bytes *ret_desc, struct bytes *ret_trailer)
+{
+    uint64_t at = blob_file_bytes(&r->footer) - BLOB_FOOTER_BYTES - r->footer.trailer_len;
+    struct bytes desc, trailer;
+    int rc = read_desc(r, arena, &desc);
+
+    if (rc == BLOB_OK)
+        rc = read_checked(r, at, r->footer.trailer_len, r->footer.trailer_crc, arena, &trailer);
+    if (rc != BLOB_OK)
+        return rc;
+    *ret_desc = desc;
+    *ret_trailer = trailer;
+    return BLOB_OK;
+}
+
+int blob_file_peek_desc(struct file_store *st, const struct blob_id *id, struct arena *arena, struct bytes *ret_desc)
+{
+    struct blob_reader *r;
+    uint64_t file_bytes;
+    int rc = reader_begin(st, id, &r, &file_bytes);
+
+    if (rc != BLOB_OK)
+        return rc;
+    rc = read_desc(r, arena, ret_desc);
+    reader_free(r);
+    return rc;
+}
