@@ -168,7 +168,7 @@ static bool parse_asctime(struct bytes in, struct clock *t)
 
 bool date_parse_http(struct bytes in, int64_t *ret_seconds)
 {
-    struct clock t;
+    struct clock t = {0};
     int day;
     if (!take_name(&in, weekdays, 7, &day))
         return false;
@@ -177,7 +177,7 @@ bool date_parse_http(struct bytes in, int64_t *ret_seconds)
 
 bool date_parse_iso_basic(struct bytes in, int64_t *ret_seconds)
 {
-    struct clock t;
+    struct clock t = {0};
     return take_digits(&in, 4, &t.year) && take_digits(&in, 2, &t.month) && take_digits(&in, 2, &t.day) &&
            take_char(&in, 'T') && take_digits(&in, 2, &t.hour) && take_digits(&in, 2, &t.minute) &&
            take_digits(&in, 2, &t.second) && take_char(&in, 'Z') && in.n == 0 && to_seconds(&t, ret_seconds);

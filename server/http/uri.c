@@ -291,7 +291,7 @@ enum uri_error uri_copy_source(struct arena *arena, struct bytes value, struct c
 {
     static const struct bytes mark = {"?versionId=", sizeof("?versionId=") - 1};
     struct copy_source s = {.version_id = BYTES_LIT("")};
-    struct bytes raw = value, path;
+    struct bytes raw = value, path = BYTES_NONE;
     ptrdiff_t at = bytes_find(value, mark, 0);
     enum uri_error rc = URI_OK;
     if (at >= 0) {
