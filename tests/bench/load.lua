@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Load for wrk. Arguments after `--`: mode, method, file of targets, bytes of body, header, value.
 --   cycle   each thread repeats the targets of FILE, starting at a place of its own
---   once    each thread reads FILE.<thread> once, then stops by itself
+--   once    each thread reads FILE.<thread> once, then removes it and stops
 --   fixed   each thread repeats one target of FILE; costs nothing per request, so bodies may be large
 -- When all is done, one line: RESULT requests microseconds bytes failures p50 p99 mean (latencies in microseconds).
 
@@ -13,7 +13,7 @@ function setup(thread)
 end
 
 local requests, position = {}, 0
-local lines, first, last, repeats, method, body, headers
+local source, lines, first, last, repeats, method, body, headers
 
 local function format(target)
     return wrk.format(method, target, headers, body)
@@ -41,7 +41,8 @@ local function next_of_file()
     else
         lines = nil -- an exhausted file must not be asked again
         repeats = repeats + 1
-        if repeats > 256 then wrk.thread:stop() end
+        if repeats == 256 then os.remove(source) end
+        if repeats >= 256 then wrk.thread:stop() end
     end
     return last
 end
@@ -54,7 +55,8 @@ function init(args)
     for name, value in pairs(wrk.headers) do headers[name] = value end
     if args[5] then headers[args[5]] = args[6] end
     if mode == "once" then
-        lines, repeats = io.lines(file .. "." .. number), 0
+        source, repeats = file .. "." .. number, 0
+        lines = io.lines(source)
         request = next_of_file
     elseif mode == "cycle" then
         for line in io.lines(file) do requests[#requests + 1] = format(line) end

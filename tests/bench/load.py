@@ -5,6 +5,7 @@ import hmac
 import os
 import re
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
@@ -54,6 +55,16 @@ def finish_wrk(process):
 
 def wrk(*args, **more):
     return finish_wrk(start_wrk(*args, **more))
+
+
+def wrk_once(where, method, base, threads, connections, body):
+    """Every target of the files `base`.0, `base`.1, ... once. wrk itself would go on until its time is over."""
+    process = start_wrk(where, "once", method, base, connections, 36000, body, threads=threads)
+    while process.poll() is None and any(os.path.exists(f"{base}.{n}") for n in range(threads)):
+        time.sleep(0.02)
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    return finish_wrk(process)
 
 
 class Presigner:
