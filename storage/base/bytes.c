@@ -338,7 +338,7 @@ char *buf_reserve(struct buf *b, size_t n)
         b->failed = true;
         return NULL;
     }
-    if (n > b->cap - b->n) {
+    if (n > b->cap - b->n || !b->p) {
         size_t cap = b->cap ? b->cap : 256;
         while (cap - b->n < n)
             cap = cap > b->max / 2 ? b->max : cap * 2;
