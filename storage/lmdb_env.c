@@ -35,11 +35,12 @@
 #include "base/log.h"
 #include "storage/lmdb_record.h"
 
-#define GROW_STEP_MIN (UINT64_C(16) << 20) /* the file grows by an eighth, within these bounds */
-#define GROW_STEP_MAX (UINT64_C(1) << 30)
-#define ZERO_CHUNK    (1u << 20) /* where there is no fallocate: bytes of zeros at a time */
-#define GATE_SPINS    64
-#define GATE_PAUSE_NS 50000
+#define GROW_STEP_MIN   (UINT64_C(16) << 20) /* the file grows by an eighth, within these bounds */
+#define GROW_STEP_MAX   (UINT64_C(1) << 30)
+#define ZERO_CHUNK      (1u << 20)          /* where there is no fallocate: bytes of zeros at a time */
+#define DISK_FULL_BYTES (UINT64_C(1) << 20) /* free: less than this is none */
+#define GATE_SPINS      64
+#define GATE_PAUSE_NS   50000
 
 /* --- numbers as records --- */
 
@@ -202,6 +203,7 @@ static bool map_replace(struct lmdb_env *e, uint64_t size)
         mdb_env_info(e->env, &info);
         e->map_size = info.me_mapsize;
     } else {
+        e->no_map = true;
         atomic_store(&e->blind, true);
     }
     gate_open(e);
@@ -217,6 +219,12 @@ uint64_t lmdb_env_used(struct lmdb_env *e)
     MDB_envinfo info;
     mdb_env_info(e->env, &info);
     return (info.me_last_pgno + 1) * e->page;
+}
+
+bool lmdb_env_disk_full(struct lmdb_env *e)
+{
+    struct statvfs vfs;
+    return fstatvfs(e->fd, &vfs) == 0 && (uint64_t)vfs.f_bavail * vfs.f_frsize < DISK_FULL_BYTES;
 }
 
 static int write_zeros(int fd, uint64_t from, uint64_t n)

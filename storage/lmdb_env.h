@@ -38,6 +38,7 @@ struct lmdb_env {
     /* The gate: closed while the map is replaced. */
     atomic_bool gate_closed;
     atomic_bool blind; /* reads are refused: no map, or a state in doubt */
+    bool no_map;       /* the committer's: LMDB has lost its map and must not be called any more, but to close it */
     pthread_mutex_t gate_lock;
     pthread_cond_t gate_open;
     struct lmdb_reader reader[LMDB_READERS];
@@ -58,12 +59,14 @@ int lmdb_read_cursors(struct lmdb_env *e, struct lmdb_reader *r);
 
 uint64_t lmdb_env_used(struct lmdb_env *e); /* bytes of the file up to the last page in use */
 
-/* Sees to it that a transaction may add `need` bytes and the reserve is still there. False: there is no such room. */
+/* Sees to it that a transaction may add `need` bytes and the reserve is still there. False: no such room, or no_map. */
 bool lmdb_env_make_room(struct lmdb_env *e, uint64_t need);
 
 /* On a full disk: how far into the reserve the next transaction may go. */
 enum lmdb_limit { LMDB_LIMIT_GROWING, LMDB_LIMIT_TRIMMING, LMDB_LIMIT_SHRINKING };
-bool lmdb_env_limit(struct lmdb_env *e, enum lmdb_limit limit);
+bool lmdb_env_limit(struct lmdb_env *e, enum lmdb_limit limit); /* false: no_map */
+
+bool lmdb_env_disk_full(struct lmdb_env *e); /* the file system says that nothing is left */
 
 /*
  * Records that are numbers: the counter of child nodes, below the node of the database's own records; the generation of

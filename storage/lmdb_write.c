@@ -168,8 +168,10 @@ enum outcome {
     FAILED,  /* the disk does not do what it should */
 };
 
-static enum outcome outcome_of(int rc)
+static enum outcome outcome_of(struct lmdb_env *e, int rc)
 {
+    if (rc == EIO && lmdb_env_disk_full(e)) /* so LMDB calls a short write */
+        rc = ENOSPC;
     switch (rc) {
     case 0:
         return DONE;
@@ -204,7 +206,7 @@ static bool env_panics(struct lmdb_env *e)
 /* Tells what LMDB said and forgets what the transaction had changed in memory. */
 static enum outcome txn_failed(struct lmdb_writer *w, int rc, bool in_commit)
 {
-    enum outcome outcome = outcome_of(rc);
+    enum outcome outcome = outcome_of(w->e, rc);
     memset(w->known, 0, sizeof(w->known));
     if (in_commit && outcome != NO_MAP && outcome != SPOILT && env_panics(w->e)) {
         w->uncertain = true;
@@ -274,6 +276,7 @@ static void answer_all(int *rcs, size_t n, int rc)
 static void group_failed(struct lmdb_writer *w, int *rcs, size_t n)
 {
     atomic_store(&w->failed, true);
+    atomic_store(&w->full, false);
     if (w->uncertain)
         atomic_store(&w->e->blind, true);
     answer_all(rcs, n, w->uncertain ? INDEX_UNKNOWN : INDEX_UNAVAILABLE);
@@ -362,8 +365,12 @@ static void run_limited(struct lmdb_writer *w, struct index_batch *const *batche
     int rc = 0;
     bool growing = limit == LMDB_LIMIT_GROWING;
     enum outcome outcome = NO_ROOM;
+    if (atomic_load(&w->failed)) {
+        group_failed(w, rcs, n);
+        return;
+    }
     if (n > 1 || !growing || !refused_before(w, batches[0]))
-        outcome = lmdb_env_limit(w->e, limit) ? transact(w, batches, n, rcs, &rc) : NO_ROOM;
+        outcome = lmdb_env_limit(w->e, limit) ? transact(w, batches, n, rcs, &rc) : FAILED;
     if (outcome == DONE)
         return;
     if (outcome == FAILED) {
@@ -387,11 +394,12 @@ static void run_tight(struct lmdb_writer *w, struct index_batch *const *batches,
 {
     while (n > 0) {
         enum lmdb_limit limit;
+        if (w->e->no_map || atomic_load(&w->failed)) {
+            group_failed(w, rcs, n);
+            return;
+        }
         size_t run = run_of_one_limit(w, batches, n, &limit);
-        if (atomic_load(&w->failed))
-            answer_all(rcs, run, INDEX_UNAVAILABLE);
-        else
-            run_limited(w, batches, run, limit, rcs);
+        run_limited(w, batches, run, limit, rcs);
         batches += run;
         rcs += run;
         n -= run;

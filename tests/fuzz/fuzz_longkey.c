@@ -134,7 +134,7 @@ static void do_scan(struct longkey_writer *w, struct bytes from, unsigned steps)
 
 static MDB_env *open_env(void)
 {
-    char folder[] = "/tmp/pail-fuzz-longkey-XXXXXX", path[128];
+    char folder[] = P_tmpdir "/pail-fuzz-longkey-XXXXXX", path[128];
     MDB_env *env = NULL;
     CHECK(mkdtemp(folder) != NULL);
     CHECK(mdb_env_create(&env) == 0 && mdb_env_set_mapsize(env, 64 << 20) == 0);

@@ -16,19 +16,22 @@
 #include "index_lmdb.h"
 #include "tests/double/index_double.h"
 
-#define PART 7
-#define GEN  100
+#define FOLDER_MAX 128
+#define PART       7
+#define GEN        100
 
 struct world {
     struct index *ix;
     struct arena *a;
-    char folder[64];
+    char folder[FOLDER_MAX];
 };
 
 static void open_lmdb(struct world *w)
 {
     char message[INDEX_LMDB_MESSAGE_MAX];
-    strcpy(w->folder, "/tmp/pail-index-XXXXXX");
+    const char *tmp = getenv("TMPDIR");
+    snprintf(w->folder, sizeof(w->folder), "%s/pail-index-XXXXXX",
+             tmp && strlen(tmp) < FOLDER_MAX / 2 ? tmp : P_tmpdir);
     cr_assert(mkdtemp(w->folder) != NULL);
     struct index_lmdb_options o = {.path = w->folder, .create = true, .map_initial = 64 << 20, .reserve = 1 << 20};
     cr_assert_eq(index_lmdb_open(&o, &w->ix, message), INDEX_OK, "%s", message);
@@ -48,7 +51,7 @@ static void run_case(void (*test)(struct world *), bool lmdb)
     cr_assert_null(w.ix);
     arena_free(w.a);
     if (lmdb) {
-        char path[128];
+        char path[FOLDER_MAX + 32];
         snprintf(path, sizeof(path), "%s/data.mdb", w.folder);
         unlink(path);
         snprintf(path, sizeof(path), "%s/lock.mdb", w.folder);

@@ -9,15 +9,17 @@
 #include "base/check.h"
 #include "storage/longkey.h"
 
-#define ROOT 5
+#define FOLDER_MAX 128
+#define ROOT       5
 
 static MDB_env *env;
 static struct longkey_writer w;
-static char folder[64];
+static char folder[FOLDER_MAX];
 
 static void begin(void)
 {
-    strcpy(folder, "/tmp/pail-longkey-XXXXXX");
+    const char *tmp = getenv("TMPDIR");
+    snprintf(folder, sizeof(folder), "%s/pail-longkey-XXXXXX", tmp && strlen(tmp) < FOLDER_MAX / 2 ? tmp : P_tmpdir);
     cr_assert(mkdtemp(folder) != NULL);
     cr_assert_eq(mdb_env_create(&env), 0);
     cr_assert_eq(mdb_env_set_mapsize(env, 64 << 20), 0);
@@ -29,7 +31,7 @@ static void begin(void)
 
 static void end(void)
 {
-    char path[128];
+    char path[FOLDER_MAX + 32];
     mdb_txn_abort(w.txn);
     mdb_env_close(env);
     snprintf(path, sizeof(path), "%s/data.mdb", folder);
