@@ -385,41 +385,57 @@ static int prepare(struct completion *c, struct txn *t)
     return rc == STORE_OK ? build(c, t, exists ? &current : NULL, exists ? current_value : BYTES_NONE) : rc;
 }
 
+/* Parts and object were read after the upload; what looks wrong may be what another completion left behind. */
+static bool upload_gone(struct completion *c)
+{
+    struct rec_upload u;
+    return store__load_upload(c->store, c->bucket->partition, c->req->key, c->id, c->arena, &u, NULL) ==
+           STORE_NO_SUCH_UPLOAD;
+}
+
+/* One try. STORE_OK with *ret_done false: again. */
+static int complete_once(struct completion *c, struct attempt *at, struct arena *a, struct store_object **ret,
+                         bool *ret_done)
+{
+    struct txn t;
+    int rc =
+        store__load_upload(c->store, c->bucket->partition, c->req->key, c->id, c->arena, &c->upload, &c->upload_value);
+    *ret_done = true;
+    if (rc == STORE_NO_SUCH_UPLOAD)
+        return completed_before(c, a, ret);
+    if (rc != STORE_OK)
+        return rc;
+    rc = prepare(c, &t);
+    int applied = rc == STORE_OK ? txn_apply(c->store, &t) : INDEX_CONFLICT;
+    if (c->has_blob && applied != INDEX_UNKNOWN)
+        store__blob_fate(c->store, &c->blob, applied == INDEX_OK);
+    if (applied == INDEX_OK) {
+        *ret = store__summary(&c->object.o, c->req->key, a);
+        return STORE_OK;
+    }
+    *ret_done = false;
+    if (rc != STORE_OK)
+        return upload_gone(c) ? STORE_OK : rc;
+    return store__retry(c->store, at, applied, c->bucket);
+}
+
 int store_upload_complete(struct store *st, const struct store_complete *req, struct arena *a,
                           struct store_object **ret, struct store_complete_error *ret_error)
 {
     struct store_bucket b = *req->bucket;
     struct attempt at = {0};
-    struct arena *work = arena_create(0);
     struct store_complete_error error = {0};
+    unsigned char id[KEY_UPLOAD_BYTES];
+    if (!upload_id_parse(req->upload_id, id))
+        return STORE_NO_SUCH_UPLOAD;
+    if (req->n_parts == 0 || req->n_parts > STORE_PARTS_MAX)
+        return STORE_INVALID_PART;
+    struct arena *work = arena_create(0);
     int rc = STORE_OK;
-    for (bool done = false; !done && rc == STORE_OK;) {
-        arena_reset(work);
+    for (bool done = false; !done && rc == STORE_OK; arena_reset(work)) {
         struct completion c = {.store = st, .req = req, .bucket = &b, .arena = work, .error = &error};
-        struct txn t;
-        if (!upload_id_parse(req->upload_id, c.id))
-            rc = STORE_NO_SUCH_UPLOAD;
-        else if (req->n_parts == 0 || req->n_parts > STORE_PARTS_MAX)
-            rc = STORE_INVALID_PART;
-        else
-            rc = store__load_upload(st, b.partition, req->key, c.id, work, &c.upload, &c.upload_value);
-        if (rc == STORE_NO_SUCH_UPLOAD && req->n_parts) {
-            rc = completed_before(&c, a, ret);
-            done = true;
-        }
-        if (rc != STORE_OK || done)
-            break;
-        rc = prepare(&c, &t);
-        int applied = rc == STORE_OK ? txn_apply(st, &t) : INDEX_CONFLICT;
-        if (c.has_blob && applied != INDEX_UNKNOWN)
-            store__blob_fate(st, &c.blob, applied == INDEX_OK);
-        if (rc != STORE_OK)
-            break;
-        done = applied == INDEX_OK;
-        if (done)
-            *ret = store__summary(&c.object.o, req->key, a);
-        else
-            rc = store__retry(st, &at, applied, &b);
+        memcpy(c.id, id, sizeof c.id);
+        rc = complete_once(&c, &at, a, ret, &done);
     }
     arena_free(work);
     if (rc != STORE_OK && ret_error)
