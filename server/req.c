@@ -471,6 +471,8 @@ static void execute_document(struct req *r)
 static enum step_result step_execute(struct req *r)
 {
     if (r->op->kind != OP_UPLOAD) {
+        if (payload_end(r->payload) < 0) /* a body that was promised and is not there */
+            return STEP_FAIL;
         execute_document(r);
         return STEP_WAIT;
     }

@@ -117,7 +117,8 @@ class Pail:
             self.ca = os.path.join(certs, "ca.crt")
             command += ["--certs-dir", self._server_certificates(certs)]
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("MINIO_", "PAIL_"))}
-        environment.update(PAIL_ROOT_USER=self.access_key, PAIL_ROOT_PASSWORD=self.secret_key, **self.env)
+        environment.update({"PAIL_ROOT_USER": self.access_key, "PAIL_ROOT_PASSWORD": self.secret_key, **self.env})
+        environment = {k: v for k, v in environment.items() if v is not None}  # None: not set, rather than empty
         log_fd, self.log_path = tempfile.mkstemp(prefix=f"server-{self.name}-", suffix=".log", dir=TEST_DIR)
         with os.fdopen(log_fd, "wb") as log:
             self.process = subprocess.Popen(command + self.args, stdin=subprocess.DEVNULL, stdout=log,
