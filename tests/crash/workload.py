@@ -77,6 +77,20 @@ class Model:
         self.keys, self.uploads, self.creating, self.buckets = {}, {}, [], {bucket: Key()}
         self.gone_uploads = set()
         self.acknowledged = 0
+        self.history = {}  # fact: [(value, request id of the reply that promised it)], in the order of the changes
+        self.links = []    # (fact, value, other fact, its value): they became true together
+        self.lock = threading.Lock()
+
+    def promise(self, reply, *facts):
+        """The reply promised these: pairs of a fact, such as ("key", name), and its value from now on."""
+        with self.lock:
+            self.acknowledged += 1
+        for fact, value in facts:
+            self.history.setdefault(fact, []).append((value, reply.request_id))
+
+    def may_become(self, fact, value):
+        """A change whose reply never came: before and after are right until the next promise."""
+        self.history.setdefault(fact, []).append((value, None))
 
     def blobs(self):
         """How many files the server should keep; only meaningful when nothing is pending."""
@@ -102,6 +116,8 @@ class Model:
         became = {name: self._check_key(client, name, key, listed) for name, key in self.keys.items()}
         self._check_uploads(client, became)
         for name, key in self.keys.items():
+            if key.pending is not NOTHING:
+                self.may_become(("key", name), key.pending)
             key.current, key.pending = became[name], NOTHING
 
     def _check_key(self, client, name, key, listed):
@@ -122,6 +138,8 @@ class Model:
         for name, bucket in self.buckets.items():
             if (name in listed) not in [bool(v) for v in bucket.allowed()]:
                 raise Wrong(f"bucket {name}: {'is' if name in listed else 'is not'} there")
+            if bucket.pending is not NOTHING:
+                self.may_become(("bucket", name), bucket.pending)
             bucket.current, bucket.pending = (True if name in listed else None), NOTHING
 
     def _check_uploads(self, client, became):
@@ -130,6 +148,10 @@ class Model:
         if back:
             raise Wrong(f"uploads that were completed or aborted are back: {back}")
         for name, upload in list(self.uploads.items()):
+            if upload.ending:
+                self.may_become(("upload", name), None)
+            for number, (value, _) in upload.pending.items():
+                self.may_become(("part", name, number), value)
             if name not in listed:
                 if not upload.ending:
                     raise Wrong(f"upload {name} of {upload.key} is gone")
@@ -143,7 +165,11 @@ class Model:
         for name in set(listed) - set(self.uploads):
             if listed[name] not in self.creating:
                 raise Wrong(f"upload {name} of {listed[name]}: nobody created it")
-            client.abort_upload(self.bucket, listed[name], name)
+            self.may_become(("upload", name), listed[name])
+            reply = client.abort_upload(self.bucket, listed[name], name)
+            if not reply.ok:
+                raise Wrong(f"AbortMultipartUpload: {reply!r}")
+            self.promise(reply, (("upload", name), None))
         self.creating.clear()
 
     def _check_parts(self, client, name, upload):
@@ -177,7 +203,6 @@ class Worker(threading.Thread):
         self.large, self.big_parts, self.left = large, big_parts, max_operations
         self.stopped, self.error, self.broken = threading.Event(), None, None
         self.done = 0
-        self.replies = []  # (name, Key.current before, after, request id), for who wants to order them
 
     def run(self):
         operations = [(self.put_small, 6), (self.put_large, 2), (self.delete, 2), (self.delete_many, 1),
@@ -200,17 +225,13 @@ class Worker(threading.Thread):
     def change(self, name, value, send, good=None):
         """Sends one change of one key; the reply is an acknowledgement, or the change is pending for ever."""
         key = self.model.keys[name]
-        before, key.pending = key.current, value
+        key.pending = value
         reply = send()
         if not (good(reply) if good else reply.ok):
             raise Wrong(f"{name}: {reply!r}")
         key.current, key.pending = value, NOTHING
-        self.acknowledge(name, before, value, reply)
+        self.model.promise(reply, (("key", name), value))
         return reply
-
-    def acknowledge(self, name, before, value, reply):
-        self.model.acknowledged += 1
-        self.replies.append((name, before, value, reply.request_id))
 
     def any_name(self):
         return self.random.choice(self.names)
@@ -238,15 +259,14 @@ class Worker(threading.Thread):
 
     def delete_many(self):
         names = self.random.sample(self.names, 3)
-        before = {}
         for name in names:
-            before[name], self.model.keys[name].pending = self.model.keys[name].current, None
+            self.model.keys[name].pending = None
         reply = self.client.delete_many(self.model.bucket, names)
         if not reply.ok or b"<Error>" in reply.body:
             raise Wrong(f"DeleteObjects: {reply!r}")
         for name in names:
             self.model.keys[name].current, self.model.keys[name].pending = None, NOTHING
-            self.acknowledge(name, before[name], None, reply)
+        self.model.promise(reply, *((("key", name), None) for name in names))
 
     def copy(self):
         sources = [n for n in self.names if self.model.keys[n].current]
@@ -266,7 +286,7 @@ class Worker(threading.Thread):
             raise Wrong(f"CreateMultipartUpload: {reply!r}")
         upload = model.uploads[identity] = Upload(name)
         model.creating.remove(name)
-        model.acknowledged += 1
+        model.promise(reply, (("upload", identity), name))
         bodies = [self.body(1, 60_000)]
         if self.big_parts and self.random.random() < 0.25:
             bodies.insert(0, self.body(PART_MIN, PART_MIN + 1000))
@@ -285,7 +305,7 @@ class Worker(threading.Thread):
             raise Wrong(f"UploadPart: {reply!r}")
         upload.parts[number] = value
         del upload.pending[number]
-        self.model.acknowledged += 1
+        self.model.promise(reply, (("part", identity, number), value[0]))
 
     def finish(self, identity, upload, name, bodies):
         choice = self.random.random()
@@ -293,9 +313,11 @@ class Worker(threading.Thread):
             values = [upload.parts[n][0] for n in sorted(upload.parts)]
             parts = [(n, upload.parts[n][0].etag) for n in sorted(upload.parts)]
             upload.ending = True
-            self.change(name, Value.of_parts(values, bodies),
-                        lambda: self.client.complete_upload(self.model.bucket, name, identity, parts),
-                        s3client.completed)
+            value = Value.of_parts(values, bodies)
+            self.model.links.append((("key", name), value, ("upload", identity), None))
+            reply = self.change(name, value, lambda: self.client.complete_upload(self.model.bucket, name, identity,
+                                                                                 parts), s3client.completed)
+            self.model.history[("upload", identity)].append((None, reply.request_id))
             self.model.end_upload(identity)
         elif choice < 0.85:
             upload.ending = True
@@ -303,7 +325,7 @@ class Worker(threading.Thread):
             if not reply.ok:
                 raise Wrong(f"AbortMultipartUpload: {reply!r}")
             self.model.end_upload(identity)
-            self.model.acknowledged += 1
+            self.model.promise(reply, (("upload", identity), None))
 
     def read(self):
         name = self.any_name()
@@ -325,7 +347,7 @@ class Worker(threading.Thread):
         if not reply.ok:
             raise Wrong(f"bucket {self.own_bucket}: {reply!r}")
         bucket.current, bucket.pending = wanted, NOTHING
-        self.model.acknowledged += 1
+        self.model.promise(reply, (("bucket", self.own_bucket), wanted))
 
 
 def run_workers(model, pail, count, seed, until, **more):
