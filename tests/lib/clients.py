@@ -74,17 +74,26 @@ def _run(*command, cwd=None, env=None):
         raise RuntimeError(f"{' '.join(command)} ended with code {done.returncode}:\n{done.stdout[-4000:]}")
 
 
-def python():
-    """boto3, the aws CLI and minio-py in a virtual environment."""
-    requirements = os.path.join(SDK, "requirements.txt")
+def _venv(name, requirements):
+    requirements = os.path.join(SDK, requirements)
 
     def make():
-        shutil.rmtree(path("python"), ignore_errors=True)
+        shutil.rmtree(path(name), ignore_errors=True)
         interpreter = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else "python3"
-        _run(interpreter, "-m", "venv", path("python"))
-        _run(path("python", "bin", "pip"), "install", "--quiet", "--disable-pip-version-check", "-r", requirements)
+        _run(interpreter, "-m", "venv", path(name))
+        _run(path(name, "bin", "pip"), "install", "--quiet", "--disable-pip-version-check", "-r", requirements)
 
-    _once("python", _recipe(requirements), make)
+    _once(name, _recipe(requirements), make)
+
+
+def python():
+    """boto3, the aws CLI and minio-py in a virtual environment."""
+    _venv("python", "requirements.txt")
+
+
+def python_crt():
+    """boto3 with Amazon's C library."""
+    _venv("python-crt", "requirements-crt.txt")
 
 
 def node():

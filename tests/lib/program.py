@@ -15,7 +15,8 @@ from pail import Pail, ServerError, TEST_DIR
 
 
 def main(suite, command, environment=None, seconds=400):
-    """command: the program and its arguments; environment(pail): what it needs besides AWS's variables."""
+    """command: the program and its arguments, or a function of the server that answers them;
+    environment(pail): what it needs besides AWS's variables."""
     external = os.environ.get("PAIL_TEST_ENDPOINT", "")
     good = True
     for tls in [external.startswith("https")] if external else [False, True]:
@@ -34,7 +35,8 @@ def _run(suite, command, environment, tls, seconds):
         env = pail.aws_environment()
         env["PAIL_TEST_FOLDER"] = folder
         env.update(environment(pail) if environment else {})
-        good = _relay(command + sys.argv[1:], env, scheme, seconds)
+        words = command(pail) if callable(command) else command
+        good = _relay(words + sys.argv[1:], env, scheme, seconds)
         pail.stop()
     except ServerError as error:
         cases.report(False, f"{scheme}: the server starts and stops cleanly", str(error))

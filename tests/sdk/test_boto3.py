@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """boto3, as `pip install boto3` gives it: every operation and the errors that programs look at.
 
-Nothing is configured but endpoint and credentials (through AWS's environment variables).
+The suite runs twice, the second time as `pip install boto3[crt]` has it: that one signs
+and computes checksums in C, and can CRC32C and CRC64NVME. Nothing is configured but endpoint and credentials (through AWS's environment variables).
 What is expected is what Amazon S3 answers.
 """
 import base64
@@ -22,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 import boto3
 import botocore
 import botocore.auth
+import botocore.compat
 import botocore.handlers
 from boto3.s3.transfer import TransferConfig
 from botocore.awsrequest import AWSRequest
@@ -31,6 +33,7 @@ from botocore.exceptions import ClientError
 from cases import case, contains, equal, main, pattern, true
 
 MIB = 1024 * 1024
+CRT_ONLY = set() if botocore.compat.HAS_CRT else {"CRC32C", "CRC64NVME"}  # what this boto3 cannot compute
 UTC = datetime.timezone.utc
 
 
@@ -450,18 +453,13 @@ def a_chain_of_compare_and_swap_loses_no_step(t):
 
 # --- checksums ---------------------------------------------------------------------------
 
-def crc32c(data):
-    from awscrt import checksums
-    return checksums.crc32c(data)
-
-
 @case
 def the_default_upload_carries_a_crc32_trailer(t):
     bucket = t.bucket()
     data = pattern(300000)
     seen = {}
     client = t.session.client("s3")
-    client.meta.events.register("before-send.s3.PutObject", lambda request, **_: seen.update(request.headers))
+    client.meta.events.register("before-send.s3.PutObject", lambda request, **_: seen.update({k.lower(): v for k, v in request.headers.items()}))
     put = client.put_object(Bucket=bucket, Key="k", Body=io.BytesIO(data))
     equal(put["ChecksumCRC32"], b64(zlib.crc32(data).to_bytes(4, "big")), "ChecksumCRC32 of the answer")
     equal(put["ChecksumType"], "FULL_OBJECT", "ChecksumType")
@@ -509,7 +507,7 @@ def checksums_in_headers(t):
 @case
 def checksums_that_the_client_computes(t):
     bucket = t.bucket()
-    for name in EXPECTED:
+    for name in set(EXPECTED) - CRT_ONLY:
         for source in (b"123456789", io.BytesIO(b"123456789")):
             put = t.s3.put_object(Bucket=bucket, Key=name, Body=source, ChecksumAlgorithm=name)
             equal(put[f"Checksum{name}"], EXPECTED[name], name)
@@ -804,9 +802,7 @@ def multipart_checksums(t):
 def multipart_full_object_checksums(t):
     bucket = t.bucket()
     parts = [pattern(5 * MIB, 1), pattern(5 * MIB + 77, 3), pattern(1000, 2)]
-    want = {"CRC32": b64(zlib.crc32(b"".join(parts)).to_bytes(4, "big")),
-            "CRC32C": b64(crc32c(b"".join(parts)).to_bytes(4, "big")), "CRC64NVME": None}
-    for name in want:
+    for name in {"CRC32", "CRC32C", "CRC64NVME"} - CRT_ONLY:
         upload = t.s3.create_multipart_upload(Bucket=bucket, Key=name, ChecksumAlgorithm=name, ChecksumType="FULL_OBJECT")
         equal(upload["ChecksumType"], "FULL_OBJECT", "create")
         o = dict(Bucket=bucket, Key=name, UploadId=upload["UploadId"])
@@ -817,8 +813,8 @@ def multipart_full_object_checksums(t):
         done = t.s3.complete_multipart_upload(**o, MultipartUpload={"Parts": listed}, ChecksumType="FULL_OBJECT")
         whole = t.s3.put_object(Bucket=bucket, Key="whole", Body=b"".join(parts), ChecksumAlgorithm=name)
         equal((done[f"Checksum{name}"], done["ChecksumType"]), (whole[f"Checksum{name}"], "FULL_OBJECT"), "as in one piece")
-        if want[name]:
-            equal(done[f"Checksum{name}"], want[name], "as computed here")
+        if name == "CRC32":
+            equal(done["ChecksumCRC32"], b64(zlib.crc32(b"".join(parts)).to_bytes(4, "big")), "as computed here")
         true(t.s3.get_object(Bucket=bucket, Key=name, ChecksumMode="ENABLED")["Body"].read() == b"".join(parts), "bytes")
     for algorithm, kind in (("SHA1", "FULL_OBJECT"), ("CRC64NVME", "COMPOSITE")):
         fails("InvalidRequest", 400, t.s3.create_multipart_upload, Bucket=bucket, Key="k", ChecksumAlgorithm=algorithm,
@@ -1081,6 +1077,22 @@ def presigned_get_and_put(t):
 
 
 @case
+def presigned_urls_in_the_default_configuration(t):
+    # Without a word about signatures boto3 signs URLs for us-east-1 with version 2, for younger regions with 4.
+    bucket = t.bucket()
+    t.s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    young = t.session.client("s3", region_name="eu-central-1")
+    url = young.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "k"})
+    contains(url, "X-Amz-Signature", "URL for eu-central-1")
+    equal(raw_request(t, url)[::2], (200, b"x"), "version 4")
+    url = t.s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "k"})
+    code, _, text = raw_request(t, url)
+    if "AWSAccessKeyId=" in url and code == 400 and b"authorization mechanism" in text:
+        t.skip("URLs signed with version 2 are not supported")
+    equal((code, text), (200, b"x"), "default")
+
+
+@case
 def presigned_urls_expire(t):
     bucket = t.bucket()
     t.s3.put_object(Bucket=bucket, Key="k", Body=b"x")
@@ -1090,7 +1102,7 @@ def presigned_urls_expire(t):
     time.sleep(2.1)
     code, _, text = raw_request(t, url)
     true(code == 403 and b"AccessDenied" in text and b"Request has expired" in text, f"later: {code} {text}")
-    for seconds in (604801, -1):
+    for seconds in (604801, -1) if CRT_ONLY else (604801,):  # the C signer refuses -1 itself
         url = client.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "k"}, seconds)
         code, _, text = raw_request(t, url)
         true(code == 400 and b"AuthorizationQueryParametersError" in text, f"{seconds} s: {code} {text}")
@@ -1164,4 +1176,4 @@ def virtual_hosted_style(t):
 
 
 if __name__ == "__main__":
-    main("sdk-boto3", setup)
+    main("sdk-boto3" if CRT_ONLY else "sdk-boto3-crt", setup)

@@ -6,4 +6,4 @@ import program
 
 if __name__ == "__main__":
     program.main("sdk-js", ["node", clients.path("js", "main.mjs")],
-                 lambda pail: {"NODE_EXTRA_CA_CERTS": pail.ca} if pail.ca else {})
+                 lambda pail: {"NODE_NO_WARNINGS": "1", "NODE_EXTRA_CA_CERTS": pail.ca or ""})

@@ -31,6 +31,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 )
 
 const mib = 1 << 20
@@ -321,7 +322,8 @@ func run(name string, body func()) (good bool) {
 }
 
 func main() {
-	cfg = must(config.LoadDefaultConfig(ctx))
+	// Quiet, else the SDK remarks on every reply that carries no checksum.
+	cfg = must(config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{})))
 	if cfg.HTTPClient == nil {
 		cfg.HTTPClient = http.DefaultClient
 	}

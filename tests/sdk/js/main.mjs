@@ -202,8 +202,15 @@ const cases = {
 
   async presigned_urls() {
     const Bucket = await bucket();
-    const put = await getSignedUrl(client, new PutObjectCommand({ Bucket, Key: "p q", ContentType: "text/plain" }), { expiresIn: 60 });
-    assert.equal((await fetch(put, { method: "PUT", body: "hello", headers: { "content-type": "text/plain" } })).status, 200);
+    // This SDK signs the checksum of the body that it was shown into the URL, so another body is refused.
+    const put = await getSignedUrl(client, new PutObjectCommand({
+      Bucket, Key: "p q", Body: "hello", ContentType: "text/plain", Metadata: { hoisted: "yes" } }), { expiresIn: 60 });
+    assert.match(put, /x-amz-checksum-crc32=/);
+    const headers = { "content-type": "text/plain" };
+    const other = await fetch(put, { method: "PUT", body: "other", headers });
+    assert.deepEqual([other.status, /BadDigest/.test(await other.text())], [400, true]);
+    assert.equal((await fetch(put, { method: "PUT", body: "hello", headers })).status, 200);
+    assert.deepEqual((await send(new HeadObjectCommand({ Bucket, Key: "p q" }))).Metadata, { hoisted: "yes" });
     const get = await getSignedUrl(client, new GetObjectCommand({ Bucket, Key: "p q" }), { expiresIn: 60 });
     const answer = await fetch(get);
     assert.deepEqual([answer.status, await answer.text()], [200, "hello"]);
