@@ -186,13 +186,14 @@ static int head_of_object(struct req *r, const struct store_object *o, const str
     return 0;
 }
 
-/* Common to GET and HEAD: 1 when there is nothing to send (304). */
-static int prepare(struct req *r, struct store_object **ret, struct slice *s)
+/* Common to GET and HEAD: 1 when there is nothing to send (304). `whole`: with where its bytes and parts lie. */
+static int prepare(struct req *r, bool whole, struct store_object **ret, struct slice *s)
 {
     struct store_object *o;
     if (api_version_id(r) < 0)
         return -1;
-    int rc = store_object_get(r->server->store, &r->bucket, r->key, r->arena, &o);
+    int rc = whole ? store_object_get(r->server->store, &r->bucket, r->key, r->arena, &o)
+                   : store_object_head(r->server->store, &r->bucket, r->key, r->arena, &o);
     if (rc < 0)
         return req_fail_store(r, rc);
     *ret = o;
@@ -213,14 +214,14 @@ int object_head(struct req *r)
 {
     struct store_object *o;
     struct slice s;
-    return prepare(r, &o, &s) < 0 ? -1 : 0;
+    return prepare(r, req_has_param(r, "partNumber"), &o, &s) < 0 ? -1 : 0;
 }
 
 int object_get(struct req *r)
 {
     struct store_object *o;
     struct slice s;
-    int rc = prepare(r, &o, &s);
+    int rc = prepare(r, true, &o, &s);
     if (rc != 0 || s.length == 0)
         return rc < 0 ? -1 : 0;
     if (o->inline_data.n) { /* small: goes out with the head, in one piece */

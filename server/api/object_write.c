@@ -80,40 +80,58 @@ int object_delete(struct req *r)
     return 0;
 }
 
-/* One entry of a DeleteObjects; S3E_OK when the key is gone. */
-static enum s3_error delete_entry(struct req *r, const struct xml_delete_object *entry, const char **ret_message)
+/* What is wrong with an entry before the store is asked; S3E_OK when nothing is. */
+static enum s3_error check_entry(const struct xml_delete_object *entry)
 {
-    struct store_condition condition = {.if_match = entry->etag.p != NULL,
-                                        .if_match_any = bytes_eq_str(entry->etag, "*"),
-                                        .if_match_etag = entry->etag};
-    bool existed;
-    *ret_message = NULL;
     if (entry->version_id.n && !bytes_eq_str(entry->version_id, "null"))
         return S3E_NO_SUCH_VERSION;
-    if (entry->key.n == 0 || entry->key.n > STORE_KEY_MAX)
-        return entry->key.n ? S3E_KEY_TOO_LONG : S3E_USER_KEY_MUST_BE_SPECIFIED;
-    if (entry->modified_ms.has || entry->size.has)
-        return S3E_NOT_IMPLEMENTED;
-    int rc = store_object_delete(r->server->store, &r->bucket, entry->key, &condition, &existed);
+    if (entry->key.n == 0)
+        return S3E_USER_KEY_MUST_BE_SPECIFIED;
+    if (entry->key.n > STORE_KEY_MAX)
+        return S3E_KEY_TOO_LONG;
+    return entry->modified_ms.has || entry->size.has ? S3E_NOT_IMPLEMENTED : S3E_OK;
+}
+
+static enum s3_error entry_error(int rc)
+{
     return rc == STORE_PRECONDITION_FAILED ? S3E_PRECONDITION_FAILED : s3_error_of_store(rc);
+}
+
+/* Those entries that can be asked for, as the store wants them; *ret_n of them. */
+static struct store_delete *collect_deletes(struct req *r, const struct xml_delete *want, size_t *ret_n)
+{
+    struct store_delete *items = arena_new_array(r->arena, struct store_delete, want->n_objects + 1);
+    *ret_n = 0;
+    for (size_t i = 0; i < want->n_objects; i++) {
+        const struct xml_delete_object *entry = &want->objects[i];
+        if (check_entry(entry) == S3E_OK)
+            items[(*ret_n)++] = (struct store_delete){.key = entry->key,
+                                                      .condition = {.if_match = entry->etag.p != NULL,
+                                                                    .if_match_any = bytes_eq_str(entry->etag, "*"),
+                                                                    .if_match_etag = entry->etag}};
+    }
+    return items;
 }
 
 int objects_delete(struct req *r)
 {
     struct xml_delete want;
+    size_t n, next = 0;
     if (req_document(r, &xml_delete_doc, &want) < 0)
         return -1;
-    struct xml_deleted_row *deleted = arena_new_array(r->arena, struct xml_deleted_row, want.n_objects);
-    struct xml_delete_error_row *errors = arena_new_array(r->arena, struct xml_delete_error_row, want.n_objects);
+    struct store_delete *items = collect_deletes(r, &want, &n);
+    store_objects_delete(r->server->store, &r->bucket, items, n);
+    struct xml_deleted_row *deleted = arena_new_array(r->arena, struct xml_deleted_row, want.n_objects + 1);
+    struct xml_delete_error_row *errors = arena_new_array(r->arena, struct xml_delete_error_row, want.n_objects + 1);
     struct xml_delete_result doc = {.deleted = deleted, .errors = errors};
     for (size_t i = 0; i < want.n_objects; i++) {
         const struct xml_delete_object *entry = &want.objects[i];
-        const char *message;
-        enum s3_error e = delete_entry(r, entry, &message);
+        enum s3_error e = check_entry(entry);
+        if (e == S3E_OK)
+            e = entry_error(items[next++].rc);
         if (e != S3E_OK)
-            errors[doc.n_errors++] =
-                (struct xml_delete_error_row){entry->key, entry->version_id, bytes_str(s3_error_code(e)),
-                                              bytes_str(message ? message : s3_error_message(e))};
+            errors[doc.n_errors++] = (struct xml_delete_error_row){
+                entry->key, entry->version_id, bytes_str(s3_error_code(e)), bytes_str(s3_error_message(e))};
         else if (!want.quiet)
             deleted[doc.n_deleted++] = (struct xml_deleted_row){.key = entry->key, .version_id = entry->version_id};
     }
