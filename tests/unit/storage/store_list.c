@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Listing: order, groups, markers, pages; against a plain model; during writes. */
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/double/index_double.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Multipart uploads: create, parts, complete, abort, lists; their faults, crashes and races. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
