@@ -107,7 +107,7 @@ static void recover_blob(struct recovery *r, const char *name, const struct blob
         return;
     if (rc == BLOB_CORRUPT) {
         /* Nobody can tell whose it is. It is not removed, and must not hold up the mark for ever. */
-        log_error("blob", "the blob %s/%s is damaged; it stays where it is", r->path, name);
+        log_error("blob", "the blob blobs/%s/%s is damaged; it stays where it is", r->path, name);
         return;
     }
     if (rc != BLOB_OK) {
@@ -151,7 +151,7 @@ static void recover_folder(struct recovery *r, uint32_t folder)
     r->dir_fd = io->open_beneath(r->store->root, r->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
     if (r->dir_fd < 0) {
         if (errno == ELOOP || errno == ENOTDIR)
-            blob_note_foreign(&r->store->foreign, "blobs", r->path);
+            blob_note_foreign(&r->store->foreign, ".", r->path);
         else if (errno != ENOENT)
             recover_fail(r, blob_rc_of_errno(errno));
         return;

@@ -61,7 +61,7 @@ int blob_sync_dir(const struct io *io, int dirfd, const char *path)
 void blob_note_foreign(_Atomic uint64_t *counter, const char *folder, const char *name)
 {
     if (atomic_fetch_add(counter, 1) < BLOB_FOREIGN_LOG_MAX)
-        log_warn("blob", "ignoring foreign name \"%s\" in %s", name, folder);
+        log_warn("blob", "ignoring the foreign name \"%s\" in blobs/%s", name, folder);
 }
 
 /* --- finding out where we are ---------------------------------------------------------------------------------------

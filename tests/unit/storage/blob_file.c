@@ -77,10 +77,11 @@ static int put(struct blob_store *st, size_t n, unsigned seed, struct blob_id *r
 {
     struct blob_writer *w = NULL;
     unsigned char *p = pattern(n, seed);
+    size_t piece = n < 1000000 ? 50000 : 700001;
     int rc = st->ops->create(st, BYTES_LIT("description"), n, &w);
 
-    for (size_t at = 0; rc == BLOB_OK && at < n; at += 50000)
-        rc = st->ops->append(w, p + at, n - at < 50000 ? n - at : 50000);
+    for (size_t at = 0; rc == BLOB_OK && at < n; at += piece)
+        rc = st->ops->append(w, p + at, n - at < piece ? n - at : piece);
     free(p);
     if (w == NULL)
         return rc;

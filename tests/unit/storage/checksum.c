@@ -163,8 +163,8 @@ Test(checksum, names)
     for (int alg = CHECKSUM_NONE + 1; alg < CHECKSUM_ALG_COUNT; alg++) {
         const struct checksum_info *info = checksum_info((enum checksum_alg)alg);
         cr_assert_not_null(info);
-        cr_expect_eq(checksum_by_name(bytes_str(info->name)), alg);
-        cr_expect_eq(checksum_by_name(bytes_str(info->lower)), alg);
+        cr_expect_eq((int)checksum_by_name(bytes_str(info->name)), alg);
+        cr_expect_eq((int)checksum_by_name(bytes_str(info->lower)), alg);
         cr_expect(strncmp(info->element, "Checksum", 8) == 0 && strcmp(info->element + 8, info->name) == 0);
         cr_expect(info->can_composite || info->can_full_object);
         cr_expect(info->bytes > 0 && info->bytes <= CHECKSUM_MAX_BYTES);
