@@ -982,7 +982,7 @@ Test(blob_file, folders_are_filled_in_turn)
     for (int i = 1; i < 2 * BLOB_FOLDER_MAX + 2; i++) {
         id = put_ok(st, 1, 1);
         st->ops->settled(st, &id);
-        cr_assert_eq(blob_id_folder(&id), i / BLOB_FOLDER_MAX);
+        cr_assert_eq(blob_id_folder(&id), (unsigned)i / BLOB_FOLDER_MAX);
     }
     size_t looked = fault_count(FAULT_OPEN);
     struct model m = {.n = 0};
