@@ -24,6 +24,7 @@
 #include "storage/commit.h"
 #include "storage/lmdb_record.h"
 
+#define REVISE_TRIES     4  /* once is enough, unless several preconditions fail */
 #define NEED_SPARE_PAGES 64 /* of LMDB's own free list, and for what the estimate forgets */
 
 const struct index_put lmdb_drop_step = {.head = 0};
@@ -101,7 +102,24 @@ static int expect_check(struct lmdb_env *e, MDB_txn *txn, uint64_t partition, co
     return bytes_eq(value, expect->value) ? INDEX_OK : INDEX_CONFLICT;
 }
 
-static int batch_check(struct lmdb_writer *w, MDB_txn *txn, struct index_batch *b)
+/* Shows the owner of the batch what is there now; true: it has changed its batch to suit. */
+static bool batch_revise(struct lmdb_writer *w, MDB_txn *txn, struct index_batch *b)
+{
+    struct longkey_name name;
+    MDB_val record;
+    struct bytes value = BYTES_NONE;
+    if (!b->revise)
+        return false;
+    int rc = longkey_get(txn, w->e->dbi, b->partition, b->expects[b->ret_conflict].key, &name, &record);
+    if (rc != 0 && rc != MDB_NOTFOUND)
+        return false;
+    MDB_val k = {name.n, name.b};
+    if (rc == 0 && !lmdb_record_read(&k, &record, false, &value))
+        return false;
+    return b->revise(b, b->ret_conflict, value) && batch_valid(b);
+}
+
+static int batch_check_once(struct lmdb_writer *w, MDB_txn *txn, struct index_batch *b)
 {
     uint64_t generation = 0;
     int rc = generation_get(w, txn, b->partition, &generation);
@@ -117,6 +135,14 @@ static int batch_check(struct lmdb_writer *w, MDB_txn *txn, struct index_batch *
             return rc;
     }
     return INDEX_OK;
+}
+
+static int batch_check(struct lmdb_writer *w, MDB_txn *txn, struct index_batch *b)
+{
+    int rc = batch_check_once(w, txn, b);
+    for (int tries = 0; rc == INDEX_CONFLICT && tries < REVISE_TRIES && batch_revise(w, txn, b); tries++)
+        rc = batch_check_once(w, txn, b);
+    return rc;
 }
 
 /* LMDB's code. */

@@ -360,35 +360,72 @@ static struct bytes encode_record(struct store_write *w, size_t *ret_head)
     return v;
 }
 
-/* One try: what is there now, may we, and the batch. */
-static int plan(struct store_write *w)
+static bool revise(struct index_batch *batch, size_t expect, struct bytes current);
+
+/* The batch that replaces `old` (NULL: nothing is there), if the condition allows it. */
+static int plan_over(struct store_write *w, const struct rec_object *old, struct bytes old_value)
 {
-    struct rec_object old;
-    struct bytes old_value = BYTES_NONE, value;
+    struct bytes value;
     size_t head;
-    arena_reset(w->plan);
-    int rc = store__load_object(w->store, w->bucket.partition, w->index_key, w->is_part ? &rec_part : &rec_object,
-                                w->plan, &old, &old_value);
-    bool exists = rc == STORE_OK;
-    if (rc != STORE_OK && rc != STORE_NO_SUCH_KEY)
-        return rc;
     if (!w->is_part) {
-        rc = store__check_condition(&w->put.condition, exists ? &old.o : NULL);
+        int rc = store__check_condition(&w->put.condition, old ? &old->o : NULL);
         if (rc != STORE_OK)
             return rc;
     }
     int64_t now = clock_wall_ms();
-    w->record.o.mtime_ms = exists && old.o.mtime_ms > now ? old.o.mtime_ms : now;
+    w->record.o.mtime_ms = old && old->o.mtime_ms > now ? old->o.mtime_ms : now;
     value = encode_record(w, &head);
     txn_init(&w->txn, w->plan, w->bucket.partition, w->bucket.generation);
-    txn_expect(&w->txn, w->index_key, exists ? old_value : BYTES_NONE);
+    txn_expect(&w->txn, w->index_key, old_value);
     if (w->is_part)
         txn_expect(&w->txn, w->upload_key, w->upload_value);
     txn_put(&w->txn, w->index_key, value, head);
     txn_put_refs(&w->txn, w->record.o.extents, w->record.o.n_extents);
-    if (exists)
-        txn_drop_object(&w->txn, &old);
+    if (old)
+        txn_drop_object(&w->txn, old);
+    w->txn.batch.revise = revise;
     return STORE_OK;
+}
+
+/* One try: what is there now, may we, and the batch. */
+static int plan(struct store_write *w)
+{
+    struct rec_object old;
+    struct bytes old_value = BYTES_NONE;
+    arena_reset(w->plan);
+    int rc = store__load_object(w->store, w->bucket.partition, w->index_key, w->is_part ? &rec_part : &rec_object,
+                                w->plan, &old, &old_value);
+    if (rc != STORE_OK && rc != STORE_NO_SUCH_KEY)
+        return rc;
+    return plan_over(w, rc == STORE_OK ? &old : NULL, old_value);
+}
+
+/*
+ * Somebody was faster: plan over what he left, within the same commit. The request id stays, it is the same write. When
+ * the condition no longer holds, the batch stays as it was: the index may look at it again.
+ */
+static bool revise(struct index_batch *batch, size_t expect, struct bytes current)
+{
+    struct store_write *w = batch->arg;
+    struct index_batch before = *batch;
+    struct arena *planned = w->plan;
+    struct rec_object old;
+    if (!bytes_eq(batch->expects[expect].key, w->index_key))
+        return false; /* the upload is gone */
+    w->plan = arena_create(0);
+    current = current.n ? bytes_dup(w->plan, current) : BYTES_NONE;
+    if ((current.n && !record_decode(w->is_part ? &rec_part : &rec_object, current, w->plan, &old)) ||
+        plan_over(w, current.n ? &old : NULL, current) != STORE_OK) {
+        arena_free(w->plan);
+        w->plan = planned;
+        return false;
+    }
+    arena_free(planned);
+    memcpy(batch->request_id, before.request_id, sizeof before.request_id);
+    batch->done = before.done;
+    batch->arg = before.arg;
+    batch->queue_next = before.queue_next;
+    return true;
 }
 
 static void on_batch_done(struct index_batch *batch, int rc);
