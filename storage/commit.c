@@ -277,7 +277,7 @@ static void on_applied(struct index_batch *b, int rc)
 
 int commit_apply(struct committer *c, struct index_batch *b)
 {
-    struct waiter w;
+    struct waiter w = {.rc = INDEX_UNKNOWN};
     void (*done)(struct index_batch *, int) = b->done;
     void *arg = b->arg;
     sem_init(&w.finished, 0, 0);

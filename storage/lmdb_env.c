@@ -121,6 +121,28 @@ static void gate_wait(struct lmdb_env *e)
     pthread_mutex_unlock(&e->gate_lock);
 }
 
+/*
+ * LMDB 0.9 reads the number of the last transaction, T, and then copies the header page T & 1. A thread that loses its
+ * processor in between may find there, two commits later, the header of T + 2 while that is being written: a state that
+ * is not durable yet and not seen by the next read, or half of one. The commit of T + 2 begins after T was read, so
+ * when no commit began meanwhile, it was the right one.
+ */
+static int reader_renew(struct lmdb_env *e, struct lmdb_reader *r)
+{
+    for (;;) {
+        uint64_t before = atomic_load(&e->commits_begun);
+        int rc = r->txn ? mdb_txn_renew(r->txn) : mdb_txn_begin(e->env, NULL, MDB_RDONLY, &r->txn);
+        if (rc != 0)
+            return rc;
+#ifndef __SANITIZE_THREAD__ /* it knows no fences, nor does it look into LMDB */
+        atomic_thread_fence(memory_order_acquire);
+#endif
+        if (atomic_load(&e->commits_begun) == before)
+            return 0;
+        mdb_txn_reset(r->txn);
+    }
+}
+
 int lmdb_read_begin(struct lmdb_env *e, struct lmdb_reader **ret)
 {
     struct lmdb_reader *r;
@@ -133,7 +155,7 @@ int lmdb_read_begin(struct lmdb_env *e, struct lmdb_reader **ret)
     }
     int rc = EIO;
     if (!atomic_load_explicit(&e->blind, memory_order_acquire))
-        rc = r->txn ? mdb_txn_renew(r->txn) : mdb_txn_begin(e->env, NULL, MDB_RDONLY, &r->txn);
+        rc = reader_renew(e, r);
     if (rc != 0) {
         atomic_store_explicit(&r->busy, false, memory_order_release);
         return INDEX_UNAVAILABLE;

@@ -34,7 +34,8 @@ struct lmdb_env {
     uint64_t next_child; /* as stored */
     /* The committer's, readable by all: */
     _Atomic uint64_t map_size, file_end;
-    uint64_t map_wanted; /* what the map is when it is not used as a limit */
+    uint64_t map_wanted;            /* what the map is when it is not used as a limit */
+    _Atomic uint64_t commits_begun; /* counted up right before each mdb_txn_commit; see lmdb_read_begin */
     /* The gate: closed while the map is replaced. */
     atomic_bool gate_closed;
     atomic_bool blind; /* reads are refused: no map, or a state in doubt */

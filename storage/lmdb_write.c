@@ -263,6 +263,7 @@ static enum outcome transact(struct lmdb_writer *w, struct index_batch *const *b
         mdb_txn_abort(lw.txn);
         return txn_failed(w, *ret_rc, false);
     }
+    atomic_fetch_add(&w->e->commits_begun, 1);
     *ret_rc = mdb_txn_commit(lw.txn);
     if (*ret_rc != 0)
         return txn_failed(w, *ret_rc, true);
