@@ -282,25 +282,39 @@ void conn_start(struct loop *l, int fd, const struct sockaddr_storage *peer)
         conn_close(c);
 }
 
-/* Chunked bodies are read through a buffer of their own: what came after the body's end is the next request's. */
+/*
+ * Chunked bodies are read through a buffer of their own: what it holds behind the body's end is the next request's. It
+ * came out of c->in if that still holds more, else from the socket. The present request has ended: it points into c->in.
+ */
 static void keep_pipelined(struct conn *c)
 {
     size_t more = c->raw_n - c->raw_at;
     if (more == 0)
         return;
-    while (c->in_cap - c->in_n < more)
-        c->in_cap *= 2;
-    c->in = xrealloc(c->in, c->in_cap);
-    memcpy(c->in + c->in_n, c->raw + c->raw_at, more);
-    c->in_n += more;
-    c->raw_at = c->raw_n;
+    if (c->in_at < c->in_n) {
+        c->in_at -= more;
+        return;
+    }
+    if (c->in_cap < more) {
+        c->in_cap = more;
+        c->in = xrealloc(c->in, c->in_cap);
+    }
+    memcpy(c->in, c->raw + c->raw_at, more);
+    c->in_at = 0;
+    c->in_n = more;
 }
 
-static void release_request(struct conn *c)
+static void end_request(struct conn *c)
 {
     if (c->req)
         req_end(c->req);
     c->req = NULL;
+}
+
+/* What the arena held goes: the raw buffer, the small body. */
+static void release_request(struct conn *c)
+{
+    end_request(c);
     conn_body_release(c);
     conn_send_release(c);
     arena_free(c->arena);
@@ -445,6 +459,7 @@ void conn_request_done(struct conn *c)
 {
     bool body_open = c->req && !c->body_done && req_has_body(c->req);
     bool close_now = c->close_after || body_open || atomic_load(&c->loop->server->draining);
+    end_request(c);
     keep_pipelined(c);
     size_t used = c->in_at;
     release_request(c);

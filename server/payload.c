@@ -163,6 +163,17 @@ static int begin_framed(struct payload *p, const struct auth_result *auth)
     return 0;
 }
 
+/* A client that frames its body without saying so in x-amz-content-sha256 would have the framing stored as content. */
+static int refuse_stray_framing(struct payload *p)
+{
+    struct bytes text = req_header(p->req, "x-amz-decoded-content-length");
+    uint64_t length;
+    if (!text.p || (bytes_to_u64(text, INT64_MAX, &length) && length == p->length))
+        return 0;
+    return req_failf(p->req, S3E_INVALID_REQUEST,
+                     "x-amz-decoded-content-length belongs to a body that x-amz-content-sha256 calls STREAMING-*.");
+}
+
 struct payload *payload_new(struct req *r, payload_sink_f *sink)
 {
     struct payload *p = arena_new(r->arena, struct payload);
@@ -180,15 +191,17 @@ struct payload *payload_new(struct req *r, payload_sink_f *sink)
         return begin_framed(p, &r->auth) < 0 ? NULL : p;
     case AUTH_PAYLOAD_HASH:
         p->hashed = true;
-        if (!req_has_body(r))
-            return p;
+        break;
+    case AUTH_PAYLOAD_NONE:
+    case AUTH_PAYLOAD_UNSIGNED:
+        break;
+    }
+    if (refuse_stray_framing(p) < 0)
+        return NULL;
+    if (p->hashed && req_has_body(r)) {
         p->sha256 = EVP_MD_CTX_new();
         CHECK(p->sha256 && EVP_DigestInit_ex(p->sha256, EVP_sha256(), NULL) == 1);
         arena_defer(r->arena, free_sha256, p->sha256);
-        return p;
-    case AUTH_PAYLOAD_NONE:
-    case AUTH_PAYLOAD_UNSIGNED:
-        return p;
     }
     return p;
 }

@@ -234,6 +234,29 @@ static enum step_result step_route(struct req *r)
     return STEP_FAIL;
 }
 
+/*
+ * SDKs hoist x-amz-* headers into presigned queries, where they may hold any byte. They must be what a header line can
+ * carry: metadata goes out as header lines again.
+ */
+static bool hoisted_are_headers(struct req *r)
+{
+    for (size_t i = 0; i < r->query.n; i++) {
+        struct bytes name = r->query.params[i].name, value = r->query.params[i].value;
+        bool clean = true;
+        if (!bytes_starts_str_nocase(name, "x-amz-"))
+            continue;
+        for (size_t k = 0; k < name.n; k++)
+            clean &= name.p[k] > ' ' && name.p[k] < 0x7f && !strchr("()<>@,;:\\\"/[]?={}", name.p[k]);
+        for (size_t k = 0; k < value.n; k++)
+            clean &= ((unsigned char)value.p[k] >= ' ' || value.p[k] == '\t') && value.p[k] != 0x7f;
+        if (!clean) {
+            req_fail_argument(r, "x-amz-*", name, "This parameter cannot be represented as a header.");
+            return false;
+        }
+    }
+    return true;
+}
+
 static enum step_result step_authenticate(struct req *r)
 {
     static const char *const services[] = {"s3", NULL};
@@ -260,7 +283,7 @@ static enum step_result step_authenticate(struct req *r)
         return STEP_FAIL;
     }
     identity_from_auth(cfg, &r->auth, &r->who);
-    return STEP_NEXT;
+    return r->auth.mechanism != AUTH_SIGV4_QUERY || hoisted_are_headers(r) ? STEP_NEXT : STEP_FAIL;
 }
 
 static bool owner_expected(struct req *r, const char *header, struct bytes owner)
