@@ -6,6 +6,7 @@
 #define PAIL_SERVER_AUTH_INTERNAL_H
 
 #include "server/auth/auth.h"
+#include "server/http/date.h"
 
 /* One verification in progress. `res` is the caller's, zeroed at the start. */
 struct auth_work {
@@ -38,10 +39,13 @@ static inline bool auth__is_amz_name(struct bytes name)
 bool auth__payload_parse(struct bytes text, enum auth_payload *ret_mode, unsigned char ret_sha256[32]);
 enum auth_status auth__payload_bad(struct auth_work *w, struct bytes text);
 
-#define AMZ_DATE_LEN 16                                       /* 20130524T000000Z */
-bool amz_date_parse(struct bytes text, int64_t *ret_ms);      /* exactly YYYYMMDDTHHMMSSZ */
-bool amz_date_parse_http(struct bytes text, int64_t *ret_ms); /* Sun, 06 Nov 1994 08:49:37 GMT, or the above */
-void amz_date_format(int64_t ms, char ret[AMZ_DATE_LEN]);     /* years 0..9999 */
-struct bytes amz_date_iso(struct arena *arena, int64_t ms);   /* 2013-05-24T00:00:00Z, for error documents */
+#define AMZ_DATE_LEN DATE_ISO_BASIC_LEN /* 20130524T000000Z, without a NUL */
+
+/*
+ * When the client says it signed: *ret_ms, and the same as it enters the string to sign. Exactly the form of
+ * x-amz-date; with `or_http`, for the Date header, also that of RFC 9110. No leap second, nothing before 1970.
+ */
+bool auth__signing_date(struct bytes text, bool or_http, int64_t *ret_ms, char ret_date[AMZ_DATE_LEN]);
+struct bytes auth__iso_time(struct arena *arena, int64_t ms); /* 2013-05-24T00:00:00Z, for error documents */
 
 #endif

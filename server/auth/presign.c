@@ -88,15 +88,15 @@ static enum auth_status check_window(struct auth_work *w, const struct sigv4_cla
     int64_t now = w->req->now_ms;
     if (claim->signed_ms > now + AUTH_SKEW_MAX_MS) {
         auth__fail(w, "AccessDenied", "Request is not yet valid");
-        auth__extra(w, "ServerTime", amz_date_iso(w->arena, now));
+        auth__extra(w, "ServerTime", auth__iso_time(w->arena, now));
         return AUTH_FAILED;
     }
     if (now <= w->res->expires_ms)
         return AUTH_OK;
     auth__fail(w, "AccessDenied", "Request has expired");
     auth__extra(w, "X-Amz-Expires", expires_text);
-    auth__extra(w, "Expires", amz_date_iso(w->arena, w->res->expires_ms));
-    auth__extra(w, "ServerTime", amz_date_iso(w->arena, now));
+    auth__extra(w, "Expires", auth__iso_time(w->arena, w->res->expires_ms));
+    auth__extra(w, "ServerTime", auth__iso_time(w->arena, now));
     return AUTH_FAILED;
 }
 
@@ -140,9 +140,8 @@ static enum auth_status read_claim(struct auth_work *w, const struct query *q, s
         return auth__fail(w, QUERY_ERROR,
                           "Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting "
                           "\"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/" SIGV4_TERMINATOR "\".");
-    if (!amz_date_parse(q->value[Q_DATE], &claim->signed_ms))
+    if (!auth__signing_date(q->value[Q_DATE], false, &claim->signed_ms, claim->date))
         return auth__fail(w, QUERY_ERROR, "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
-    amz_date_format(claim->signed_ms, claim->date);
     if (sigv4_check_scope(w, claim) != AUTH_OK || parse_expires(w, q->value[Q_EXPIRES], &expires_s) != AUTH_OK)
         return AUTH_FAILED;
     w->res->expires_ms = claim->signed_ms + (int64_t)expires_s * 1000;
@@ -278,8 +277,8 @@ bool sigv4_presign(const struct presign_spec *s, struct arena *arena, struct byt
     if (!list_headers(headers, s->header_count + 1, arena, &signed_headers) ||
         !canonical_names_parse(signed_headers, &names))
         return false;
-    char *date = arena_alloc(arena, AMZ_DATE_LEN);
-    amz_date_format(s->now_ms, date);
+    char *date = arena_alloc(arena, DATE_ISO_BASIC_LEN + 1);
+    date_format_iso_basic(date_seconds_of_ms(s->now_ms), date);
     struct bytes credential =
         arena_bytesf(arena, "%.*s/%.8s/%.*s/%.*s/%s", (int)s->access_key.n, s->access_key.p, date, (int)s->region.n,
                      s->region.p ? s->region.p : "", (int)service.n, service.p, SIGV4_TERMINATOR);

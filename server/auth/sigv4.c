@@ -460,6 +460,27 @@ static bool parse_components(struct bytes text, struct bytes ret[3])
     return seen[0] && seen[1] && seen[2] && ret[2].n > 0;
 }
 
+bool auth__signing_date(struct bytes text, bool or_http, int64_t *ret_ms, char ret_date[AMZ_DATE_LEN])
+{
+    char date[DATE_ISO_BASIC_LEN + 1];
+    int64_t seconds;
+    if (!date_parse_iso_basic(text, &seconds) && !(or_http && date_parse_imf(text, &seconds)))
+        return false;
+    if (seconds < 0)
+        return false;
+    date_format_iso_basic(seconds, date);
+    memcpy(ret_date, date, AMZ_DATE_LEN);
+    *ret_ms = seconds * 1000;
+    return true;
+}
+
+struct bytes auth__iso_time(struct arena *arena, int64_t ms)
+{
+    char *text = arena_alloc(arena, DATE_ISO_SECONDS_LEN + 1);
+    date_format_iso_seconds(date_seconds_of_ms(ms), text);
+    return bytes_of(text, DATE_ISO_SECONDS_LEN);
+}
+
 /* x-amz-date, or Date if there is none; the string to sign always has the former's form. */
 static enum auth_status claim_date(struct auth_work *w, struct sigv4_claim *claim)
 {
@@ -468,9 +489,8 @@ static enum auth_status claim_date(struct auth_work *w, struct sigv4_claim *clai
     bool amz = count > 0;
     if (!amz)
         count = auth__header(w->req, "date", &text);
-    if (count != 1 || !(amz ? amz_date_parse(text, &claim->signed_ms) : amz_date_parse_http(text, &claim->signed_ms)))
+    if (count != 1 || !auth__signing_date(text, !amz, &claim->signed_ms, claim->date))
         return auth__fail(w, "AccessDenied", "AWS authentication requires a valid Date or x-amz-date header");
-    amz_date_format(claim->signed_ms, claim->date);
     return AUTH_OK;
 }
 
@@ -481,7 +501,7 @@ static enum auth_status check_skew(struct auth_work *w, const struct sigv4_claim
         return AUTH_OK;
     auth__fail(w, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large.");
     auth__extra(w, "RequestTime", bytes_dup(w->arena, bytes_of(claim->date, sizeof(claim->date))));
-    auth__extra(w, "ServerTime", amz_date_iso(w->arena, w->req->now_ms));
+    auth__extra(w, "ServerTime", auth__iso_time(w->arena, w->req->now_ms));
     auth__extra(w, "MaxAllowedSkewMilliseconds", arena_bytesf(w->arena, "%d", AUTH_SKEW_MAX_MS));
     return AUTH_FAILED;
 }

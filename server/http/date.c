@@ -2,7 +2,8 @@
 /*
  * Dates by arithmetic: the calendar is counted in eras of 400 years that begin on 1 March, so leap days come last and
  * no table of month lengths is needed to convert (H. Hinnant, "chrono-compatible low-level date algorithms"). A format
- * costs some twenty divisions by constants; a list page of a thousand dates needs no cache.
+ * costs some twenty divisions by constants; a list page of a thousand dates needs no cache. This is the one calendar of
+ * the server: XML and signatures add their own taste to it, never their own arithmetic.
  * Threads: pure; any.
  */
 #include "server/http/date.h"
@@ -175,30 +176,44 @@ bool date_parse_http(struct bytes in, int64_t *ret_seconds)
     return (parse_rfc1123(in, &t) || parse_rfc850(in, day, &t) || parse_asctime(in, &t)) && to_seconds(&t, ret_seconds);
 }
 
+/* There is one such text for each second: the one that we would write. Only the weekday need not be the right one. */
+bool date_parse_imf(struct bytes in, int64_t *ret_seconds)
+{
+    char again[DATE_HTTP_LEN + 1];
+    int64_t seconds;
+    if (in.n != DATE_HTTP_LEN || !date_parse_http(in, &seconds))
+        return false;
+    date_format_http(seconds, again);
+    if (memcmp(in.p + 3, again + 3, DATE_HTTP_LEN - 3) != 0)
+        return false;
+    *ret_seconds = seconds;
+    return true;
+}
+
 bool date_parse_iso_basic(struct bytes in, int64_t *ret_seconds)
 {
     struct clock t = {0};
     return take_digits(&in, 4, &t.year) && take_digits(&in, 2, &t.month) && take_digits(&in, 2, &t.day) &&
            take_char(&in, 'T') && take_digits(&in, 2, &t.hour) && take_digits(&in, 2, &t.minute) &&
-           take_digits(&in, 2, &t.second) && take_char(&in, 'Z') && in.n == 0 && to_seconds(&t, ret_seconds);
+           take_digits(&in, 2, &t.second) && take_char(&in, 'Z') && in.n == 0 && t.second < 60 &&
+           to_seconds(&t, ret_seconds);
 }
 
-/* "Z" or "+hh:mm"; the minutes to take away. */
-static bool take_zone(struct bytes *in, int *ret_minutes)
+/* "Z" or "+hh:mm"; the minutes to take away. Lenient: also "z", "+hhmm", nothing. */
+static bool take_zone(struct bytes *in, bool lenient, int *ret_minutes)
 {
-    if (take_char(in, 'Z')) {
-        *ret_minutes = 0;
+    *ret_minutes = 0;
+    if (take_char(in, 'Z') || (lenient && (in->n == 0 || take_char(in, 'z'))))
         return true;
-    }
     int sign = take_char(in, '-') ? -1 : take_char(in, '+') ? 1 : 0, hours, minutes;
-    if (!sign || !take_digits(in, 2, &hours) || !take_char(in, ':') || !take_digits(in, 2, &minutes) || hours > 23 ||
-        minutes > 59)
+    if (!sign || !take_digits(in, 2, &hours) || !(take_char(in, ':') || lenient) || !take_digits(in, 2, &minutes) ||
+        hours > 23 || minutes > 59)
         return false;
     *ret_minutes = sign * (hours * 60 + minutes);
     return true;
 }
 
-/* Nothing, or '.' and at least one digit. */
+/* Nothing, or '.' and one to nine digits. */
 static bool take_fraction(struct bytes *in, int *ret_ms)
 {
     *ret_ms = 0;
@@ -209,10 +224,10 @@ static bool take_fraction(struct bytes *in, int *ret_ms)
         *ret_ms += digit * scale;
         scale /= 10;
     }
-    return n > 0;
+    return n > 0 && n <= 9;
 }
 
-bool date_parse_iso(struct bytes in, int64_t *ret_ms)
+static bool parse_iso(struct bytes in, bool lenient, int64_t *ret_ms)
 {
     struct clock t = {0};
     int ms = 0, zone = 0;
@@ -220,24 +235,46 @@ bool date_parse_iso(struct bytes in, int64_t *ret_ms)
     if (!(take_digits(&in, 4, &t.year) && take_char(&in, '-') && take_digits(&in, 2, &t.month) && take_char(&in, '-') &&
           take_digits(&in, 2, &t.day)))
         return false;
-    if (in.n && !(take_char(&in, 'T') && take_time(&in, &t) && take_fraction(&in, &ms) && take_zone(&in, &zone)))
+    if (in.n && !((take_char(&in, 'T') || (lenient && take_char(&in, 't'))) && take_time(&in, &t) &&
+                  take_fraction(&in, &ms) && take_zone(&in, lenient, &zone)))
         return false;
+    if (lenient && t.second == 60)
+        t.second = 59;
     if (in.n || !to_seconds(&t, &seconds))
         return false;
     *ret_ms = (seconds - zone * 60) * 1000 + ms;
     return true;
 }
 
+bool date_parse_iso(struct bytes in, int64_t *ret_ms)
+{
+    return parse_iso(in, false, ret_ms);
+}
+
+bool date_parse_lenient(struct bytes in, int64_t *ret_ms)
+{
+    int64_t seconds;
+    if (!date_parse_http(in, &seconds))
+        return parse_iso(in, true, ret_ms);
+    *ret_ms = seconds * 1000;
+    return true;
+}
+
 /* ---- Formatting ------------------------------------------------------------------------------------------------- */
+
+int64_t date_seconds_of_ms(int64_t ms)
+{
+    return floor_div(ms, 1000);
+}
 
 static int64_t clamp(int64_t v, int64_t low, int64_t high)
 {
     return v < low ? low : v > high ? high : v;
 }
 
-static char *put2(char *p, unsigned v)
+static char *put2(char *p, unsigned v) /* below 100 */
 {
-    p[0] = (char)('0' + v / 10 % 10);
+    p[0] = (char)('0' + v / 10);
     p[1] = (char)('0' + v % 10);
     return p + 2;
 }
@@ -277,17 +314,24 @@ void date_format_http(int64_t seconds, char out[DATE_HTTP_LEN + 1])
     put(put_time(p, (unsigned)(seconds - days * DAY_S), true), " GMT", 5);
 }
 
-void date_format_iso(int64_t ms, char out[DATE_ISO_LEN + 1])
+void date_format_iso_seconds(int64_t seconds, char out[DATE_ISO_SECONDS_LEN + 1])
 {
-    ms = clamp(ms, MIN_S * 1000, MAX_S * 1000 + 999);
-    int64_t seconds = floor_div(ms, 1000);
+    seconds = clamp(seconds, MIN_S, MAX_S);
     int64_t days = floor_div(seconds, DAY_S);
     struct date_civil c = date_civil_from_days(days);
-    unsigned fraction = (unsigned)(ms - seconds * 1000);
     char *p = put(put4(out, (unsigned)c.year), "-", 1);
     p = put(put2(p, (unsigned)c.month), "-", 1);
     p = put(put2(p, (unsigned)c.day), "T", 1);
-    p = put(put_time(p, (unsigned)(seconds - days * DAY_S), true), ".", 1);
+    put(put_time(p, (unsigned)(seconds - days * DAY_S), true), "Z", 2);
+}
+
+void date_format_iso(int64_t ms, char out[DATE_ISO_LEN + 1])
+{
+    ms = clamp(ms, MIN_S * 1000, MAX_S * 1000 + 999);
+    int64_t seconds = date_seconds_of_ms(ms);
+    unsigned fraction = (unsigned)(ms - seconds * 1000);
+    date_format_iso_seconds(seconds, out);
+    char *p = put(out + DATE_ISO_SECONDS_LEN - 1, ".", 1); /* over the Z */
     *p++ = (char)('0' + fraction / 100);
     put(put2(p, fraction % 100), "Z", 2);
 }

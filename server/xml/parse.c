@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "server/http/date.h"
 
 #define XML_FEED 16384 /* bytes that libxml2 gets at a time */
 
@@ -174,7 +175,7 @@ static bool set_leaf(struct parser *p, const struct xml_field *f, char *obj, str
         break;
     case XML_KIND_I64:
     case XML_KIND_TIME:
-        if (f->kind == XML_KIND_I64 ? !parse_i64(f, v, &i) : !xml_parse_time(v, &i))
+        if (f->kind == XML_KIND_I64 ? !parse_i64(f, v, &i) : !date_parse_lenient(v, &i))
             return false;
         memcpy(obj + f->at, &i, sizeof i);
         break;

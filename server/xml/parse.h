@@ -8,7 +8,7 @@
  * table has once must not come twice. An element inside a text, or text between elements, is malformed. Attributes that
  * no table names are ignored. Numbers are plain decimal digits: no plus sign, no leading zero, no exponent. true and
  * false may have any case. Times are ISO 8601 (with offset or Z, with or without fraction; a date alone is its
- * midnight) or as HTTP has them.
+ * midnight) or as HTTP has them: date_parse_lenient of server/http/date.h.
  *
  * Threads: any. Results live in the arena and do not refer to the body.
  */
@@ -36,9 +36,6 @@ void xml_parse_init(void);
  */
 enum s3_error xml_parse(struct bytes body, const struct xml_doc *doc, struct arena *arena, void *ret,
                         struct xml_fault *fault);
-
-/* Times as documents have them; also for headers and parameters with ISO 8601 values. */
-bool xml_parse_time(struct bytes text, int64_t *ret_ms);
 
 /* What libxml2 is never shown; see guard.c. */
 bool xml_guard(struct bytes body);

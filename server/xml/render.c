@@ -152,53 +152,13 @@ void xml_text(struct buf *out, struct bytes text)
 
 /* ---- times ---- */
 
-#define MS_PER_DAY 86400000ll
-#define TIME_FIRST (-62167219200000ll) /* 0000-01-01: years have four digits */
-#define TIME_LAST  253402300799999ll   /* 9999-12-31 */
-
-struct civil {
-    int year, month, day, hour, minute, second, weekday; /* weekday: 0 is Sunday */
-};
-
-/* Days to year, month, day by the 400-year cycle, counted from 1 March 0000 so that leap days come last. */
-static struct civil civil_of(int64_t ms)
-{
-    ms = ms < TIME_FIRST ? TIME_FIRST : ms > TIME_LAST ? TIME_LAST : ms;
-    int64_t days = ms / MS_PER_DAY - (ms % MS_PER_DAY < 0);
-    int seconds = (int)((ms - days * MS_PER_DAY) / 1000);
-    int64_t z = days + 719468;
-    int64_t era = (z >= 0 ? z : z - 146096) / 146097;
-    unsigned doe = (unsigned)(z - era * 146097);
-    unsigned yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-    unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    unsigned mp = (5 * doy + 2) / 153;
-    int month = (int)(mp < 10 ? mp + 3 : mp - 9);
-    return (struct civil){.year = (int)(yoe + era * 400) + (month <= 2),
-                          .month = month,
-                          .day = (int)(doy - (153 * mp + 2) / 5 + 1),
-                          .hour = seconds / 3600,
-                          .minute = seconds / 60 % 60,
-                          .second = seconds % 60,
-                          .weekday = (int)(((days + 4) % 7 + 7) % 7)};
-}
-
-static inline void two(char *to, int v)
-{
-    to[0] = (char)('0' + v / 10);
-    to[1] = (char)('0' + v % 10);
-}
-
+/* Whole seconds, and yet with a fraction: so S3 writes them. */
 void xml_format_time(int64_t ms, char out[XML_TIME_TEXT])
 {
-    struct civil c = civil_of(ms);
-    memcpy(out, "0000-00-00T00:00:00.000Z", XML_TIME_TEXT);
-    two(out, c.year / 100);
-    two(out + 2, c.year % 100);
-    two(out + 5, c.month);
-    two(out + 8, c.day);
-    two(out + 11, c.hour);
-    two(out + 14, c.minute);
-    two(out + 17, c.second);
+    char text[DATE_ISO_SECONDS_LEN + 1];
+    date_format_iso_seconds(date_seconds_of_ms(ms), text);
+    memcpy(out, text, DATE_ISO_SECONDS_LEN - 1);
+    memcpy(out + DATE_ISO_SECONDS_LEN - 1, ".000Z", 5);
 }
 
 void xml_text_time(struct buf *out, int64_t ms)
@@ -210,12 +170,9 @@ void xml_text_time(struct buf *out, int64_t ms)
 
 static void put_rfc822(struct buf *out, int64_t ms)
 {
-    static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    struct civil c = civil_of(ms);
-    buf_printf(out, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[c.weekday], c.day, months[c.month - 1], c.year, c.hour,
-               c.minute, c.second);
+    char text[DATE_HTTP_LEN + 1];
+    date_format_http(date_seconds_of_ms(ms), text);
+    put(out, text, DATE_HTTP_LEN);
 }
 
 /* ---- fields ---- */

@@ -17,6 +17,7 @@
 #ifndef PAIL_SERVER_XML_RENDER_H
 #define PAIL_SERVER_XML_RENDER_H
 
+#include "server/http/date.h"
 #include "server/xml/schema.h"
 
 void xml_render(struct buf *out, const struct xml_doc *doc, const void *obj);
@@ -46,7 +47,7 @@ void xml_element_u64(struct buf *out, const char *name, uint64_t v);
 void xml_text(struct buf *out, struct bytes text);
 void xml_text_time(struct buf *out, int64_t ms);
 
-#define XML_TIME_TEXT 24 /* 2023-11-15T12:02:40.000Z */
+#define XML_TIME_TEXT DATE_ISO_LEN /* 2023-11-15T12:02:40.000Z */
 void xml_format_time(int64_t ms, char out[XML_TIME_TEXT]);
 
 #endif

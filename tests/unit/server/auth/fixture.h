@@ -70,9 +70,9 @@ struct shot {
 
 static inline int64_t ms_of(const char *date)
 {
-    int64_t ms = 0;
-    cr_assert(amz_date_parse(bytes_str(date), &ms), "%s", date);
-    return ms;
+    int64_t seconds = 0;
+    cr_assert(date_parse_iso_basic(bytes_str(date), &seconds), "%s", date);
+    return seconds * 1000;
 }
 
 static inline void shot_header_n(struct shot *s, const char *name, struct bytes value)

@@ -3,6 +3,7 @@
  * Signature Version 4 in the Authorization header: AWS's published examples, then every way to get it wrong.
  */
 #include "tests/unit/server/auth/fixture.h"
+#include "base/check.h"
 
 /* ---- AWS's examples: docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html ---- */
 
@@ -180,6 +181,63 @@ Test(sigv4, date_header_stands_in_for_x_amz_date)
     s->headers[1].value = BYTES_LIT("yesterday");
     shot_fails(s, "AccessDenied", "valid Date or x-amz-date");
     shot_free(s);
+}
+
+static void signing_dates(bool or_http, const char *const *texts, size_t n, bool good)
+{
+    char date[AMZ_DATE_LEN];
+    int64_t ms = -4711;
+    for (size_t i = 0; i < n; i++) {
+        cr_assert_eq(auth__signing_date(bytes_str(texts[i]), or_http, &ms, date), good, "%s", texts[i]);
+        cr_assert(good || ms == -4711, "untouched");
+    }
+}
+
+Test(sigv4, signing_date_in_basic_form)
+{
+    char date[AMZ_DATE_LEN];
+    int64_t ms = -1;
+    cr_assert(auth__signing_date(BYTES_LIT("19700101T000000Z"), false, &ms, date));
+    cr_assert_eq(ms, 0);
+    cr_assert(auth__signing_date(BYTES_LIT("20000229T235959Z"), false, &ms, date));
+    cr_assert_eq(ms, 951868799000);
+    cr_assert_eq(memcmp(date, "20000229T235959Z", AMZ_DATE_LEN), 0);
+    static const char *const bad[] = {"",
+                                      "20130524T000000",
+                                      "20130524T000000z",
+                                      "20130524 000000Z",
+                                      "20130524T0000000Z",
+                                      "20130229T000000Z",
+                                      "19000229T000000Z",
+                                      "20131324T000000Z",
+                                      "20130024T000000Z",
+                                      "20130500T000000Z",
+                                      "20130532T000000Z",
+                                      "20130524T240000Z",
+                                      "20130524T006000Z",
+                                      "20130524T000060Z",
+                                      "2013052aT000000Z",
+                                      "19691231T235959Z",
+                                      "-0130524T000000Z"};
+    signing_dates(false, bad, ARRAY_LEN(bad), false);
+    signing_dates(true, bad, ARRAY_LEN(bad), false);
+}
+
+Test(sigv4, signing_date_in_http_form)
+{
+    char date[AMZ_DATE_LEN];
+    int64_t ms = -1;
+    cr_assert(auth__signing_date(BYTES_LIT("Sun, 06 Nov 1994 08:49:37 GMT"), true, &ms, date));
+    cr_assert_eq(ms, 784111777000);
+    cr_assert_eq(memcmp(date, "19941106T084937Z", AMZ_DATE_LEN), 0);
+    static const char *const good[] = {"20130524T000000Z", "Sun, 06 Nov 1994 08:49:37 GMT"};
+    static const char *const bad[] = {"Sun, 06 Nov 1994 08:49:37 UTC",  "Sun, 6 Nov 1994 08:49:37 GMT",
+                                      "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994",
+                                      "Sun, 06 nov 1994 08:49:37 GMT",  "Sun, 31 Nov 1994 08:49:37 GMT",
+                                      "Sat, 31 Dec 2016 23:59:60 GMT",  "Wed, 31 Dec 1969 23:59:59 GMT"};
+    signing_dates(true, good, ARRAY_LEN(good), true);
+    signing_dates(true, bad, ARRAY_LEN(bad), false);
+    signing_dates(false, good + 1, 1, false);
 }
 
 Test(sigv4, no_date_at_all)

@@ -120,6 +120,7 @@ Test(date, refuses_what_is_no_iso_date)
                                             "20231115T1202400Z",
                                             "-0231115T120240Z",
                                             "20230229T120240Z",
+                                            "20161231T235960Z",
                                             "20231115T240000Z"};
     static const char *const bad[] = {"",
                                       "2023",
@@ -136,6 +137,9 @@ Test(date, refuses_what_is_no_iso_date)
                                       "2023-13-01",
                                       "2023-02-30",
                                       "2023-11-15T12:02:40,5Z",
+                                      "2023-11-15T12:02:40.1234567890Z",
+                                      "2023-11-15t12:02:40Z",
+                                      "2023-11-15T12:02:40z",
                                       "+2023-11-15",
                                       "20231115T120240Z",
                                       "12023-11-15"};
@@ -145,9 +149,89 @@ Test(date, refuses_what_is_no_iso_date)
         cr_assert_eq(iso(bad[i]), -4711, "'%s'", bad[i]);
 }
 
+/* The one spelling of a signed Date header. */
+Test(date, reads_the_form_that_is_signed)
+{
+    static const char *const bad[] = {"Sun, 06 Nov 1994 08:49:37 UTC",
+                                      "Sun, 6 Nov 1994 08:49:37 GMT",
+                                      "Sun, 6 Nov 1994 08:49:37 +0000",
+                                      "Sunday, 06-Nov-94 08:49:37 GMT",
+                                      "Sun Nov  6 08:49:37 1994",
+                                      "Sun, 06 nov 1994 08:49:37 GMT",
+                                      "Sun, 06 Nov 1994 08:49:37 gmt",
+                                      "Sun, 31 Nov 1994 08:49:37 GMT",
+                                      "Xxx, 06 Nov 1994 08:49:37 GMT",
+                                      "Sat, 31 Dec 2016 23:59:60 GMT",
+                                      "Sun, 06 Nov 1994 08:49:37 GMT ",
+                                      "19941106T084937Z",
+                                      ""};
+    int64_t t = -4711;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        cr_assert(!date_parse_imf(bytes_str(bad[i]), &t) && t == -4711, "'%s'", bad[i]);
+    cr_assert(date_parse_imf(BYTES_LIT("Sun, 06 Nov 1994 08:49:37 GMT"), &t));
+    cr_assert_eq(t, 784111777);
+    cr_assert(date_parse_imf(BYTES_LIT("Mon, 06 Nov 1994 08:49:37 GMT"), &t), "the weekday may be wrong");
+    cr_assert_eq(t, 784111777);
+}
+
+Test(date, reads_what_documents_hold)
+{
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } good[] = {
+        {"2023-11-15T12:02:40.000Z", 1700049760000},
+        {"2023-11-15T12:02:40Z", 1700049760000},
+        {"2023-11-15T12:02:40.123456789Z", 1700049760123},
+        {"2023-11-15T12:02:40.5Z", 1700049760500},
+        {"2023-11-15T14:02:40+02:00", 1700049760000},
+        {"2023-11-15T06:32:40-0530", 1700049760000},
+        {"2023-11-15T12:02:40", 1700049760000},
+        {"2023-11-15", 1700006400000},
+        {"1970-01-01T00:00:00Z", 0},
+        {"2000-02-29T00:00:00Z", 951782400000},
+        {"2016-12-31T23:59:60Z", 1483228799000},
+        {"2023-11-15t12:02:40z", 1700049760000},
+        {"Wed, 15 Nov 2023 12:02:40 GMT", 1700049760000},
+        {"Wed, 15 Nov 2023 12:02:40 UTC", 1700049760000},
+        {"Wednesday, 15-Nov-23 12:02:40 GMT", 1700049760000},
+        {"1969-12-31T23:59:59Z", -1000},
+    };
+    static const char *const bad[] = {"",
+                                      "2023",
+                                      "2023-13-01",
+                                      "2023-00-01",
+                                      "2023-02-29",
+                                      "2023-11-31T00:00:00Z",
+                                      "2023-11-15T24:00:00Z",
+                                      "2023-11-15T12:60:00Z",
+                                      "2023-11-15T12:02:40.Z",
+                                      "2023-11-15T12:02:40.1234567890Z",
+                                      "2023-11-15T12:02:40Zx",
+                                      "2023-11-15 12:02:40",
+                                      "2023-11-15T12:02:40+25:00",
+                                      "20231115T120240Z",
+                                      "Wed, 15 Foo 2023 12:02:40 GMT",
+                                      "Wed, 15 Nov 2023 12:02:40 PST",
+                                      "Wed, 15 Nov 2023 12:02:40",
+                                      "Wed,",
+                                      "Wed, 15 N"};
+    int64_t ms;
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        cr_assert(date_parse_lenient(bytes_str(good[i].text), &ms), "%s", good[i].text);
+        cr_assert_eq(ms, good[i].ms, "%s: %lld", good[i].text, (long long)ms);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        cr_assert_not(date_parse_lenient(bytes_str(bad[i]), &ms), "%s", bad[i]);
+}
+
 Test(date, writes)
 {
-    char a[DATE_HTTP_LEN + 1], b[DATE_ISO_LEN + 1], c[DATE_ISO_BASIC_LEN + 1];
+    char a[DATE_HTTP_LEN + 1], b[DATE_ISO_LEN + 1], c[DATE_ISO_BASIC_LEN + 1], d[DATE_ISO_SECONDS_LEN + 1];
+    date_format_iso_seconds(T, d);
+    cr_assert_str_eq(d, "2023-11-15T12:02:40Z");
+    date_format_iso(T * 1000 + 987, b);
+    cr_assert_str_eq(b, "2023-11-15T12:02:40.987Z");
     date_format_http(T, a);
     date_format_iso(T * 1000, b);
     date_format_iso_basic(T, c);
@@ -194,6 +278,35 @@ Test(date, agrees_with_libc)
         cr_assert_eq(http(got), t);
         cr_assert_eq(basic(got_basic), t);
     }
+}
+
+Test(date, agrees_with_libc_on_every_day_of_two_centuries)
+{
+    for (int64_t day = 0; day < 366 * 200; day++) {
+        time_t t = (time_t)(day * 86400 + day % 86400);
+        struct tm tm;
+        char want[32], got[DATE_ISO_BASIC_LEN + 1];
+        int64_t s = -1;
+        gmtime_r(&t, &tm);
+        strftime(want, sizeof(want), "%Y%m%dT%H%M%SZ", &tm);
+        date_format_iso_basic(date_seconds_of_ms((int64_t)t * 1000 + 999), got);
+        cr_assert_str_eq(got, want);
+        cr_assert(date_parse_iso_basic(bytes_str(got), &s) && s == t);
+        strftime(want, sizeof(want), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+        cr_assert(date_parse_imf(bytes_str(want), &s) && s == t, "%s", want);
+    }
+}
+
+Test(date, seconds_round_towards_the_past)
+{
+    cr_assert_eq(date_seconds_of_ms(0), 0);
+    cr_assert_eq(date_seconds_of_ms(999), 0);
+    cr_assert_eq(date_seconds_of_ms(1000), 1);
+    cr_assert_eq(date_seconds_of_ms(-1), -1);
+    cr_assert_eq(date_seconds_of_ms(-1000), -1);
+    cr_assert_eq(date_seconds_of_ms(-1001), -2);
+    cr_assert_eq(date_seconds_of_ms(INT64_MAX), INT64_MAX / 1000);
+    cr_assert_eq(date_seconds_of_ms(INT64_MIN), INT64_MIN / 1000 - 1);
 }
 
 Test(date, days_and_civil_dates)

@@ -112,7 +112,7 @@ Test(render, times_agree_with_the_c_library)
         strftime(want, sizeof want, "%Y-%m-%dT%H:%M:%S.000Z", &tm);
         xml_format_time(t * 1000 + 999, got);
         cr_assert(bytes_eq_str(bytes_of(got, sizeof got), want), "%.24s %s", got, want);
-        cr_assert(xml_parse_time(bytes_of(got, sizeof got), &back));
+        cr_assert(date_parse_lenient(bytes_of(got, sizeof got), &back));
         cr_assert_eq(back, t * 1000);
     }
 }
