@@ -156,8 +156,7 @@ static int lmdb_visit(struct index *index, const struct index_scan *scan, index_
     struct visit v = {.scan = scan, .f = f, .arg = arg};
     struct lmdb_reader *r;
     struct longkey_scan s;
-    CHECK(scan->max_rows > 0);
-    if (scan->partition == 0 || scan->partition > INDEX_PARTITION_MAX) {
+    if (scan->partition == 0 || scan->partition > INDEX_PARTITION_MAX || scan->max_rows == 0) {
         *ret_more = false;
         return INDEX_OK;
     }

@@ -276,19 +276,28 @@ static int allocate_real(int fd, uint64_t from, uint64_t n)
     return rc == EOPNOTSUPP || rc == ENOSYS ? write_zeros(fd, from, n) : rc;
 }
 
+/* What the file has, whoever made it longer: LMDB does so itself when the committer's estimate was too low. */
+static void file_measure(struct lmdb_env *e)
+{
+    struct stat st;
+    if (fstat(e->fd, &st) == 0 && (uint64_t)st.st_size > e->file_end)
+        e->file_end = (uint64_t)st.st_size;
+}
+
 static bool file_extend(struct lmdb_env *e, uint64_t to)
 {
     struct statvfs vfs;
-    struct stat st;
-    uint64_t n = to - e->file_end;
+    file_measure(e); /* nothing is ever written in front of the end */
+    if (to <= e->file_end)
+        return true;
     /* Where there is not enough, fallocate may keep what it got: the last free blocks are better left to others. */
-    if (fstatvfs(e->fd, &vfs) == 0 && (uint64_t)vfs.f_bavail * vfs.f_frsize < n)
+    if (fstatvfs(e->fd, &vfs) == 0 && (uint64_t)vfs.f_bavail * vfs.f_frsize < to - e->file_end)
         return false;
-    int rc = e->allocate(e->fd, e->file_end, n);
+    int rc = e->allocate(e->fd, e->file_end, to - e->file_end);
     if (rc == 0)
         e->file_end = to;
-    else if (fstat(e->fd, &st) == 0 && (uint64_t)st.st_size > e->file_end)
-        e->file_end = (uint64_t)st.st_size;
+    else
+        file_measure(e);
     return rc == 0;
 }
 
@@ -303,7 +312,7 @@ bool lmdb_env_make_room(struct lmdb_env *e, uint64_t need)
         step = step < GROW_STEP_MIN ? GROW_STEP_MIN : step > GROW_STEP_MAX ? GROW_STEP_MAX : step;
         uint64_t ample = want + step < e->map_max ? want + step : e->map_max;
         ample -= ample % e->page;
-        if (!(ample > e->file_end && file_extend(e, ample)) && !file_extend(e, want))
+        if (!file_extend(e, ample) && !file_extend(e, want))
             return false;
     }
     uint64_t map = e->map_wanted;
@@ -338,7 +347,6 @@ struct lmdb_env *lmdb_env_new(MDB_env *env, MDB_dbi dbi, const struct index_lmdb
     struct lmdb_env *e = aligned_alloc(64, sizeof(*e));
     MDB_envinfo info;
     MDB_stat stat;
-    struct stat st;
     CHECK(e != NULL);
     memset(e, 0, sizeof(*e));
     mdb_env_info(env, &info);
@@ -356,7 +364,7 @@ struct lmdb_env *lmdb_env_new(MDB_env *env, MDB_dbi dbi, const struct index_lmdb
     e->map_size = e->map_wanted = info.me_mapsize;
     if (e->map_max < e->map_wanted)
         e->map_max = e->map_wanted;
-    e->file_end = fstat(e->fd, &st) == 0 ? (uint64_t)st.st_size - (uint64_t)st.st_size % e->page : 0;
+    file_measure(e);
     pthread_mutex_init(&e->gate_lock, NULL);
     pthread_cond_init(&e->gate_open, NULL);
     return e;

@@ -727,6 +727,26 @@ CASE(submit_completes_in_order_before_close)
         cr_assert_eq(order_done[i], i);
 }
 
+static struct index *chained;
+
+static void on_link(struct index_batch *b, int rc)
+{
+    cr_assert_eq(rc, INDEX_OK);
+    if (atomic_fetch_add(&n_done, 1) < 20)
+        index_submit(chained, b);
+}
+
+CASE(done_may_submit_even_while_closing)
+{
+    static struct index_batch b = {.partition = PART, .generation = GEN, .done = on_link};
+    chained = w->ix;
+    atomic_store(&n_done, 0);
+    index_submit(w->ix, &b);
+    w->ix->ops->close(&w->ix); /* waits for the whole chain */
+    cr_assert_eq(atomic_load(&n_done), 21);
+    w->ix = index_double_open(3); /* for the end of the case */
+}
+
 /* --- the double's own faults --- */
 
 Test(index, double_faults_on_demand)
