@@ -40,7 +40,7 @@
 #define FUTURE_MS        (60 * 60 * 1000) /* stamped later than that from now: the clock was wrong then */
 #define LOOK_AGAIN_MS    (10 * 60 * 1000) /* at places where only resting things are left */
 #define RETRY_MS         (30 * 1000)      /* after an error */
-#define CHUNK_ROWS       128
+#define CHUNK_ROWS       256
 #define CHUNK_BYTES      (4u << 20)
 #define RELEASE_BATCH    1000 /* references removed in one batch */
 #define STALE_TRIES      20
@@ -78,13 +78,15 @@ static bool old_enough(int64_t time_ms, int64_t age_ms)
 
 /* ---- places and delayed calls ---- */
 
+/* Whether the collector may have to wake up sooner for it. */
 static bool place_add(struct gc *gc, uint64_t partition, int64_t due_ms) /* with the lock held */
 {
     struct gc_place **slot = &gc->places[partition % PLACE_SLOTS];
     for (struct gc_place *p = *slot; p; p = p->next)
         if (p->partition == partition) {
-            p->due_ms = p->due_ms < due_ms ? p->due_ms : due_ms;
-            return false;
+            bool sooner = due_ms < p->due_ms;
+            p->due_ms = sooner ? due_ms : p->due_ms;
+            return sooner;
         }
     struct gc_place *p = xmalloc(sizeof *p);
     *p = (struct gc_place){.next = *slot, .partition = partition, .due_ms = due_ms};
@@ -415,28 +417,49 @@ static int intent_kept(struct store *st, const struct rec_intent *in, struct are
     return rc == STORE_NO_SUCH_KEY ? STORE_OK : rc;
 }
 
+/*
+ * Turns an intent whose record is not there into garbage, if it still is an intent: CompleteMultipartUpload may have
+ * taken it away, and the part's record after it, between our reading the one and the other.
+ */
+static int intent_to_garbage(struct store *st, uint64_t partition, const struct index_row *row,
+                             const struct rec_intent *in, struct arena *a)
+{
+    struct rec_garbage g = {.extents = in->extents, .n_extents = in->n_extents};
+    struct txn t;
+    memcpy(g.uid, in->uid, sizeof g.uid);
+    txn_init(&t, a, partition, 0);
+    txn_expect(&t, row->key, row->value);
+    txn_delete(&t, row->key);
+    txn_put(&t, key_garbage(a, clock_wall_ms()), record_encode(&rec_garbage, &g, a, NULL), 0);
+    int rc = apply_anywhere(st, &t);
+    return rc == INDEX_CONFLICT ? STORE_OK : store__index_rc(rc);
+}
+
 static int intent_chunk(struct store *st, uint64_t partition, const struct index_page *page, struct arena *a,
                         enum gc_left *left)
 {
-    struct harvest h;
-    harvest_init(&h, a, partition);
+    struct txn settled;
+    txn_init(&settled, a, partition, 0);
     for (size_t i = 0; i < page->n_rows; i++) {
-        struct rec_intent *in = arena_new(a, struct rec_intent);
+        struct rec_intent in;
         bool kept;
-        if (!record_decode(&rec_intent, page->rows[i].value, a, in))
+        if (!record_decode(&rec_intent, page->rows[i].value, a, &in))
             return STORE_CORRUPT;
-        if (!old_enough(in->time_ms, st->gc->intent_age_ms) || store__pinned(st, in->uid)) {
+        if (!old_enough(in.time_ms, st->gc->intent_age_ms) || store__pinned(st, in.uid)) {
             *left = max_left(*left, LEFT_RESTING);
             continue;
         }
-        int rc = intent_kept(st, in, a, &kept);
+        int rc = intent_kept(st, &in, a, &kept);
+        if (rc == STORE_OK && kept)
+            txn_delete(&settled, page->rows[i].key);
+        else if (rc == STORE_OK)
+            rc = intent_to_garbage(st, partition, &page->rows[i], &in, a);
         if (rc != STORE_OK)
             return rc;
         if (!kept)
-            harvest_extents(&h, in->extents, in->n_extents);
-        txn_delete(&h.txn, page->rows[i].key);
+            *left = max_left(*left, LEFT_GARBAGE);
     }
-    return harvest_finish(st, &h);
+    return settled.batch.n_deletes ? store__index_rc(apply_anywhere(st, &settled)) : STORE_OK;
 }
 
 static int tombstone_chunk(struct store *st, uint64_t partition, const struct index_page *page, struct arena *a,
@@ -460,7 +483,7 @@ static int collect_partition(struct store *st, uint64_t partition, enum gc_left 
     static const struct {
         char prefix[1];
         chunk_f *chunk;
-    } kinds[] = {{{KEY_GARBAGE}, garbage_chunk}, {{KEY_INTENT}, intent_chunk}, {{KEY_TOMBSTONE}, tombstone_chunk}};
+    } kinds[] = {{{KEY_INTENT}, intent_chunk}, {{KEY_GARBAGE}, garbage_chunk}, {{KEY_TOMBSTONE}, tombstone_chunk}};
     int first = STORE_OK;
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         int rc = walk(st, partition, bytes_of(kinds[i].prefix, 1), kinds[i].chunk, left);

@@ -115,7 +115,10 @@ static int create_once(struct store *st, struct bytes name, struct arena *a, str
     txn_expect(&t, key_dropped(a, r->b.partition), note);
     txn_delete(&t, key_dropped(a, r->b.partition));
     txn_put(&t, key_bucket(a, name), record_encode(&rec_bucket, r, a, NULL), 0);
-    return store__index_rc(txn_apply(st, &t));
+    rc = store__index_rc(txn_apply(st, &t));
+    if (rc != STORE_OK)
+        gc_hint(st, INDEX_PARTITION_SYSTEM); /* the partition is for the collector */
+    return rc;
 }
 
 int store_bucket_create(struct store *st, struct bytes name, struct bytes owner, struct bytes region, struct arena *a,
@@ -222,7 +225,7 @@ static int settle_once(struct store *st, struct bytes name, struct arena *a)
     }
     rc = store__index_rc(txn_apply(st, &t));
     if (rc == STORE_OK && empty)
-        gc_hint(st, r.b.partition);
+        gc_hint(st, INDEX_PARTITION_SYSTEM); /* where the note is */
     return rc == STORE_OK && !empty ? STORE_BUCKET_NOT_EMPTY : rc;
 }
 

@@ -134,10 +134,10 @@ static int prepare_target(struct copying *c)
 }
 
 /* The source's extents that touch the range, cut to it. */
-static void cut_extents(struct copying *c)
+static int cut_extents(struct copying *c)
 {
     const struct store_object *s = c->source;
-    uint64_t from = 0, end = c->offset + c->length;
+    uint64_t from = 0, end = c->offset + c->length, covered = 0;
     c->old = arena_new_array(c->arena, struct store_extent, s->n_extents);
     for (size_t i = 0; i < s->n_extents && from < end; from += s->extents[i++].length) {
         struct store_extent e = s->extents[i];
@@ -151,12 +151,16 @@ static void cut_extents(struct copying *c)
         if (e.data.n)
             e.data = bytes_cut(e.data, (size_t)skip, (size_t)e.length);
         c->old[c->n_extents++] = e;
+        covered += e.length;
     }
+    if (covered + (s->n_extents ? 0 : s->inline_data.n) < c->length)
+        return STORE_CORRUPT; /* also for an object that was only looked at with store_object_head */
     c->extents = arena_new_array(c->arena, struct store_extent, c->n_extents);
     for (size_t i = 0; i < c->n_extents; i++) {
         c->extents[i] = c->old[i];
         memcpy(c->extents[i].ref, c->record.o.uid, sizeof c->extents[i].ref);
     }
+    return STORE_OK;
 }
 
 /* ---- digests ---- */
@@ -519,9 +523,10 @@ int store_copy(struct store *st, const struct store_copy *req, struct arena *a, 
     int rc = prepare_target(&c);
     if (rc == STORE_OK) {
         store__pin(st, &c.own_pin, c.record.o.uid);
-        cut_extents(&c);
+        rc = cut_extents(&c);
         bool pieces = c.is_part && c.n_extents > STORE_PART_EXTENTS;
-        rc = pieces ? copy_bytes(&c, a, ret) : copy_by_reference(&c, a, ret);
+        if (rc == STORE_OK)
+            rc = pieces ? copy_bytes(&c, a, ret) : copy_by_reference(&c, a, ret);
     }
     store__unpin(st, &c.own_pin);
     store__unpin(st, &c.source_pin);

@@ -108,8 +108,10 @@ static int open_part(struct store_write *w)
     w->upload_key = key_upload(w->arena, w->put.key, w->upload);
     w->index_key = key_part(w->arena, w->upload, w->put.part_number);
     w->kept_alg = u.u.checksum != CHECKSUM_NONE ? u.u.checksum : CHECKSUM_CRC64NVME;
-    w->put.n_headers = 0;
-    w->put.storage_class = w->put.owner = BYTES_NONE; /* the upload has them */
+    w->put.owner = u.u.owner; /* for the blob's description; the part's record needs none of it */
+    w->put.storage_class = u.u.storage_class;
+    w->put.headers = u.u.headers;
+    w->put.n_headers = u.u.n_headers;
     w->record.o.explicit_checksum = u.u.checksum != CHECKSUM_NONE;
     return STORE_OK;
 }
