@@ -284,7 +284,8 @@ void conn_start(struct loop *l, int fd, const struct sockaddr_storage *peer)
 
 /*
  * Chunked bodies are read through a buffer of their own: what it holds behind the body's end is the next request's. It
- * came out of c->in if that still holds more, else from the socket. The present request has ended: it points into c->in.
+ * came out of c->in if that still holds more, else from the socket. The present request has ended: it points into
+ * c->in.
  */
 static void keep_pipelined(struct conn *c)
 {

@@ -79,7 +79,7 @@ struct conn {
 
     /* Request body (conn_body.c) */
     uint64_t body_left; /* with Content-Length: bytes still to come */
-    bool body_chunked, body_done;
+    bool body_chunked, body_done, body_malformed;
     struct chunked *chunked;
     char *small; /* body taken on the loop */
     size_t small_n, small_cap;

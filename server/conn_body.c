@@ -54,7 +54,7 @@ void conn_body_release(struct conn *c)
     c->chunked = NULL;
     c->raw = NULL;
     c->raw_n = c->raw_at = 0;
-    c->body_done = false;
+    c->body_done = c->body_malformed = false;
     c->body_received = 0;
 }
 
@@ -119,15 +119,12 @@ static bool decode_raw(struct conn *c, struct body_buffer *b)
     return true;
 }
 
-/* Fills the buffer as far as the socket gives. 1: full or the body is over; 0: no more now; -1: broken. */
+/* Fills the buffer as far as the socket gives. 1: full, the body is over or malformed; 0: no more now; -1: broken. */
 static int fill_chunked(struct conn *c, struct body_buffer *b)
 {
     for (;;) {
-        if (!decode_raw(c, b)) {
-            req_fail_framing(c->req);
-            return 1;
-        }
-        if (c->body_done || b->n == sizeof b->data)
+        c->body_malformed = c->body_malformed || !decode_raw(c, b);
+        if (c->body_malformed || c->body_done || b->n == sizeof b->data)
             return 1;
         ssize_t n = wire_read(c, c->raw, RAW_BYTES);
         if (n == -EAGAIN)
@@ -219,10 +216,16 @@ bool conn_body_run(struct conn *c)
         if (!c->fill)
             c->fill = conn_take_buffer(c->loop);
         int rc = c->body_chunked ? fill_chunked(c, c->fill) : fill_length(c, c->fill);
-        if (c->state != CONN_BODY)
-            return true; /* refused */
         if (rc < 0) {
             conn_close(c);
+            return false;
+        }
+        if (c->body_malformed && !c->busy) { /* the request is the worker's while one has it */
+            req_fail_framing(c->req);
+            return true;
+        }
+        if (c->body_malformed) {
+            conn_want_read(c, false);
             return false;
         }
         bool worth = rc == 1 || c->fill->n >= WORTH_A_JOB;

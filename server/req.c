@@ -343,12 +343,19 @@ static int sink_upload(struct req *r, const void *p, size_t n)
     return rc < 0 ? req_fail_store(r, rc) : 0;
 }
 
+/* aws-chunked framing makes a body somewhat longer than what it carries. */
+static uint64_t wire_length_max(const struct s3_op *op)
+{
+    uint64_t max = op->body_max ? op->body_max : OP_IGNORED_BODY;
+    return max + max / 8 + 4096;
+}
+
+/* A body that means nothing is read, so that the connection stays in step, but not without end. */
 static int sink_nothing(struct req *r, const void *p, size_t n)
 {
-    (void)r;
     (void)p;
     (void)n;
-    return 0;
+    return r->body_bytes > wire_length_max(r->op) ? req_fail(r, S3E_MAX_MESSAGE_LENGTH_EXCEEDED) : 0;
 }
 
 /* Is the body within what the operation takes? Uploads answer for themselves. */
@@ -366,11 +373,9 @@ static int check_length(struct req *r)
         }
         return 0;
     }
-    size_t max = op->body_max ? op->body_max : OP_IGNORED_BODY;
-    /* aws-chunked framing makes a body somewhat longer than what it carries */
-    if (r->head.framing == HTTP_BODY_LENGTH && r->head.content_length > max + max / 8 + 4096)
+    if (r->head.framing == HTTP_BODY_LENGTH && r->head.content_length > wire_length_max(op))
         return req_fail(r, S3E_MAX_MESSAGE_LENGTH_EXCEEDED);
-    r->body.max = max;
+    r->body.max = op->body_max;
     return 0;
 }
 

@@ -97,7 +97,11 @@ class Pail:
         self.log_path = None
 
     def __enter__(self):
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.remove_data()
+            raise
 
     def __exit__(self, kind, value, trace):
         try:

@@ -144,6 +144,8 @@ def HTP_08_body_of_a_refused_request_is_no_request(t):
                         ("no row", t.signed("PUT", "/aaa/k", "acl=", body=body)),
                         ("wrong method", t.signed("PATCH", "/aaa/k", body=body, length=len(body))),
                         ("GET with a body", t.signed("GET", "/bbb/nothing", body=body)),
+                        ("GET with a body in chunks", framed(t, [("Transfer-Encoding", "chunked")], b"%x\r\n%s\r\n" % (len(body), body),
+                                                             "GET", "/bbb/keep")),
                         ("too large", t.signed("POST", "/aaa", "delete=", body=body * 3)),
                         ("bad condition", t.signed("PUT", "/aaa/k", body=body, headers=[("If-None-Match", "x")]))):
         smuggle(t, label, data, "400 / 403 / 404 / 405 / 501")
