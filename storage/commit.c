@@ -297,12 +297,12 @@ void commit_stop(struct committer **cp)
     struct committer *c = *cp;
     if (c == NULL)
         return;
-    *cp = NULL;
     pthread_mutex_lock(&c->lock);
     c->stop = true;
     pthread_cond_signal(&c->wake);
     pthread_mutex_unlock(&c->lock);
     pthread_join(c->thread, NULL);
+    *cp = NULL; /* not before: what `done` submits goes through it */
     while (atomic_load_explicit(&c->submitting, memory_order_acquire) > 0)
         sched_yield();
     pthread_cond_destroy(&c->wake);
