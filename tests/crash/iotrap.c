@@ -9,7 +9,7 @@
  * From the record the test builds what a power cut might have left. See struct record.
  *
  * Environment: IOTRAP_ROOT, the data folder; IOTRAP_RULES, the rules' file (optional); IOTRAP_LOG, where to record
- * (optional). The calls themselves are made with syscall(2), so nothing of the C library's own is bypassed twice.
+ * (optional). The calls themselves are made with syscall(2); that function is trapped too, since openat2 has no other.
  *
  * Order of the record. A change of names is made and recorded under one lock. A write is recorded when it is complete,
  * a sync twice: what was recorded before its beginning is durable once its end is recorded. A synchronous write
@@ -18,9 +18,11 @@
  *
  * Threads: any of the server's. The table of descriptors has one entry each, changed only by who opens or closes it.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -122,21 +124,30 @@ static _Atomic uint64_t tokens;
 static pthread_mutex_t names = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER; /* taken last */
 
-__attribute__((constructor)) static void start(void)
+/* The C library's syscall(), below the one of this file. */
+static long (*raw)(long number, ...);
+
+__attribute__((constructor(101))) static void find_raw(void)
+{
+    *(void **)&raw = dlsym(RTLD_NEXT, "syscall");
+}
+
+__attribute__((constructor(102))) static void start(void)
 {
     const char *folder = getenv("IOTRAP_ROOT"), *rules_file = getenv("IOTRAP_RULES"), *log = getenv("IOTRAP_LOG");
     int fd;
 
     if (root_n || !folder || !realpath(folder, root))
         return;
-    if (rules_file && (fd = (int)syscall(SYS_openat, AT_FDCWD, rules_file, O_RDWR | O_CLOEXEC, 0)) >= 0) {
+    if (rules_file && (fd = (int)raw(SYS_openat, AT_FDCWD, rules_file, O_RDWR | O_CLOEXEC, 0)) >= 0) {
         rules = mmap(NULL, sizeof *rules * RULES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         if (rules == MAP_FAILED)
             rules = NULL;
-        syscall(SYS_close, fd);
+        raw(SYS_close, fd);
     }
     if (log)
-        log_fd = (int)syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        log_fd = (int)raw(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    atomic_store(&tokens, (uint64_t)getpid() << 32); /* no two processes of one record share any */
     root_n = strlen(root);
 }
 
@@ -288,7 +299,7 @@ static void record(uint32_t op, uint64_t file, int64_t offset, int64_t length, u
     for (int at = 0; at < n; at += IOVS) {
         int k = n - at < IOVS ? n - at : IOVS;
 
-        if (syscall(SYS_writev, log_fd, out + at, k) != (long)total(out + at, k))
+        if (raw(SYS_writev, log_fd, out + at, k) != (long)total(out + at, k))
             abort(); /* a record with holes proves nothing */
     }
     pthread_mutex_unlock(&log_lock);
@@ -319,7 +330,13 @@ static void remember(int fd)
     d->kind = S_ISDIR(st.st_mode) ? KIND_DIR : KIND_FILE;
 }
 
-static int open_named(int dirfd, const char *path, int flags, mode_t mode)
+static int call_open(int dirfd, const char *path, int flags, mode_t mode, const struct open_how *how)
+{
+    return (int)(how ? raw(SYS_openat2, dirfd, path, how, sizeof *how) : raw(SYS_openat, dirfd, path, flags, mode));
+}
+
+/* `how` of openat2, or NULL. */
+static int open_named(int dirfd, const char *path, int flags, mode_t mode, const struct open_how *how)
 {
     char whole[NAME_SIZE];
     bool makes = (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE, is_new;
@@ -327,13 +344,13 @@ static int open_named(int dirfd, const char *path, int flags, mode_t mode)
 
     absolute(dirfd, path, whole);
     if (!below_root(whole))
-        return (int)syscall(SYS_openat, dirfd, path, flags, mode);
+        return call_open(dirfd, path, flags, mode, how);
     if (refused(makes ? CALL_CREATE : CALL_OPEN, whole))
         return -1;
     pthread_mutex_lock(&names);
     is_new = (flags & O_TMPFILE) == O_TMPFILE ||
-             ((flags & O_CREAT) && syscall(SYS_faccessat, dirfd, path, F_OK) < 0 && errno == ENOENT);
-    fd = (int)syscall(SYS_openat, dirfd, path, flags, mode);
+             ((flags & O_CREAT) && raw(SYS_faccessat, dirfd, path, F_OK) < 0 && errno == ENOENT);
+    fd = call_open(dirfd, path, flags, mode, how);
     if (fd >= 0) {
         remember(fd);
         if (is_new)
@@ -358,7 +375,7 @@ int open(const char *path, int flags, ...)
     va_start(list, flags);
     mode = mode_of(flags, list);
     va_end(list);
-    return open_named(AT_FDCWD, path, flags, mode);
+    return open_named(AT_FDCWD, path, flags, mode, NULL);
 }
 
 int openat(int dirfd, const char *path, int flags, ...)
@@ -369,11 +386,28 @@ int openat(int dirfd, const char *path, int flags, ...)
     va_start(list, flags);
     mode = mode_of(flags, list);
     va_end(list);
-    return open_named(dirfd, path, flags, mode);
+    return open_named(dirfd, path, flags, mode, NULL);
 }
 
 int open64(const char *, int, ...) __attribute__((alias("open")));
 int openat64(int, const char *, int, ...) __attribute__((alias("openat")));
+
+long syscall(long number, ...)
+{
+    va_list list;
+    long a[6];
+
+    va_start(list, number);
+    for (int i = 0; i < 6; i++)
+        a[i] = va_arg(list, long);
+    va_end(list);
+    if (number == SYS_openat2 && (size_t)a[3] == sizeof(struct open_how)) {
+        const struct open_how *how = (const struct open_how *)a[2];
+
+        return open_named((int)a[0], (const char *)a[1], (int)how->flags, (mode_t)how->mode, how);
+    }
+    return raw(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
 
 /* What fortified programs call when no mode is given. */
 int __open_2(const char *path, int flags);
@@ -383,19 +417,19 @@ int __openat64_2(int dirfd, const char *path, int flags);
 
 int __open_2(const char *path, int flags)
 {
-    return open_named(AT_FDCWD, path, flags, 0);
+    return open_named(AT_FDCWD, path, flags, 0, NULL);
 }
 int __open64_2(const char *path, int flags)
 {
-    return open_named(AT_FDCWD, path, flags, 0);
+    return open_named(AT_FDCWD, path, flags, 0, NULL);
 }
 int __openat_2(int dirfd, const char *path, int flags)
 {
-    return open_named(dirfd, path, flags, 0);
+    return open_named(dirfd, path, flags, 0, NULL);
 }
 int __openat64_2(int dirfd, const char *path, int flags)
 {
-    return open_named(dirfd, path, flags, 0);
+    return open_named(dirfd, path, flags, 0, NULL);
 }
 
 int close(int fd)
@@ -404,7 +438,7 @@ int close(int fd)
     int error = is_data(fd) ? judge(CALL_CLOSE, d->path).error : 0, rc;
 
     d->kind = KIND_NONE;
-    rc = (int)syscall(SYS_close, fd); /* as Linux does it: closed, whatever is answered */
+    rc = (int)raw(SYS_close, fd); /* as Linux does it: closed, whatever is answered */
     if (error) {
         errno = error;
         return -1;
@@ -418,7 +452,7 @@ int accept4(int fd, struct sockaddr *restrict address, socklen_t *restrict n, in
 
     if (refused(CALL_ACCEPT, NULL))
         return -1;
-    made = (int)syscall(SYS_accept4, fd, address, n, flags);
+    made = (int)raw(SYS_accept4, fd, address, n, flags);
     if (made >= 0)
         descriptor(made)->kind = KIND_SOCKET;
     return made;
@@ -448,8 +482,8 @@ static int trim(const struct iovec *iov, int n, size_t limit, struct iovec *out)
 static ssize_t call_write(int fd, const struct iovec *iov, int n, off_t offset, int flags)
 {
     if (offset < 0)
-        return syscall(SYS_writev, fd, iov, n);
-    return syscall(SYS_pwritev2, fd, iov, n, offset, 0L, flags);
+        return raw(SYS_writev, fd, iov, n);
+    return raw(SYS_pwritev2, fd, iov, n, offset, 0L, flags);
 }
 
 /* Where a write without an offset begins. */
@@ -494,7 +528,7 @@ static ssize_t write_socket(int fd, const struct iovec *iov, int n)
     n = trim(iov, n < IOVS ? n : IOVS, v.limit, part);
     bytes = total(part, n);
     record(RECORD_SEND, (uint64_t)fd, 0, (int64_t)bytes, 0, NULL, NULL, part, n, bytes < SENT_MAX ? bytes : SENT_MAX);
-    return syscall(SYS_writev, fd, part, n);
+    return raw(SYS_writev, fd, part, n);
 }
 
 static ssize_t write_any(int fd, const struct iovec *iov, int n, off_t offset, int flags)
@@ -547,7 +581,7 @@ int ftruncate(int fd, off_t length)
 
     if (is_data(fd) && refused(CALL_TRUNCATE, fds[fd].path))
         return -1;
-    rc = (int)syscall(SYS_ftruncate, fd, length);
+    rc = (int)raw(SYS_ftruncate, fd, length);
     if (rc == 0 && is_data(fd))
         record(RECORD_TRUNCATE, fds[fd].inode, 0, length, 0, NULL, NULL, NULL, 0, 0);
     return rc;
@@ -560,7 +594,7 @@ int fallocate(int fd, int mode, off_t offset, off_t length)
 
     if (is_data(fd) && refused(CALL_ALLOCATE, fds[fd].path))
         return -1;
-    rc = (int)syscall(SYS_fallocate, fd, mode, offset, length);
+    rc = (int)raw(SYS_fallocate, fd, mode, offset, length);
     if (rc == 0 && is_data(fd))
         record(RECORD_ALLOCATE, fds[fd].inode, offset, length, (uint64_t)mode, NULL, NULL, NULL, 0, 0);
     return rc;
@@ -580,11 +614,11 @@ static int sync_any(int fd, long number)
     int rc;
 
     if (!is_data(fd))
-        return (int)syscall(number, fd);
+        return (int)raw(number, fd);
     if (refused(d->kind == KIND_DIR ? CALL_DIRSYNC : CALL_SYNC, d->path))
         return -1;
     record(RECORD_SYNC_BEGIN, d->inode, 0, 0, token, NULL, NULL, NULL, 0, 0);
-    rc = (int)syscall(number, fd);
+    rc = (int)raw(number, fd);
     if (rc == 0)
         record(RECORD_SYNC_END, d->inode, 0, 0, token, NULL, NULL, NULL, 0, 0);
     return rc;
@@ -616,11 +650,11 @@ int linkat(int olddir, const char *oldpath, int newdir, const char *newpath, int
 
     absolute(newdir, newpath, to);
     if (!below_root(to))
-        return (int)syscall(SYS_linkat, olddir, oldpath, newdir, newpath, flags);
+        return (int)raw(SYS_linkat, olddir, oldpath, newdir, newpath, flags);
     if (refused(CALL_LINK, to))
         return -1;
     pthread_mutex_lock(&names);
-    rc = (int)syscall(SYS_linkat, olddir, oldpath, newdir, newpath, flags);
+    rc = (int)raw(SYS_linkat, olddir, oldpath, newdir, newpath, flags);
     if (rc == 0)
         record_names(RECORD_LINK, inode_at(newdir, newpath, AT_SYMLINK_NOFOLLOW), NULL, to);
     pthread_mutex_unlock(&names);
@@ -639,11 +673,11 @@ int unlinkat(int dirfd, const char *path, int flags)
 
     absolute(dirfd, path, whole);
     if (!below_root(whole))
-        return (int)syscall(SYS_unlinkat, dirfd, path, flags);
+        return (int)raw(SYS_unlinkat, dirfd, path, flags);
     if (refused(CALL_UNLINK, whole))
         return -1;
     pthread_mutex_lock(&names);
-    rc = (int)syscall(SYS_unlinkat, dirfd, path, flags);
+    rc = (int)raw(SYS_unlinkat, dirfd, path, flags);
     if (rc == 0)
         record_names(flags & AT_REMOVEDIR ? RECORD_RMDIR : RECORD_UNLINK, 0, whole, NULL);
     pthread_mutex_unlock(&names);
@@ -668,11 +702,11 @@ int renameat2(int olddir, const char *oldpath, int newdir, const char *newpath, 
     absolute(olddir, oldpath, from);
     absolute(newdir, newpath, to);
     if (!below_root(to))
-        return (int)syscall(SYS_renameat2, olddir, oldpath, newdir, newpath, flags);
+        return (int)raw(SYS_renameat2, olddir, oldpath, newdir, newpath, flags);
     if (refused(CALL_RENAME, to))
         return -1;
     pthread_mutex_lock(&names);
-    rc = (int)syscall(SYS_renameat2, olddir, oldpath, newdir, newpath, flags);
+    rc = (int)raw(SYS_renameat2, olddir, oldpath, newdir, newpath, flags);
     if (rc == 0)
         record_names(RECORD_RENAME, inode_at(newdir, newpath, AT_SYMLINK_NOFOLLOW), from, to);
     pthread_mutex_unlock(&names);
@@ -696,11 +730,11 @@ int mkdirat(int dirfd, const char *path, mode_t mode)
 
     absolute(dirfd, path, whole);
     if (!below_root(whole))
-        return (int)syscall(SYS_mkdirat, dirfd, path, mode);
+        return (int)raw(SYS_mkdirat, dirfd, path, mode);
     if (refused(CALL_MKDIR, whole))
         return -1;
     pthread_mutex_lock(&names);
-    rc = (int)syscall(SYS_mkdirat, dirfd, path, mode);
+    rc = (int)raw(SYS_mkdirat, dirfd, path, mode);
     if (rc == 0)
         record_names(RECORD_MKDIR, inode_at(dirfd, path, 0), whole, NULL);
     pthread_mutex_unlock(&names);
@@ -724,7 +758,7 @@ static ssize_t read_any(int fd, const struct iovec *iov, int n, off_t offset, in
     if (v.error)
         return -1;
     n = trim(iov, n < IOVS ? n : IOVS, v.limit, part);
-    return offset < 0 ? syscall(SYS_readv, fd, part, n) : syscall(SYS_preadv2, fd, part, n, offset, 0L, flags);
+    return offset < 0 ? raw(SYS_readv, fd, part, n) : raw(SYS_preadv2, fd, part, n, offset, 0L, flags);
 }
 
 ssize_t pread(int fd, void *p, size_t n, off_t offset)
@@ -782,7 +816,7 @@ ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
     size_t bytes;
 
     if (descriptor(fd)->kind != KIND_SOCKET)
-        return syscall(SYS_sendmsg, fd, m, flags);
+        return raw(SYS_sendmsg, fd, m, flags);
     v = judge(CALL_SEND, NULL);
     if (v.error)
         return -1;
@@ -791,7 +825,7 @@ ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
     bytes = total(iov, (int)part.msg_iovlen);
     record(RECORD_SEND, (uint64_t)fd, 0, (int64_t)bytes, 0, NULL, NULL, iov, (int)part.msg_iovlen,
            bytes < SENT_MAX ? bytes : SENT_MAX);
-    return syscall(SYS_sendmsg, fd, &part, flags);
+    return raw(SYS_sendmsg, fd, &part, flags);
 }
 
 ssize_t sendto(int fd, const void *p, size_t n, int flags, const struct sockaddr *to, socklen_t to_n)
@@ -819,6 +853,6 @@ ssize_t sendfile(int to, int from, off_t *offset, size_t n)
         return -1;
     if (descriptor(to)->kind == KIND_SOCKET)
         record(RECORD_SEND, (uint64_t)to, 0, (int64_t)n, 0, NULL, NULL, NULL, 0, 0);
-    return syscall(SYS_sendfile, to, from, offset, n < v.limit ? n : v.limit);
+    return raw(SYS_sendfile, to, from, offset, n < v.limit ? n : v.limit);
 }
 ssize_t sendfile64(int, int, off64_t *, size_t) __attribute__((alias("sendfile")));

@@ -58,6 +58,7 @@ class Value:
 class Key:
     def __init__(self):
         self.current, self.pending = None, NOTHING
+        self.deleting = False  # of buckets only
 
     def allowed(self):
         return [self.current] if self.pending is NOTHING else [self.current, self.pending]
@@ -136,10 +137,13 @@ class Model:
             raise Wrong(f"ListBuckets: {reply!r}")
         listed = set(reply.values("Name"))
         for name, bucket in self.buckets.items():
-            if (name in listed) not in [bool(v) for v in bucket.allowed()]:
+            allowed = bucket.allowed() + ([None] if bucket.deleting else [])
+            if (name in listed) not in [bool(v) for v in allowed]:
                 raise Wrong(f"bucket {name}: {'is' if name in listed else 'is not'} there")
             if bucket.pending is not NOTHING:
                 self.may_become(("bucket", name), bucket.pending)
+            # A deletion that a kill interrupted may be finished by the server at any time later.
+            bucket.deleting = name in listed and (bucket.deleting or bucket.pending is None)
             bucket.current, bucket.pending = (True if name in listed else None), NOTHING
 
     def _check_uploads(self, client, became):
@@ -344,8 +348,9 @@ class Worker(threading.Thread):
         wanted = None if bucket.current else True
         bucket.pending = wanted
         reply = (self.client.create_bucket if wanted else self.client.delete_bucket)(self.own_bucket)
-        if not reply.ok:
+        if not reply.ok and not (bucket.deleting and not wanted and reply.code == "NoSuchBucket"):
             raise Wrong(f"bucket {self.own_bucket}: {reply!r}")
+        bucket.deleting = False
         bucket.current, bucket.pending = wanted, NOTHING
         self.model.promise(reply, (("bucket", self.own_bucket), wanted))
 
@@ -376,8 +381,8 @@ def blob_files(data):
             for name in names if _BLOB_NAME.match(name)]
 
 
-def wait_for_blobs(data, expected, seconds=20):
-    """Left-overs must go by themselves; what is referred to must stay."""
+def wait_for_blobs(data, expected, seconds=45):
+    """Left-overs must go by themselves (the collector lets garbage rest for ten seconds); what is referred to must stay."""
     deadline = time.monotonic() + seconds
     while True:
         count = len(blob_files(data))
