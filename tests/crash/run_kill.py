@@ -4,7 +4,7 @@
 
     tests/crash/run_kill.py [word]      only cases whose name contains the word
 
-PAIL_CRASH_ROUNDS: rounds of each kind (12); PAIL_CRASH_SEED: to repeat a run (printed when a case fails).
+PAIL_CRASH_ROUNDS: rounds of each kind (20); PAIL_CRASH_SEED: to repeat a run (printed when a case fails).
 """
 import os
 import random
@@ -25,7 +25,7 @@ from cases import report  # noqa: E402
 from pail import Pail, ServerError, TEST_DIR  # noqa: E402
 from workload import NOTHING, Model, Wrong, run_workers, wait_for_blobs  # noqa: E402
 
-ROUNDS = int(os.environ.get("PAIL_CRASH_ROUNDS", "12"))
+ROUNDS = int(os.environ.get("PAIL_CRASH_ROUNDS", "20"))
 SEED = os.environ.get("PAIL_CRASH_SEED", str(int(time.time())))
 WORKERS = 6
 
