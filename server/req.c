@@ -257,6 +257,17 @@ static bool hoisted_are_headers(struct req *r)
     return true;
 }
 
+/* Nobody may dress up somebody else's public object: response-* is for those who sign. */
+static bool anonymous_overrides(const struct req *r)
+{
+    if (r->auth.mechanism != AUTH_ANONYMOUS || r->op->level != ON_OBJECT)
+        return false;
+    for (size_t i = 0; i < r->query.n; i++)
+        if (bytes_starts(r->query.params[i].name, BYTES_LIT("response-")))
+            return true;
+    return false;
+}
+
 static enum step_result step_authenticate(struct req *r)
 {
     static const char *const services[] = {"s3", NULL};
@@ -283,6 +294,11 @@ static enum step_result step_authenticate(struct req *r)
         return STEP_FAIL;
     }
     identity_from_auth(cfg, &r->auth, &r->who);
+    if (anonymous_overrides(r)) {
+        req_failf(r, S3E_INVALID_REQUEST,
+                  "Request specific response headers cannot be used for anonymous GET requests.");
+        return STEP_FAIL;
+    }
     return r->auth.mechanism != AUTH_SIGV4_QUERY || hoisted_are_headers(r) ? STEP_NEXT : STEP_FAIL;
 }
 

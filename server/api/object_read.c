@@ -12,6 +12,7 @@
 #include "server/http/date.h"
 #include "server/http/etag_match.h"
 #include "server/http/range.h"
+#include "server/http/rfc2047.h"
 #include "server/server.h"
 
 #define ATTRIBUTE_PARTS_MAX 1000 /* a page of GetObjectAttributes */
@@ -103,9 +104,6 @@ static int put_overrides(struct req *r)
         for (size_t k = 0; k < v.n; k++)
             if ((unsigned char)v.p[k] < 0x20 || v.p[k] == 0x7f)
                 return req_fail_argument(r, overrides[i][0], v, "Header value cannot be represented using ISO-8859-1.");
-        if (v.p && r->who.anonymous)
-            return req_failf(r, S3E_INVALID_REQUEST,
-                             "Request specific response headers cannot be used for anonymous GET requests.");
         if (v.p)
             resp_header(r, overrides[i][1], v);
     }
@@ -120,25 +118,10 @@ static bool overridden(struct req *r, struct bytes name)
     return false;
 }
 
-static bool is_ascii(struct bytes v)
-{
-    for (size_t i = 0; i < v.n; i++)
-        if ((unsigned char)v.p[i] >= 0x80)
-            return false;
-    return true;
-}
-
-/* User metadata beyond ASCII goes out as an encoded word (RFC 2047), as S3 sends it. */
+/* User metadata that a header cannot carry goes out as encoded words; system metadata byte for byte, as in S3. */
 static struct bytes metadata_value(struct req *r, struct bytes name, struct bytes value)
 {
-    if (!bytes_starts(name, BYTES_LIT("x-amz-meta-")) || is_ascii(value) || !utf8_valid(value))
-        return value;
-    size_t n = base64_len(value.n);
-    char *text = arena_alloc(r->arena, n + 12);
-    memcpy(text, "=?UTF-8?B?", 10);
-    base64_encode(value.p, value.n, text + 10);
-    memcpy(text + 10 + n, "?=", 2);
-    return bytes_of(text, n + 12);
+    return bytes_starts(name, BYTES_LIT("x-amz-meta-")) ? rfc2047_encode(r->arena, value) : value;
 }
 
 static void validators(struct req *r, const struct store_object *o)
