@@ -2,8 +2,8 @@
 /*
  * The store: buckets, objects and multipart uploads with S3's semantics, written once above an index and a blob store.
  *
- * What it promises: see ARCHITECTURE.md, invariants. In short: a write that answers STORE_OK is on stable storage; readers see an
- * object entirely or not at all; every byte handed out was verified.
+ * What it promises: see ARCHITECTURE.md, invariants. In short: a write that answers STORE_OK is on stable storage;
+ * readers see an object entirely or not at all; every byte handed out was verified.
  *
  * Threads. Calls marked [loop] never wait for the disk as long as the index is in memory and may run on an event loop.
  * Calls marked [worker] block. Handles (store_write, store_read) belong to one thread at a time and may be handed over.
@@ -23,12 +23,12 @@ struct index;
 struct blob_store;
 struct store;
 
-#define STORE_INLINE_MAX      (16u * 1024) /* bytes of an object or part that live in its index record */
-#define STORE_KEY_MAX         1024         /* bytes of an S3 key */
-#define STORE_PARTS_MAX       10000
-#define STORE_PART_MIN        (5ull << 20)  /* bytes, but for the last part */
-#define STORE_PART_MAX        (5ull << 30)  /* also the largest single PUT and copy source */
-#define STORE_OBJECT_MAX      (50ull << 40) /* bytes */
+#define STORE_INLINE_MAX (16u * 1024) /* bytes of an object or part that live in its index record */
+#define STORE_KEY_MAX    1024         /* bytes of an S3 key */
+#define STORE_PARTS_MAX  10000
+#define STORE_PART_MIN   (5ull << 20)  /* bytes, but for the last part */
+#define STORE_PART_MAX   (5ull << 30)  /* also the largest single PUT and copy source */
+#define STORE_OBJECT_MAX (50ull << 40) /* bytes */
 
 enum store_rc {
     STORE_OK = 0,
@@ -42,15 +42,15 @@ enum store_rc {
     STORE_INVALID_PART = -8,        /* part missing, or its ETag or checksum is another */
     STORE_PART_TOO_SMALL = -9,
     STORE_OBJECT_TOO_LARGE = -10,
-    STORE_CHECKSUM_MISMATCH = -11,  /* the whole object's checksum, or a write's expected one */
+    STORE_CHECKSUM_MISMATCH = -11, /* the whole object's checksum, or a write's expected one */
     STORE_SIZE_MISMATCH = -12,
-    STORE_UNAVAILABLE = -13,        /* the index is down, or the outcome could not be settled */
+    STORE_UNAVAILABLE = -13, /* the index is down, or the outcome could not be settled */
     STORE_FULL = -14,
     STORE_IO = -15,
     STORE_CORRUPT = -16,
-    STORE_BUSY = -17,               /* out of descriptors and the like: 503 */
-    STORE_WOULD_BLOCK = -18,        /* nowait reads only */
-    STORE_ABORTED = -19,            /* the bucket is being deleted: OperationAborted */
+    STORE_BUSY = -17,        /* out of descriptors and the like: 503 */
+    STORE_WOULD_BLOCK = -18, /* nowait reads only */
+    STORE_ABORTED = -19,     /* the bucket is being deleted: OperationAborted */
     STORE_INVALID_RANGE = -20,
     STORE_MD5_MISMATCH = -21,
 };
@@ -64,7 +64,7 @@ struct store_options {
 };
 
 int store_open(const struct store_options *, struct store **ret); /* also starts recovery in the background */
-void store_close(struct store **);                                 /* waits for what is running; accepts NULL inside */
+void store_close(struct store **);                                /* waits for what is running; accepts NULL inside */
 /* One pass of the garbage collector, orphan recovery included; for tests and for `pail check`. [worker] */
 int store_collect(struct store *);
 void store_space(struct store *, uint64_t *ret_free_bytes, uint64_t *ret_total_bytes);
@@ -111,14 +111,14 @@ struct store_extent; /* private: where bytes lie */
 
 struct store_object {
     struct bytes key;
-    uint64_t size;        /* bytes */
+    uint64_t size; /* bytes */
     int64_t mtime_ms;
     struct store_etag etag;
     struct bytes storage_class; /* "STANDARD", ... never empty */
     struct bytes owner;         /* account id */
     struct checksum_value checksum;
     enum checksum_type checksum_type;
-    bool explicit_checksum;    /* the client chose the algorithm (multipart: part checksums are shown) */
+    bool explicit_checksum; /* the client chose the algorithm (multipart: part checksums are shown) */
     const struct store_header *headers;
     size_t n_headers;
     const struct store_part_info *parts; /* of a multipart object, in order; NULL otherwise */
@@ -135,8 +135,8 @@ struct store_object {
 int store_object_get(struct store *, const struct store_bucket *, struct bytes key, struct arena *,
                      struct store_object **ret);
 /*
- * The same for HEAD: of an object with many parts only their number is read, `parts` may be NULL with n_parts > 0, and the
- * object cannot be read from. [loop]
+ * The same for HEAD: of an object with many parts only their number is read, `parts` may be NULL with n_parts > 0, and
+ * the object cannot be read from. [loop]
  */
 int store_object_head(struct store *, const struct store_bucket *, struct bytes key, struct arena *,
                       struct store_object **ret);
@@ -151,17 +151,18 @@ struct store_span { /* either bytes in memory (fd == -1), or a verified stretch 
 };
 
 /*
- * Reads [offset, offset + length) of the object, which must lie inside it. The object (and its arena) must outlive the reader.
- * Opening registers the reader: blobs that it may need are not removed until it is closed, even if the object is
- * deleted or overwritten. To be sure of that for the object record itself, open within the same loop turn as the get, or expect
- * NO_SUCH_KEY from next and look the object up again. [loop]
+ * Reads [offset, offset + length) of the object, which must lie inside it. The object (and its arena) must outlive the
+ * reader. Opening registers the reader: blobs that it may need are not removed until it is closed, even if the object
+ * is deleted or overwritten. To be sure of that for the object record itself, open within the same loop turn as the
+ * get, or expect NO_SUCH_KEY from next and look the object up again. [loop]
  */
 int store_read_open(struct store *, const struct store_object *, uint64_t offset, uint64_t length,
                     struct store_read **ret);
 /*
- * The next span, at most `max` bytes. `nowait`: STORE_WOULD_BLOCK instead of waiting for the disk (call again on a worker
- * without nowait). With `scratch` (max bytes) data of files is copied there and every span is bytes (TLS, tests); with NULL
- * a file span may come. Spans of inline objects point into the object. A file span's fd is valid until the next call.
+ * The next span, at most `max` bytes. `nowait`: STORE_WOULD_BLOCK instead of waiting for the disk (call again on a
+ * worker without nowait). With `scratch` (max bytes) data of files is copied there and every span is bytes (TLS,
+ * tests); with NULL a file span may come. Spans of inline objects point into the object. A file span's fd is valid
+ * until the next call.
  */
 int store_read_next(struct store_read *, size_t max, bool nowait, char *scratch, struct store_span *ret);
 void store_read_close(struct store_read **); /* accepts NULL inside [loop] */
@@ -169,8 +170,8 @@ void store_read_close(struct store_read **); /* accepts NULL inside [loop] */
 /* ---- writing objects and parts ---- */
 
 struct store_condition { /* of a write; zero: none */
-    bool if_none_match;        /* `*`: there must be no current object */
-    bool if_match;             /* there must be one, with the ETag below (or any, when if_match_any) */
+    bool if_none_match;  /* `*`: there must be no current object */
+    bool if_match;       /* there must be one, with the ETag below (or any, when if_match_any) */
     bool if_match_any;
     struct bytes if_match_etag; /* text without quotes */
 };
@@ -186,7 +187,8 @@ struct store_put {
     /* A part of a multipart upload: */
     struct bytes upload_id; /* empty: an object */
     unsigned part_number;   /* 1 to 10,000 */
-    enum checksum_alg checksum; /* computed over the bytes and kept; NONE lets the store choose (CRC64NVME; a part: its upload's) */
+    enum checksum_alg
+        checksum; /* computed over the bytes and kept; NONE lets the store choose (CRC64NVME; a part: its upload's) */
     bool explicit_checksum;
     uint64_t expected_size; /* bytes if known, UINT64_MAX if not */
 };
@@ -194,8 +196,8 @@ struct store_put {
 struct store_write;
 
 /*
- * Begins to take an object or part in. What `put` points to is copied. For a part, the upload is looked up (NO_SUCH_UPLOAD).
- * Nothing touches the disk while the bytes fit inline. [loop]
+ * Begins to take an object or part in. What `put` points to is copied. For a part, the upload is looked up
+ * (NO_SUCH_UPLOAD). Nothing touches the disk while the bytes fit inline. [loop]
  */
 int store_write_open(struct store *, const struct store_put *, struct store_write **ret);
 /*
@@ -208,13 +210,15 @@ bool store_write_fits(const struct store_write *, size_t n);
 void store_write_expect_md5(struct store_write *, const unsigned char md5[16]);
 void store_write_expect_checksum(struct store_write *, const struct checksum_value *);
 /*
- * Makes it durable and visible, then calls done(arg, rc) once, on the committer's thread (or in this call, when it fails early).
- * [loop] when nothing had to go to a blob (store_write_fits(w, 0)); otherwise [worker]: the blob is synced first.
- * After done with STORE_OK the results below can be asked for. The handle stays the caller's: free it with store_write_close.
+ * Makes it durable and visible, then calls done(arg, rc) once, on the committer's thread (or in this call, when it
+ * fails early). [loop] when nothing had to go to a blob (store_write_fits(w, 0)); otherwise [worker]: the blob is
+ * synced first. After done with STORE_OK the results below can be asked for. The handle stays the caller's: free it
+ * with store_write_close.
  */
 void store_write_commit(struct store_write *, void (*done)(void *arg, int rc), void *arg);
 int store_write_commit_wait(struct store_write *); /* the same, blocking [worker] */
-void store_write_close(struct store_write **);     /* abandons what was not committed; accepts NULL inside [worker if a blob was begun] */
+void store_write_close(
+    struct store_write **); /* abandons what was not committed; accepts NULL inside [worker if a blob was begun] */
 /* After all bytes were appended (before or after commit): */
 uint64_t store_write_size(const struct store_write *);
 void store_write_etag(struct store_write *, struct store_etag *ret);
@@ -234,16 +238,18 @@ struct store_delete {
 void store_objects_delete(struct store *, const struct store_bucket *, struct store_delete *items, size_t n);
 
 /*
- * Copies by reference: no bytes move (inline data is copied within the index). headers: those of the new object (the caller applies
- * the metadata directive). `checksum` NONE keeps the source's algorithm; a value that cannot be derived (another algorithm,
- * or COMPOSITE that has to become FULL_OBJECT and cannot be combined) is computed by reading the source once. [worker]
+ * Copies by reference: no bytes move (inline data is copied within the index). headers: those of the new object (the
+ * caller applies the metadata directive). `checksum` NONE keeps the source's algorithm; a value that cannot be derived
+ * (another algorithm, or COMPOSITE that has to become FULL_OBJECT and cannot be combined) is computed by reading the
+ * source once. [worker]
  */
 struct store_copy {
     const struct store_object *source;
     const struct store_bucket *source_bucket;
-    struct store_put to;      /* object or part */
-    uint64_t offset, length;  /* a part may take a range of the source; an object takes all of it */
+    struct store_put to;     /* object or part */
+    uint64_t offset, length; /* a part may take a range of the source; an object takes all of it */
 };
+/* *ret tells of the new object or part what the answer needs: no headers, no parts, and it cannot be read from. */
 int store_copy(struct store *, const struct store_copy *, struct arena *, struct store_object **ret);
 
 /* ---- listing ---- */
@@ -251,12 +257,13 @@ int store_copy(struct store *, const struct store_copy *, struct arena *, struct
 struct store_list {
     struct bytes prefix;
     struct bytes delimiter; /* empty: none */
-    struct bytes after;     /* only keys greater than this; with a delimiter, a marker that lies in a group or is one skips that group */
-    size_t max;             /* keys and groups together; 0 gives an empty page */
+    struct bytes after; /* only keys greater than this; with a delimiter, a marker that lies in a group or is one skips
+                           that group */
+    size_t max;         /* keys and groups together; 0 gives an empty page */
 };
 
 struct store_list_row { /* valid during the call only */
-    struct bytes key;    /* or the common prefix */
+    struct bytes key;   /* or the common prefix */
     bool is_prefix;
     uint64_t size;
     int64_t mtime_ms;
@@ -273,8 +280,8 @@ struct store_list_end {
     struct bytes last; /* the last key or common prefix given, in the arena: what `after` of the next page should be */
 };
 /* `row` runs inside an index read: quick, and no store calls in it. [worker] */
-int store_list_objects(struct store *, const struct store_bucket *, const struct store_list *, store_list_f *row, void *arg,
-                       struct arena *, struct store_list_end *ret);
+int store_list_objects(struct store *, const struct store_bucket *, const struct store_list *, store_list_f *row,
+                       void *arg, struct arena *, struct store_list_end *ret);
 
 /* ---- multipart uploads ---- */
 
@@ -294,7 +301,7 @@ struct store_upload {
 int store_upload_create(struct store *, const struct store_put *, enum checksum_type, struct arena *,
                         struct store_upload *ret);
 int store_upload_get(struct store *, const struct store_bucket *, struct bytes key, struct bytes id, struct arena *,
-                     struct store_upload *ret); /* [loop] */
+                     struct store_upload *ret);                                                         /* [loop] */
 int store_upload_abort(struct store *, const struct store_bucket *, struct bytes key, struct bytes id); /* [worker] */
 
 struct store_part {
@@ -305,8 +312,8 @@ struct store_part {
     struct checksum_value checksum;
 };
 /* Parts with numbers greater than `after`. [worker] */
-int store_part_list(struct store *, const struct store_bucket *, const struct store_upload *, unsigned after, size_t max,
-                    struct arena *, struct store_part **ret, size_t *ret_n, bool *ret_more);
+int store_part_list(struct store *, const struct store_bucket *, const struct store_upload *, unsigned after,
+                    size_t max, struct arena *, struct store_part **ret, size_t *ret_n, bool *ret_more);
 
 struct store_complete_part { /* as the client listed it; numbers strictly ascending (the caller has checked) */
     unsigned number;
@@ -329,6 +336,7 @@ struct store_complete_error {
 };
 /*
  * Sent again after it succeeded, it answers the same success (kept a day). On failure the upload stays usable.
+ * *ret: as of store_copy.
  * COMPOSITE uploads' part checksums are compared here; that each is present is the caller's check. [worker]
  */
 int store_upload_complete(struct store *, const struct store_complete *, struct arena *, struct store_object **ret,

@@ -323,7 +323,7 @@ static int walk(struct store *st, uint64_t partition, struct bytes prefix, chunk
         .partition = partition, .prefix = prefix, .from = prefix, .max_rows = CHUNK_ROWS, .max_bytes = CHUNK_BYTES};
     int rc = STORE_OK;
     for (bool more = true; more && rc == STORE_OK && !stopping(st->gc);) {
-        struct index_page page;
+        struct index_page page = {0};
         rc = index_page(st->index, &scan, a, &page);
         if (rc != INDEX_OK || page.n_rows == 0) {
             rc = rc == INDEX_NOT_FOUND ? STORE_OK : store__index_rc(rc);
@@ -646,7 +646,7 @@ static int sweep_chunk(struct store *st, uint64_t partition, const struct index_
 static int look_around(struct store *st)
 {
     char bucket = KEY_BUCKET;
-    enum gc_left left;
+    enum gc_left left = LEFT_NOTHING;
     int rc = STORE_OK;
     if (!st->gc->recovered) {
         rc = st->blobs->ops->recover(st->blobs, keep_blob, st);

@@ -103,7 +103,7 @@ static int make_partition(struct store *st, uint64_t partition, struct arena *a)
 /* The whole sequence once; INDEX_CONFLICT: the name was taken meanwhile. */
 static int create_once(struct store *st, struct bytes name, struct arena *a, struct rec_bucket *r)
 {
-    struct bytes note;
+    struct bytes note = BYTES_NONE;
     int rc = take_partition(st, name, a, &r->b.partition, &note);
     if (rc == STORE_OK)
         rc = make_partition(st, r->b.partition, a);
@@ -197,9 +197,9 @@ static int raise_generation(struct store *st, uint64_t partition, uint64_t gener
 
 static int settle_once(struct store *st, struct bytes name, struct arena *a)
 {
-    struct rec_bucket r;
-    struct bytes value;
-    bool empty;
+    struct rec_bucket r = {0};
+    struct bytes value = BYTES_NONE;
+    bool empty = false;
     int rc = store__load_bucket(st, name, a, &r, &value);
     if (rc == STORE_NO_SUCH_BUCKET)
         return STORE_OK;
@@ -244,8 +244,8 @@ int store__bucket_settle(struct store *st, struct bytes name)
 /* STORE_OK: the name says `deleting` now, by this call; STORE_CONFLICT: try again. */
 static int begin_delete(struct store *st, struct bytes name, struct arena *a)
 {
-    struct rec_bucket r;
-    struct bytes value;
+    struct rec_bucket r = {0};
+    struct bytes value = BYTES_NONE;
     bool empty = false;
     int rc = store__load_bucket(st, name, a, &r, &value);
     if (rc != STORE_OK)

@@ -177,7 +177,7 @@ struct store_object *store__summary(const struct store_object *o, struct bytes k
 static void plan_delete(struct store *st, const struct store_bucket *b, struct store_delete *item, struct txn *t)
 {
     struct rec_object old;
-    struct bytes value, index_key = key_object(t->arena, item->key);
+    struct bytes value = BYTES_NONE, index_key = key_object(t->arena, item->key);
     item->existed = false;
     item->rc = item->key.n == 0 || item->key.n > STORE_KEY_MAX
                    ? STORE_NO_SUCH_KEY

@@ -115,17 +115,17 @@ static int blob_span(struct store_read *r, const struct store_extent *e, size_t 
         max = max < BLOB_BLOCK ? max : BLOB_BLOCK;
     }
     size_t n = span_length(e->offset + skip, left, max);
-    if (scratch) {
-        rc = ops->read(r->blob, e->offset + skip, scratch, n, nowait);
-        if (rc == BLOB_OK)
-            memory_span(r, bytes_of(scratch, n), ret);
-    } else {
+    if (ops->window && !scratch) {
         struct blob_window w;
         rc = ops->window(r->blob, e->offset + skip, n, nowait, &w);
         if (rc == BLOB_OK) {
             *ret = (struct store_span){.fd = w.fd, .file_offset = w.file_offset, .n = w.n};
             r->at += w.n;
         }
+    } else {
+        rc = ops->read(r->blob, e->offset + skip, scratch, n, nowait);
+        if (rc == BLOB_OK)
+            memory_span(r, bytes_of(scratch, n), ret);
     }
     return rc == BLOB_NOT_FOUND ? STORE_CORRUPT : store__blob_rc(rc);
 }

@@ -120,7 +120,7 @@ static int abort_upload(struct store *st, struct store_bucket *b, struct bytes k
     int rc;
     do {
         struct rec_upload r;
-        struct bytes value;
+        struct bytes value = BYTES_NONE;
         struct txn t;
         arena_reset(a);
         rc = store__load_upload(st, b->partition, key, id, a, &r, &value);
