@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The blob store: immutable byte strings under ids of its own choice. Create, append, finish (durable) or abandon; read;
- * delete. No rename, no overwrite. Contract for every backend (files here; RADOS objects later).
+ * The blob store: immutable byte strings under ids of its own choice. Create, append, finish (durable) or abandon;
+ * read; delete. No rename, no overwrite. Contract for every backend (files here; RADOS objects later).
  *
  * A blob describes itself: it begins with the description that the creator gave (whom it was written for) and ends with
  * the trailer given at finish; both can be read back without the index.
@@ -54,7 +54,8 @@ struct blob_ops {
     /* `expected` is the length if known, for placement only; 0 if not. */
     int (*create)(struct blob_store *, struct bytes desc, uint64_t expected, struct blob_writer **ret_writer);
     int (*append)(struct blob_writer *, const void *p, size_t n);
-    /* Everything on stable storage, with its name. Consumes the writer whatever it answers; on failure nothing stays. */
+    /* Everything on stable storage, with its name. Consumes the writer whatever it answers; on failure nothing stays.
+     */
     int (*finish)(struct blob_writer **, struct bytes trailer, struct blob_id *ret_id);
     void (*abandon)(struct blob_writer **); /* accepts NULL inside */
 

@@ -24,7 +24,7 @@ size_t arena_used(const struct arena *a); /* bytes handed out since the last res
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 struct bytes arena_bytesf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-#define arena_new(a, type) ((type *)arena_zalloc((a), sizeof(type)))
+#define arena_new(a, type)          ((type *)arena_zalloc((a), sizeof(type)))
 #define arena_new_array(a, type, n) ((type *)arena_zalloc((a), sizeof(type) * (size_t)(n)))
 
 /* malloc and friends for owners outside arenas; they abort like arenas do. */

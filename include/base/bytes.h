@@ -57,7 +57,8 @@ bool hex_decode(struct bytes in, void *out, size_t n);
 /* Standard base64 with padding. `out` takes base64_len(n) bytes, not terminated. */
 size_t base64_len(size_t n);
 void base64_encode(const void *in, size_t n, char *out);
-/* Strict: padding required, no white space, no stray bits. At most `cap` bytes; -1 when it is not base64 or too long. */
+/* Strict: padding required, no white space, no stray bits. At most `cap` bytes; -1 when it is not base64 or too long.
+ */
 ptrdiff_t base64_decode(struct bytes in, void *out, size_t cap);
 /* URL-safe alphabet, no padding (RFC 4648, 5): for tokens. */
 size_t base64url_len(size_t n);
@@ -67,8 +68,8 @@ ptrdiff_t base64url_decode(struct bytes in, void *out, size_t cap);
 bool utf8_valid(struct bytes a);
 
 /*
- * A growing buffer. It never grows beyond `max` bytes: the append that would cross it does nothing, sets `failed`, and so
- * does every later one; check `failed` once at the end. buf_fini wipes nothing; use OPENSSL_cleanse for secrets.
+ * A growing buffer. It never grows beyond `max` bytes: the append that would cross it does nothing, sets `failed`, and
+ * so does every later one; check `failed` once at the end. buf_fini wipes nothing; use OPENSSL_cleanse for secrets.
  */
 struct buf {
     char *p;

@@ -5,9 +5,9 @@
 
 #include <stdint.h>
 
-int64_t clock_wall_ms(void);    /* milliseconds since 1970, UTC */
-int64_t clock_mono_ms(void);    /* milliseconds, never goes back, no meaning across processes */
-uint64_t clock_mono_ns(void);   /* nanoseconds of the same */
+int64_t clock_wall_ms(void);             /* milliseconds since 1970, UTC */
+int64_t clock_mono_ms(void);             /* milliseconds, never goes back, no meaning across processes */
+uint64_t clock_mono_ns(void);            /* nanoseconds of the same */
 void clock_test_shift_ms(int64_t shift); /* tests only: added to clock_wall_ms */
 
 #endif

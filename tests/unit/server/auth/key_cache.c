@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The per-thread cache of signing keys: hits, evictions, wiping, threads apart. */
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <stdio.h>
