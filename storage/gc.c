@@ -601,10 +601,12 @@ static int collect_place(struct store *st, uint64_t partition, enum gc_left *lef
 static int keep_blob(void *arg, const struct blob_id *id, struct bytes desc)
 {
     struct store *st = arg;
-    struct arena *a = arena_create(0);
     struct rec_blob_desc d;
     bool used;
     int keep = -1;
+    if (stopping(st->gc))
+        return keep;
+    struct arena *a = arena_create(0);
     if (record_decode(&rec_blob_desc, desc, NULL, &d) && d.partition &&
         any_key(st, d.partition, key_refs(a, id), a, &used) == INDEX_OK)
         keep = used;

@@ -232,6 +232,49 @@ Test(store_copy, pieces_are_gathered)
     world_close(&w);
 }
 
+/* A part that would lie in very many pieces is copied by bytes. */
+Test(store_copy, of_very_many_extents)
+{
+    struct world w = world_open();
+    enum { N = STORE_PART_EXTENTS + 10, PIECE = STORE_INLINE_MAX + 1 };
+    struct store_etag *e = arena_new_array(w.arena, struct store_etag, N);
+    unsigned *numbers = arena_new_array(w.arena, unsigned, N);
+    struct store_object *made, *big;
+    struct buf want;
+    struct bytes got;
+    buf_init(&want, 1 << 26);
+    cr_assert_eq(world_put(&w, &w.bucket, "src", 1, BIG, NULL), STORE_OK);
+    struct store_object *src = get(&w, &w.bucket, "src");
+    struct store_upload u = world_upload(&w, &w.bucket, "m"), v = world_upload(&w, &w.bucket, "n");
+    for (unsigned i = 0; i < N; i++) {
+        struct store_put to = {.bucket = &w.bucket, .key = BYTES_LIT("m"), .upload_id = u.id, .part_number = i + 1};
+        cr_assert_eq(copy_as(&w, src, to, i, PIECE, &made), STORE_OK);
+        e[i] = made->etag;
+        numbers[i] = i + 1;
+        buf_put(&want, world_bytes(w.arena, 1, BIG) + i, PIECE);
+    }
+    cr_assert_eq(world_complete(&w, &w.bucket, "m", u.id, N, numbers, e, NULL), STORE_OK);
+    big = get(&w, &w.bucket, "m");
+    cr_assert_eq(big->n_extents, N);
+    struct store_put to = {.bucket = &w.bucket, .key = BYTES_LIT("n"), .upload_id = v.id, .part_number = 1};
+    cr_assert_eq(copy_as(&w, big, to, 5, big->size - 5, &made), STORE_OK);
+    cr_assert_eq(world_complete(&w, &w.bucket, "n", v.id, 1, numbers, &made->etag, NULL), STORE_OK);
+    cr_assert_eq(get(&w, &w.bucket, "n")->n_extents, 1);
+    cr_assert_eq(world_get(&w, &w.bucket, "n", &got), STORE_OK);
+    cr_assert(bytes_eq(got, bytes_of(want.p + 5, want.n - 5)));
+    cr_assert_eq(world_copy(&w, &w.bucket, "m", &w.bucket, "whole"), STORE_OK, "an object as a whole shares them");
+    cr_assert_eq(world_blobs_count(&w), 2);
+    cr_assert_eq(world_get(&w, &w.bucket, "whole", &got), STORE_OK);
+    cr_assert(bytes_eq(got, buf_bytes(&want)));
+    struct store_object *head;
+    cr_assert_eq(store_object_head(w.store, &w.bucket, BYTES_LIT("m"), w.arena, &head), STORE_OK);
+    to = (struct store_put){.bucket = &w.bucket, .key = BYTES_LIT("x")};
+    cr_assert_eq(copy_as(&w, head, to, 0, head->size, &made), STORE_CORRUPT,
+                 "what was only looked at cannot be copied");
+    buf_fini(&want);
+    world_close(&w);
+}
+
 Test(store_copy, ROT_06_rotten_bytes_do_not_get_fresh_digests)
 {
     struct world w = world_open();

@@ -425,3 +425,47 @@ Test(store_model, on_lmdb_and_files)
     for (unsigned seed = 11; seed <= 12; seed++)
         run(true, seed, 500);
 }
+
+/* ---- conflicts on the real index: completions plan again on its committer's thread ---- */
+
+struct rival {
+    pthread_t thread;
+    struct model *m;
+    unsigned id, bad;
+};
+
+static void *overwrite(void *arg)
+{
+    struct rival *r = arg;
+    for (unsigned i = 0; i < 60; i++) {
+        static const char *const keys[] = {"x", "y"};
+        int rc = i % 7 ? world_put(&r->m->w, &r->m->w.bucket, keys[i % 2], r->id * 100 + i, i % 3 ? 500 : 20000, NULL)
+                       : store_object_delete(r->m->w.store, &r->m->w.bucket, bytes_str(keys[i % 2]), NULL, NULL);
+        r->bad += rc != STORE_OK;
+        if (r->id == 0)
+            r->bad += store_collect(r->m->w.store) != STORE_OK;
+    }
+    return NULL;
+}
+
+Test(store_model, rivals_on_lmdb_and_files)
+{
+    struct model m;
+    struct rival rivals[8];
+    start(&m, true);
+    m.w.bucket = world_bucket(&m.w, "bucket");
+    gc_set_ages(m.w.store, 0, 0, 0);
+    for (unsigned i = 0; i < ARRAY_LEN(rivals); i++) {
+        rivals[i] = (struct rival){.m = &m, .id = i};
+        cr_assert_eq(pthread_create(&rivals[i].thread, NULL, overwrite, &rivals[i]), 0);
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(rivals); i++) {
+        pthread_join(rivals[i].thread, NULL);
+        cr_assert_eq(rivals[i].bad, 0);
+    }
+    world_collect(&m.w);
+    struct blob_file_stats stats;
+    blob_file_stats(m.w.store->blobs, &stats);
+    cr_assert_eq(stats.unsettled, 0);
+    finish(&m);
+}
