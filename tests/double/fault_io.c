@@ -8,6 +8,7 @@
 #include "tests/double/fault_io.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -346,14 +347,29 @@ static void restore_grave(struct change *c, const char *name)
         linkat(f.graveyard, c->grave, c->dir, name, 0);
 }
 
+static int remove_one(const char *path, const struct stat *sb, int flag, struct FTW *ftw)
+{
+    (void)sb, (void)flag, (void)ftw;
+    return remove(path);
+}
+
+/* A lost folder takes with it whatever was synced inside. */
+static void remove_tree(int dir, const char *name)
+{
+    char path[64 + NOTED_NAME_MAX];
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir, name);
+    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 static void take_back(struct change *c)
 {
     switch (c->kind) {
     case CHANGE_ADD:
         unlinkat(c->dir, c->name, 0);
         break;
-    case CHANGE_ADD_FOLDER: /* what was made in it was taken back before, or is lost with it in this order */
-        unlinkat(c->dir, c->name, AT_REMOVEDIR);
+    case CHANGE_ADD_FOLDER:
+        remove_tree(c->dir, c->name);
         break;
     case CHANGE_REMOVE:
         restore_grave(c, c->name);

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/check.h"
+#include "checksum.h"
 #include "storage/blob_format.h"
 #include "tests/double/fault_io.h"
 
@@ -693,6 +694,38 @@ static void copy_range(const char *from, off_t from_at, const char *to, off_t to
     free(p);
 }
 
+static void swap_ranges(const char *path, off_t a, off_t b, size_t n)
+{
+    char tmp[300];
+
+    snprintf(tmp, sizeof(tmp), "%s/range", top);
+    int fd = open(tmp, O_CREAT | O_WRONLY, 0600);
+    cr_assert(fd >= 0);
+    close(fd);
+    copy_range(path, a, tmp, 0, n);
+    copy_range(path, b, path, a, n);
+    copy_range(tmp, 0, path, b, n);
+}
+
+/* What somebody would do who changes a blob on purpose. */
+static void mend_table_crc(const char *path, const struct blob_id *id, size_t data_bytes)
+{
+    unsigned char entries[64], end[BLOB_FOOTER_BYTES];
+    struct blob_footer f;
+    off_t size = file_bytes(path);
+    size_t n = BLOB_ENTRY_BYTES * (size_t)blob_block_count(data_bytes);
+    int fd = open(path, O_RDWR);
+
+    cr_assert(fd >= 0 && n <= sizeof(entries));
+    cr_assert(pread(fd, end, sizeof(end), size - (off_t)sizeof(end)) == (ssize_t)sizeof(end));
+    cr_assert(pread(fd, entries, n, BLOB_HEADER_ALIGN + (off_t)data_bytes) == (ssize_t)n);
+    cr_assert_eq(blob_footer_decode(end, id, (uint64_t)size, &f), BLOB_OK);
+    f.table_crc = crc32c(blob_seed(id), entries, n);
+    blob_footer_encode(id, &f, end);
+    cr_assert(pwrite(fd, end, sizeof(end), size - (off_t)sizeof(end)) == (ssize_t)sizeof(end));
+    close(fd);
+}
+
 Test(blob_file, ROT_02_cut_extend_zero_empty)
 {
     struct blob_store *st = open_store();
@@ -744,19 +777,22 @@ Test(blob_file, ROT_02_swapped_blobs_and_blocks)
     blob_path(&b, pb);
     blob_path(&c, pc);
     blob_path(&d, pd);
+    const off_t table = BLOB_HEADER_ALIGN + (off_t)n;
     snprintf(tmp, sizeof(tmp), "%s/swap", top);
     cr_assert(rename(pa, tmp) == 0 && rename(pb, pa) == 0 && rename(tmp, pb) == 0);
     cr_expect_eq(check_blob(st, &a, n, 1), BLOB_CORRUPT);
     cr_expect_eq(check_blob(st, &b, n, 2), BLOB_CORRUPT);
-    /* block 0 and 1 change places, together with their entries in the table; the table's own crc is then wrong, too */
-    off_t table = BLOB_HEADER_ALIGN + (off_t)n;
-    copy_range(pc, BLOB_HEADER_ALIGN, pd, BLOB_HEADER_ALIGN + BLOB_BLOCK, BLOB_BLOCK);
-    copy_range(pc, BLOB_HEADER_ALIGN + BLOB_BLOCK, pd, BLOB_HEADER_ALIGN, BLOB_BLOCK);
-    cr_expect_eq(check_blob(st, &d, n, 3), BLOB_CORRUPT);
-    copy_range(pc, table, pd, table + 4, 4);
-    copy_range(pc, table + 4, pd, table, 4);
-    cr_expect_eq(check_blob(st, &d, n, 3), BLOB_CORRUPT);
+    swap_ranges(pc, BLOB_HEADER_ALIGN, BLOB_HEADER_ALIGN + BLOB_BLOCK, BLOB_BLOCK);
+    cr_expect_eq(check_blob(st, &c, n, 3), BLOB_CORRUPT, "two blocks changed places");
+    swap_ranges(pc, table, table + 4, 4);
+    cr_expect_eq(check_blob(st, &c, n, 3), BLOB_CORRUPT, "and so did their entries in the table");
+    mend_table_crc(pc, &c, n);
+    cr_expect_eq(check_blob(st, &c, n, 3), BLOB_CORRUPT, "and its crc was put right");
+    swap_ranges(pc, BLOB_HEADER_ALIGN, BLOB_HEADER_ALIGN + BLOB_BLOCK, BLOB_BLOCK);
+    swap_ranges(pc, table, table + 4, 4);
+    mend_table_crc(pc, &c, n);
     cr_expect_eq(check_blob(st, &c, n, 3), 1);
+    cr_expect_eq(check_blob(st, &d, n, 3), 1);
     /* the same data, block and table of another blob */
     struct blob_id e = put_ok(st, n, 3);
     char pe[256];
@@ -1060,6 +1096,52 @@ Test(blob_file, removal_of_an_unsettled_blob_is_on_disk_before_the_mark_moves)
     st->ops->recover(st, keep_referred, &m);
     cr_expect_eq(count_files(), 0);
     st->ops->close(&st);
+}
+
+Test(blob_file, removal_of_an_orphan_is_on_disk_before_the_mark_moves)
+{
+    struct blob_store *st = open_store();
+    struct model m = {.n = 0};
+
+    put_ok(st, 100, 1);
+    m.ids[m.n++] = put_ok(st, 100, 1);
+    fault_power_watch(graveyard);
+    st = restart(st);
+    cr_expect_eq(st->ops->recover(st, keep_referred, &m), BLOB_OK);
+    cr_expect_eq(m.answered_no, 1);
+    st->ops->close(&st);
+    fault_power_cut(0);
+    st = open_store();
+    st->ops->recover(st, keep_referred, &m);
+    cr_expect_eq(count_files(), 1);
+    st->ops->close(&st);
+}
+
+/* The name may reach the disk although its sync failed, and its removal may not. */
+Test(blob_file, blob_whose_folder_sync_failed_is_found_later)
+{
+    for (unsigned seed = 1; seed < 20; seed++) {
+        fault_power_watch(graveyard);
+        struct blob_store *st = open_store();
+        struct blob_id id = put_ok(st, 100, 1), failed, next;
+        struct model m = {.n = 2};
+        st->ops->settled(st, &id);
+        fault_arm(FAULT_FSYNC, 0, EIO);
+        cr_assert_eq(put(st, 1000, 2, &failed), BLOB_IO);
+        cr_assert(fault_disarm());
+        next = put_ok(st, 100, 1);
+        st->ops->settled(st, &next);
+        m.ids[0] = id;
+        m.ids[1] = next;
+        st->ops->close(&st);
+        fault_power_cut(seed);
+        st = open_store();
+        st->ops->recover(st, keep_referred, &m);
+        cr_assert_eq(count_files(), 2, "seed %u", seed);
+        for (size_t i = 0; i < m.n; i++)
+            st->ops->remove(st, &m.ids[i]);
+        st->ops->close(&st);
+    }
 }
 
 Test(blob_file, next_folder_cannot_be_made)
