@@ -74,10 +74,11 @@ struct index_batch {
     size_t n_deletes;
     size_t ret_conflict; /* out, with INDEX_CONFLICT: position in `expects` of the first that failed */
     /*
-     * Optional. A backend that checks preconditions where it commits may call this with the present value (empty: absent)
-     * of the record whose precondition failed: the owner changes the batch to suit and answers true, and it is checked
-     * again at once; false means INDEX_CONFLICT. It saves writers to one record a round each. The value may be one that
-     * earlier batches of the same commit left. Runs on the index's thread: quick, no calls of the index.
+     * Optional. A backend that checks preconditions where it commits may call this with the present value (empty:
+     * absent) of the record whose precondition failed: the owner changes the batch to suit and answers true, and it is
+     * checked again at once; false means INDEX_CONFLICT. It saves writers to one record a round each. The value may be
+     * one that earlier batches of the same commit left. Runs on the index's thread: quick, no calls of the index. With
+     * submit only; apply does not call it.
      */
     bool (*revise)(struct index_batch *, size_t expect, struct bytes current);
     /* Used by submit: */

@@ -280,15 +280,18 @@ int commit_apply(struct committer *c, struct index_batch *b)
     struct waiter w = {.rc = INDEX_UNKNOWN};
     void (*done)(struct index_batch *, int) = b->done;
     void *arg = b->arg;
+    bool (*revise)(struct index_batch *, size_t, struct bytes) = b->revise;
     sem_init(&w.finished, 0, 0);
     b->done = on_applied;
     b->arg = &w;
+    b->revise = NULL; /* it would look for its owner in `arg` */
     commit_submit(c, b);
     while (sem_wait(&w.finished) != 0)
         ; /* EINTR */
     sem_destroy(&w.finished);
     b->done = done;
     b->arg = arg;
+    b->revise = revise;
     return w.rc;
 }
 

@@ -762,6 +762,115 @@ Test(index_lmdb, IOE_11_a_lost_map_ends_it_all, .init = begin, .fini = end)
     cr_assert_eq(get("0"), INDEX_NOT_FOUND);
 }
 
+/* --- batches that are planned anew where they are committed --- */
+
+#define ADDERS 40
+
+/* Adds one to a counter; `seen` is what it believes the counter to be. */
+struct adder {
+    struct index_batch b;
+    struct index_expect x[2];
+    struct index_put p;
+    char seen[16], next[16];
+    unsigned revised;
+    bool refuse;
+};
+
+static void adder_plan(struct adder *a, struct bytes seen)
+{
+    uint64_t n = 0;
+    cr_assert(seen.n < sizeof(a->seen));
+    memcpy(a->seen, seen.p, seen.n);
+    cr_assert(bytes_to_u64(seen, 1000, &n));
+    int m = snprintf(a->next, sizeof(a->next), "%llu", (unsigned long long)n + 1);
+    a->x[0] = (struct index_expect){BYTES_LIT("counter"), bytes_of(a->seen, seen.n)};
+    a->p = (struct index_put){.key = BYTES_LIT("counter"), .value = bytes_of(a->next, (size_t)m)};
+}
+
+static bool adder_revise(struct index_batch *b, size_t expect, struct bytes current)
+{
+    struct adder *a = b->arg;
+    if (a->refuse || expect != 0)
+        return false;
+    a->revised++;
+    adder_plan(a, current);
+    return true;
+}
+
+static void on_added(struct index_batch *b, int rc)
+{
+    struct adder *a = b->arg;
+    cr_assert_eq(rc, a->refuse ? INDEX_CONFLICT : INDEX_OK);
+    atomic_fetch_add(&mixed_done, 1);
+}
+
+static void adder_init(struct adder *a, struct bytes seen)
+{
+    *a = (struct adder){.b = {.partition = SYS,
+                              .generation = 1,
+                              .expects = a->x,
+                              .n_expects = 1,
+                              .puts = &a->p,
+                              .n_puts = 1,
+                              .revise = adder_revise,
+                              .done = on_added,
+                              .arg = a}};
+    adder_plan(a, seen);
+}
+
+Test(index_lmdb, writers_of_one_key_share_a_commit, .init = begin, .fini = end)
+{
+    static struct adder a[ADDERS];
+    unsigned revised = 0;
+    reopen();
+    cr_assert_eq(put("counter", "0"), INDEX_OK);
+    for (int i = 0; i < ADDERS; i++) {
+        adder_init(&a[i], BYTES_LIT("0"));
+        a[i].refuse = i % 10 == 9;
+        index_submit(ix, &a[i].b);
+    }
+    while (atomic_load(&mixed_done) < ADDERS)
+        usleep(1000);
+    cr_assert(holds("counter", "36"), "each but the four that refuse");
+    for (int i = 0; i < ADDERS; i++)
+        revised += a[i].revised;
+    cr_assert(revised >= 35);
+    cr_assert(stats().groups < 20, "%llu", (unsigned long long)stats().groups);
+}
+
+static void on_answer(struct index_batch *b, int rc)
+{
+    (void)b;
+    int at = atomic_load(&mixed_done); /* one thread calls this */
+    mixed_rc[at] = rc;
+    atomic_store(&mixed_done, at + 1);
+}
+
+Test(index_lmdb, only_what_can_be_helped_is_planned_anew, .init = begin, .fini = end)
+{
+    static struct adder a[3];
+    reopen();
+    cr_assert_eq(put("counter", "5"), INDEX_OK);
+    for (int i = 0; i < 3; i++) {
+        adder_init(&a[i], BYTES_LIT("5"));
+        a[i].b.done = on_answer;
+    }
+    a[0].x[1] = (struct index_expect){BYTES_LIT("other"), BYTES_LIT("1")};
+    a[0].b.n_expects = 2;
+    a[1].b.generation = 2;
+    index_submit(ix, &a[0].b);
+    index_submit(ix, &a[1].b);
+    while (atomic_load(&mixed_done) < 2)
+        usleep(1000);
+    cr_assert(mixed_rc[0] == INDEX_CONFLICT && a[0].b.ret_conflict == 1);
+    cr_assert_eq(mixed_rc[1], INDEX_STALE);
+    cr_assert(a[0].revised == 0 && a[1].revised == 0);
+    cr_assert(holds("counter", "5"));
+    cr_assert_eq(put("counter", "6"), INDEX_OK);
+    cr_assert_eq(index_apply(ix, &a[2].b), INDEX_CONFLICT, "apply has no owner to ask");
+    cr_assert(a[2].revised == 0 && a[2].b.revise == adder_revise);
+}
+
 /* --- rot --- */
 
 static off_t find_in_file(const char *needle, size_t n)
