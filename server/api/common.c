@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "server/http/date.h"
 #include "server/http/etag_match.h"
+#include "server/http/rfc2047.h"
 
 static const char meta_prefix[] = "x-amz-meta-";
 
@@ -63,11 +64,13 @@ static struct bytes lower_dup(struct req *r, struct bytes s)
     return bytes_of(p, s.n);
 }
 
+/* Values are stored decoded, as UTF-8; repeated ones are decoded before they are joined. */
 static void add_user_metadata(struct req *r, struct metadata *m, struct bytes name, struct bytes value)
 {
     if (name.n <= sizeof meta_prefix - 1 || !bytes_starts_str_nocase(name, meta_prefix))
         return;
     name = lower_dup(r, name);
+    value = rfc2047_decode(r->arena, value);
     for (size_t i = 0; i < m->n; i++) /* repeated headers are one value */
         if (bytes_eq(m->list[i].name, name)) {
             m->user_bytes += value.n + 1;
