@@ -6,15 +6,20 @@
 #include "blob_file.h"
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
-#include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "base/check.h"
 #include "checksum.h"
@@ -981,7 +986,30 @@ Test(blob_file, second_process_is_refused)
     cr_expect_eq(blob_file_open(&shared, &second), BLOB_NOT_FOUND);
 }
 
-Test(blob_file, newer_format_is_refused_and_damaged_mark_is_not)
+Test(blob_file, newer_format_is_refused)
+{
+    struct blob_store *st = open_store(), *again = NULL;
+    unsigned char mark[BLOB_MARK_BYTES];
+    char path[200];
+
+    put_ok(st, 10, 1);
+    st->ops->close(&st);
+    blob_mark_encode(0, mark);
+    mark[11] = BLOB_FORMAT_VERSION + 1;
+    uint32_t crc = htobe32(crc32c(0, mark, BLOB_MARK_BYTES - 4));
+    memcpy(mark + BLOB_MARK_BYTES - 4, &crc, 4);
+    snprintf(path, sizeof(path), "%s/blobs/unsettled", dir);
+    int fd = open(path, O_WRONLY);
+    cr_assert(fd >= 0 && pwrite(fd, mark, sizeof(mark), 0) == (ssize_t)sizeof(mark));
+    close(fd);
+    size_t fds = count_fds();
+    cr_expect_eq(try_open(&again), BLOB_CORRUPT);
+    cr_expect_null(again);
+    cr_expect_eq(count_fds(), fds);
+    cr_expect_eq(count_files(), 1, "nothing was touched");
+}
+
+Test(blob_file, damaged_mark_is_replaced)
 {
     struct blob_store *st = open_store();
     struct model m = {.n = 0};
@@ -1233,27 +1261,68 @@ Test(blob_file, finishes_at_the_same_time_share_the_sync_of_the_folder)
 /* --- the walk that stands in for openat2
  * ----------------------------------------------------------------------------------------- */
 
-Test(io, open_beneath_stays_beneath)
+/* Kernels before 5.6, and sandboxes that let only known calls pass. */
+static void forbid_openat2(int answer)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)answer),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = ARRAY_LEN(code), .filter = code};
+
+    cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+static void stays_beneath(void)
 {
     char path[100];
-
-    setup();
     int root = open(top, O_RDONLY | O_DIRECTORY);
+
     cr_assert(root >= 0);
-    snprintf(path, sizeof(path), "%s/data/link", top);
+    snprintf(path, sizeof(path), "%s/link", dir);
     cr_assert_eq(symlink(graveyard, path), 0);
+    size_t fds = count_fds();
     cr_expect_lt(io_real.open_beneath(root, "../", O_RDONLY, 0), 0);
-    cr_expect_lt(io_real.open_beneath(root, "data/../../", O_RDONLY, 0), 0);
+    cr_expect_lt(io_real.open_beneath(root, "..", O_RDONLY, 0), 0);
+    cr_expect_lt(io_real.open_beneath(root, "data/../../x", O_RDONLY, 0), 0);
     cr_expect_lt(io_real.open_beneath(root, "/etc/passwd", O_RDONLY, 0), 0);
     cr_expect_lt(io_real.open_beneath(root, "data/link", O_RDONLY, 0), 0);
     cr_expect_eq(errno, ELOOP);
     cr_expect_lt(io_real.open_beneath(root, "data/link/x", O_RDONLY | O_CREAT, 0600), 0);
+    cr_expect_lt(io_real.open_beneath(root, "data/nothing/x", O_RDONLY, 0), 0);
+    cr_expect_eq(errno, ENOENT);
+    cr_expect_eq(count_fds(), fds);
     int fd = io_real.open_beneath(root, "data", O_RDONLY | O_DIRECTORY, 0);
     cr_expect(fd >= 0);
     close(fd);
     fd = io_real.open_beneath(root, "data/new", O_RDWR | O_CREAT | O_EXCL, 0600);
     cr_expect(fd >= 0);
     close(fd);
+    cr_expect_eq(count_fds(), fds);
+    cr_expect_eq(rmdir(graveyard), 0, "nothing was made there");
     close(root);
-    teardown();
+}
+
+Test(blob_file, KEY_17_open_beneath_stays_beneath)
+{
+    stays_beneath();
+}
+
+Test(blob_file, KEY_17_open_beneath_without_openat2)
+{
+    forbid_openat2(ENOSYS);
+    stays_beneath();
+    struct blob_store *st = open_store();
+    struct blob_id id = put_ok(st, 1000, 1);
+    cr_expect_eq(check_blob(st, &id, 1000, 1), 1);
+    st->ops->close(&st);
+}
+
+Test(blob_file, KEY_17_open_beneath_with_openat2_forbidden)
+{
+    forbid_openat2(EPERM);
+    stays_beneath();
 }
