@@ -157,15 +157,20 @@ struct bytes req_header(const struct req *r, const char *name)
     return BYTES_NONE;
 }
 
-int resp_document(struct req *r, const struct xml_doc *doc, const void *object)
+int resp_rendered(struct req *r)
 {
-    xml_render(&r->resp.doc, doc, object);
     if (r->resp.doc.failed)
         return req_fail(r, S3E_INTERNAL_ERROR);
     r->resp.content_type = "application/xml";
     r->resp.body = buf_bytes(&r->resp.doc);
     r->resp.length = r->resp.doc.n;
     return 0;
+}
+
+int resp_document(struct req *r, const struct xml_doc *doc, const void *object)
+{
+    xml_render(&r->resp.doc, doc, object);
+    return resp_rendered(r);
 }
 
 int req_document(struct req *r, const struct xml_doc *doc, void *ret)

@@ -103,7 +103,9 @@ int req_content_md5(struct req *, unsigned char ret[16]);
 
 void resp_header(struct req *, const char *name, struct bytes value);
 void resp_headerf(struct req *, const char *name, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-/* A document by its table; 200 unless a status was set. */
+/* What was rendered into resp.doc becomes the reply; 200 unless a status was set. */
+int resp_rendered(struct req *);
+/* A document by its table. */
 int resp_document(struct req *, const struct xml_doc *, const void *object);
 /* Parses the request body by its table. */
 int req_document(struct req *, const struct xml_doc *, void *ret);

@@ -76,6 +76,10 @@ bool api_checksum_decode(enum checksum_alg, struct bytes base64, struct checksum
 struct bytes api_encoded(struct req *, struct bytes text, bool url); /* encoding-type=url */
 const struct xml_owner *api_owner(struct req *);
 
+/* Begins an upload's write with the digests that the client announced. */
+int api_open_write(struct req *, struct store_put *);
+void api_write_etag(struct req *); /* the ETag header of what was written */
+
 enum api_condition { API_PASS, API_NOT_MODIFIED, API_FAILED };
 /*
  * Conditions of reads (prefix "") and of copy sources ("x-amz-copy-source-"), in S3's order. API_FAILED: r->err is set.

@@ -76,12 +76,7 @@ static int run(struct req *r, const struct xml_doc *doc, const struct list_query
 static int finish(struct req *r, struct page *p, const void *object)
 {
     xml_rows_end(&p->rows, object);
-    if (r->resp.doc.failed)
-        return req_fail(r, S3E_INTERNAL_ERROR);
-    r->resp.content_type = "application/xml";
-    r->resp.body = buf_bytes(&r->resp.doc);
-    r->resp.length = r->resp.doc.n;
-    return 0;
+    return resp_rendered(r);
 }
 
 static struct bytes present(struct bytes s)

@@ -68,37 +68,22 @@ int part_put(struct req *r)
     struct store_put put = {
         .bucket = &r->bucket, .key = r->key, .owner = r->who.account, .upload_id = req_param(r, "uploadId")};
     struct store_upload upload;
-    unsigned char md5[16];
-    struct checksum_value sum;
     if (api_part_number(r, &put.part_number) < 0 || find_upload(r, &upload) < 0)
         return -1;
-    put.checksum = payload_checksum_alg(r->payload);
-    put.explicit_checksum = put.checksum != CHECKSUM_NONE;
-    put.expected_size = payload_length(r->payload);
-    if (put.checksum != CHECKSUM_NONE && upload.checksum != CHECKSUM_NONE && put.checksum != upload.checksum)
+    enum checksum_alg sent = payload_checksum_alg(r->payload);
+    if (sent != CHECKSUM_NONE && upload.checksum != CHECKSUM_NONE && sent != upload.checksum)
         return req_failf(r, S3E_INVALID_REQUEST,
                          "Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s",
-                         lower_name(upload.checksum), lower_name(put.checksum));
-    int rc = store_write_open(r->server->store, &put, &r->write);
-    if (rc < 0)
-        return req_fail_store(r, rc);
-    rc = req_content_md5(r, md5);
-    if (rc == 1)
-        store_write_expect_md5(r->write, md5);
-    if (payload_checksum(r->payload, &sum))
-        store_write_expect_checksum(r->write, &sum);
-    r->show_checksum = put.checksum != CHECKSUM_NONE || upload.checksum != CHECKSUM_NONE;
-    return rc < 0 ? -1 : 0;
+                         lower_name(upload.checksum), lower_name(sent));
+    r->show_checksum = sent != CHECKSUM_NONE || upload.checksum != CHECKSUM_NONE;
+    return api_open_write(r, &put);
 }
 
 int part_put_done(struct req *r)
 {
-    struct store_etag etag;
     struct checksum_value sum;
-    store_write_etag(r->write, &etag);
     store_write_checksum(r->write, &sum);
-    struct bytes text = api_etag(r, &etag);
-    resp_headerf(r, "ETag", "\"%.*s\"", (int)text.n, text.p);
+    api_write_etag(r);
     if (r->show_checksum)
         api_checksum_headers(r, &sum, CHECKSUM_TYPE_NONE, 0);
     return 0;
@@ -351,10 +336,5 @@ int upload_list(struct req *r)
                                    .max_uploads = max,
                                    .truncated = end.truncated};
     xml_rows_end(&p.rows, &doc);
-    if (r->resp.doc.failed)
-        return req_fail(r, S3E_INTERNAL_ERROR);
-    r->resp.content_type = "application/xml";
-    r->resp.body = buf_bytes(&r->resp.doc);
-    r->resp.length = r->resp.doc.n;
-    return 0;
+    return resp_rendered(r);
 }

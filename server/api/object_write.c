@@ -10,42 +10,20 @@
 #include "server/http/etag_match.h"
 #include "server/server.h"
 
-/* What the client says about the digests of an upload, passed on to the store. */
-static int expect_digests(struct req *r)
-{
-    unsigned char md5[16];
-    struct checksum_value sum;
-    int rc = req_content_md5(r, md5);
-    if (rc == 1)
-        store_write_expect_md5(r->write, md5);
-    if (rc >= 0 && payload_checksum(r->payload, &sum))
-        store_write_expect_checksum(r->write, &sum);
-    return rc < 0 ? -1 : 0;
-}
-
 int object_put(struct req *r)
 {
     struct store_put put = {.bucket = &r->bucket, .key = r->key, .owner = r->who.account};
     if (api_refuse_unsupported(r) < 0 || api_write_condition(r, &put.condition) < 0 ||
         api_storage_class(r, &put.storage_class) < 0 || api_metadata(r, &put.headers, &put.n_headers) < 0)
         return -1;
-    put.checksum = payload_checksum_alg(r->payload);
-    put.explicit_checksum = put.checksum != CHECKSUM_NONE;
-    put.expected_size = payload_length(r->payload);
-    int rc = store_write_open(r->server->store, &put, &r->write);
-    if (rc < 0)
-        return req_fail_store(r, rc);
-    return expect_digests(r);
+    return api_open_write(r, &put);
 }
 
 int object_put_done(struct req *r)
 {
-    struct store_etag etag;
     struct checksum_value sum;
-    store_write_etag(r->write, &etag);
     store_write_checksum(r->write, &sum);
-    struct bytes text = api_etag(r, &etag);
-    resp_headerf(r, "ETag", "\"%.*s\"", (int)text.n, text.p);
+    api_write_etag(r);
     api_checksum_headers(r, &sum, CHECKSUM_FULL_OBJECT, 0);
     return 0;
 }

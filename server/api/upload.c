@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Content-MD5 and what becomes of an upload whose digests or conditions do not hold. Threads: any, see req.h. */
+/* Uploads: the digests they announce, and what becomes of one whose digests or conditions do not hold. Threads: any,
+ * see req.h. */
 #include "server/api/api.h"
+#include "server/server.h"
 
 int req_content_md5(struct req *r, unsigned char ret[16])
 {
@@ -50,4 +52,32 @@ int req_fail_write(struct req *r, int rc)
     default:
         return req_fail_store(r, rc);
     }
+}
+
+int api_open_write(struct req *r, struct store_put *put)
+{
+    unsigned char md5[16];
+    struct checksum_value sum;
+    put->checksum = payload_checksum_alg(r->payload);
+    put->explicit_checksum = put->checksum != CHECKSUM_NONE;
+    put->expected_size = payload_length(r->payload);
+    int has_md5 = req_content_md5(r, md5);
+    if (has_md5 < 0)
+        return -1;
+    int rc = store_write_open(r->server->store, put, &r->write);
+    if (rc < 0)
+        return req_fail_store(r, rc);
+    if (has_md5)
+        store_write_expect_md5(r->write, md5);
+    if (payload_checksum(r->payload, &sum))
+        store_write_expect_checksum(r->write, &sum);
+    return 0;
+}
+
+void api_write_etag(struct req *r)
+{
+    struct store_etag etag;
+    store_write_etag(r->write, &etag);
+    struct bytes text = api_etag(r, &etag);
+    resp_headerf(r, "ETag", "\"%.*s\"", (int)text.n, text.p);
 }
