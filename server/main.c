@@ -96,8 +96,11 @@ static struct store *open_store(const struct config *cfg, const struct data_dir 
     struct blob_store *blobs;
     struct store *store;
     struct index_lmdb_options io = {.path = dir->index_path, .create = true, .map_initial = cfg->index_map_mib << 20};
+    error[0] = '\0';
     if (index_lmdb_open(&io, &index, error) != INDEX_OK)
         return NULL;
+    if (*error)
+        log_warn("index", "%s", error);
     struct blob_file_options bo = {.folder = dir->path};
     int rc = blob_file_open(&bo, &blobs);
     if (rc != BLOB_OK) {
