@@ -257,7 +257,7 @@ static int reader_begin(struct file_store *st, const struct blob_id *id, struct 
 int blob_file_open_reader(struct blob_store *base, const struct blob_id *id, struct blob_reader **ret_reader)
 {
     struct blob_reader *r;
-    uint64_t file_bytes;
+    uint64_t file_bytes = 0;
     int rc = reader_begin((struct file_store *)base, id, &r, &file_bytes);
 
     if (rc != BLOB_OK)
@@ -451,7 +451,7 @@ int blob_file_describe(struct blob_reader *r, struct arena *arena, struct bytes 
 int blob_file_peek_desc(struct file_store *st, const struct blob_id *id, struct arena *arena, struct bytes *ret_desc)
 {
     struct blob_reader *r;
-    uint64_t file_bytes;
+    uint64_t file_bytes = 0;
     int rc = reader_begin(st, id, &r, &file_bytes);
 
     if (rc != BLOB_OK)
