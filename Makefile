@@ -10,6 +10,7 @@
 #   WERROR=1                        warnings are errors
 #   COVERAGE=1                      count executed lines (see `make coverage`)
 #   CFLAGS=... LDFLAGS=...          added at the end, so they win
+#   PLAIN=1                         unit tests in one process after another, without Criterion's runner
 #   V=1                             show the commands
 BUILD ?= build
 ifeq ($(origin CC),default)
@@ -47,6 +48,9 @@ CONFIG := $(CONFIG)-$(notdir $(firstword $(CC)))
 endif
 ifneq ($(FUZZER),)
 CONFIG := fuzz
+endif
+ifneq ($(PLAIN),)
+CONFIG := $(CONFIG)-plain
 endif
 ifneq ($(WERROR),)
 CONFIG := $(CONFIG)-werror
@@ -94,7 +98,9 @@ DOUBLE_SRC := $(wildcard tests/double/*.c)
 
 OBJ := $(SRC:%.c=$(B)/%.o)
 MAIN_OBJ := $(MAINS:%.c=$(B)/%.o)
-UNIT_OBJ := $(UNIT_SRC:%.c=$(B)/%.o)
+# Criterion's own runner cannot work under ThreadSanitizer; PLAIN=1 asks for ours elsewhere, for valgrind or gdb.
+PLAIN_SRC := $(if $(or $(PLAIN),$(filter thread,$(SANITIZER))),tests/plain/main.c)
+UNIT_OBJ := $(UNIT_SRC:%.c=$(B)/%.o) $(PLAIN_SRC:%.c=$(B)/%.o)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/%)
 
 # One line a file, unless V=1 asks for the whole command.
