@@ -455,6 +455,15 @@ void conn_run(struct conn *c)
         conn_close(c);
 }
 
+/* Tells the client that nothing more comes, while what it still sends can be read. */
+static void say_goodbye(struct conn *c)
+{
+    int rc = c->ssl ? SSL_shutdown(c->ssl) : 0;
+    ERR_clear_error();
+    if (rc >= 0) /* an alert that did not fit into the socket's buffer is not cut off */
+        shutdown(c->fd, SHUT_WR);
+}
+
 /* The reply is out: on to the next request, or close in a way that lets the client read what we said. */
 void conn_request_done(struct conn *c)
 {
@@ -467,8 +476,7 @@ void conn_request_done(struct conn *c)
     c->deadline_ms = 0;
     if (close_now) {
         conn_want_write(c, false);
-        if (!c->ssl)
-            shutdown(c->fd, SHUT_WR);
+        say_goodbye(c);
         c->linger_left = CONN_LINGER_BYTES;
         c->deadline_ms = c->loop->now_ms + CONN_LINGER_MS;
         c->in_n = c->in_at = 0;

@@ -37,7 +37,8 @@ import zlib
 
 import s3client
 from cases import Skip, report, short
-from pail import BUILD, SECRET_KEY, TEST_DIR, Pail, ServerError, certificates  # noqa: F401 (modules import them here)
+from pail import (ACCESS_KEY, BUILD, SECRET_KEY, TEST_DIR, Pail, ServerError, certificates,  # noqa: F401
+                  default_binary)
 
 CASE_SECONDS = 60
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
@@ -160,12 +161,13 @@ class Raw:
         if len(lengths) != (0 if bare else 1):
             raise AssertionError(f"{status} with Content-Length {lengths}")
         want = 0 if bare or method == "HEAD" else int(lengths[0])
-        while len(self.data) < want:
-            got = self.more()
+        body = bytearray(self.data)
+        while len(body) < want:
+            got = self.more(1 << 20)
             if not got:
-                raise AssertionError(f"the connection ended {want - len(self.data)} bytes before the body's end")
-            self.data += got
-        reply.body, self.data = self.data[:want], self.data[want:]
+                raise AssertionError(f"the connection ended {want - len(body)} bytes before the body's end")
+            body += got
+        reply.body, self.data = bytes(body[:want]), bytes(body[want:])
         return reply
 
     def replies(self, n, method="GET"):
