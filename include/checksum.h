@@ -34,6 +34,7 @@ struct checksum_info {
     const char *name;    /* "CRC32C", as in x-amz-checksum-algorithm */
     const char *lower;   /* "crc32c", as in x-amz-checksum-crc32c */
     const char *element; /* "ChecksumCRC32C", the XML element */
+    const char *header;  /* "x-amz-checksum-crc32c" */
     size_t bytes;
     bool can_composite, can_full_object; /* for multipart uploads */
     enum checksum_type default_type;

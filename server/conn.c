@@ -213,6 +213,23 @@ void conn_close_all(struct loop *l)
     }
 }
 
+/* ---- memory of requests ---- */
+
+static struct arena *take_arena(struct loop *l)
+{
+    return l->n_arenas ? l->arenas[--l->n_arenas] : arena_create(CONN_ARENA_FIRST);
+}
+
+static void give_arena(struct loop *l, struct arena *a)
+{
+    if (!a || l->n_arenas == LOOP_SPARE_ARENAS) {
+        arena_free(a);
+        return;
+    }
+    arena_reset(a);
+    l->arenas[l->n_arenas++] = a;
+}
+
 /* ---- birth and death ---- */
 
 static void on_read(evutil_socket_t fd, short what, void *arg)
@@ -318,7 +335,7 @@ static void release_request(struct conn *c)
     end_request(c);
     conn_body_release(c);
     conn_send_release(c);
-    arena_free(c->arena);
+    give_arena(c->loop, c->arena);
     c->arena = NULL;
 }
 
@@ -382,7 +399,7 @@ static void begin_request(struct conn *c)
 {
     if (c->req)
         return;
-    c->arena = arena_create(16 * 1024);
+    c->arena = take_arena(c->loop);
     c->req = req_begin(c);
     deadline_in(c, c->loop->server->config->header_timeout_s);
 }

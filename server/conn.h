@@ -22,6 +22,7 @@ struct event;
 struct req;
 struct ssl_st;
 
+#define CONN_ARENA_FIRST   (16 * 1024)   /* a request's memory; more is added and taken away again */
 #define CONN_IN_FIRST      4096          /* first size of the input buffer */
 #define CONN_BODY_BUFFER   (256 * 1024)  /* one of the two buffers of an upload */
 #define CONN_SMALL_BODY    (20 * 1024)   /* wire bytes of a body that is taken on the loop, without a worker */

@@ -160,6 +160,8 @@ void loop_free(struct loop **ll)
         l->buffers = b->next;
         free(b);
     }
+    while (l->n_arenas)
+        arena_free(l->arenas[--l->n_arenas]);
     free(l->scratch);
     free(l->priv);
     free(l);

@@ -15,13 +15,15 @@ struct loop;
 struct server;
 struct conn;
 struct body_buffer;
+struct arena;
 
 struct loop_msg {                      /* embedded in its owner; in at most one mailbox at a time */
     void (*handle)(struct loop_msg *); /* on the loop's thread */
     struct loop_msg *next;
 };
 
-#define LOOP_TICK_MS 500 /* how often deadlines are looked at */
+#define LOOP_SPARE_ARENAS 32
+#define LOOP_TICK_MS      500 /* how often deadlines are looked at */
 
 struct loop {
     struct event_base *base;
@@ -32,6 +34,8 @@ struct loop {
     int64_t now_ms;              /* monotonic, at the last wake-up or tick */
     struct body_buffer *buffers; /* spare ones, a list */
     unsigned n_buffers;
+    struct arena *arenas[LOOP_SPARE_ARENAS]; /* of requests that ended, for the next ones */
+    unsigned n_arenas;
     char *scratch; /* CONN_SPAN_MAX bytes: a piece of an object on its way out */
     struct loop_private *priv;
 };

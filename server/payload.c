@@ -90,8 +90,7 @@ static int read_checksum_headers(struct payload *p)
 {
     struct req *r = p->req;
     for (int alg = 1; alg < CHECKSUM_ALG_COUNT; alg++) {
-        struct bytes text =
-            req_header(r, arena_printf(r->arena, "x-amz-checksum-%s", checksum_info((enum checksum_alg)alg)->lower));
+        struct bytes text = req_header(r, checksum_info((enum checksum_alg)alg)->header);
         if (!text.p)
             continue;
         if (p->alg != CHECKSUM_NONE)

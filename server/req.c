@@ -26,19 +26,27 @@
 #include "server/xml/parse.h"
 #include "server/xml/render.h"
 
-#define HEADERS_MAX_BYTES (64 * 1024) /* of a reply */
+#define HEADERS_MAX_BYTES   (64 * 1024) /* of a reply */
+#define HEADERS_USUAL_BYTES 768
 
 /* ---- birth and death ---- */
 
 static void make_ids(struct req *r)
 {
     static const char digits[] = "0123456789ABCDEF";
-    unsigned char random[8 + 42];
-    rand_bytes(random, 8);
-    rand_bytes(random + 8, 42);
+    static _Thread_local uint64_t state;
+    uint64_t random[6]; /* ids need to differ, not to be secret: a cheap generator (splitmix64), seeded once a thread */
+    if (state == 0)
+        state = rand_u64() | 1;
+    for (size_t i = 0; i < ARRAY_LEN(random); i++) {
+        uint64_t z = state += 0x9e3779b97f4a7c15u;
+        z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+        z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+        random[i] = z ^ z >> 31;
+    }
     for (size_t i = 0; i < REQ_ID_TEXT; i++)
-        r->id[i] = digits[random[i / 2] >> (i % 2 ? 0 : 4) & 15];
-    base64_encode(random + 8, 42, r->host_id);
+        r->id[i] = digits[random[0] >> (4 * i) & 15];
+    base64_encode(random + 1, 40, r->host_id);
 }
 
 struct req *req_begin(struct conn *c)
@@ -56,6 +64,7 @@ struct req *req_begin(struct conn *c)
                                  .max_headers = (uint32_t)cfg->max_headers};
     http_head_init(&r->head, &limits, arena_alloc(r->arena, cfg->max_headers * sizeof(struct http_header)));
     buf_init(&r->resp.headers, HEADERS_MAX_BYTES);
+    buf_reserve(&r->resp.headers, HEADERS_USUAL_BYTES); /* not in steps */
     buf_init(&r->resp.doc, REQ_DOC_MAX);
     buf_init(&r->body, 0);
     return r;
@@ -150,7 +159,7 @@ struct bytes req_header(const struct req *r, const char *name)
     const struct http_header *h = http_head_find(&r->head, n, 0);
     if (h)
         return h->value;
-    if (r->auth.mechanism == AUTH_SIGV4_QUERY && bytes_starts(n, BYTES_LIT("x-amz-")))
+    if (r->hoisted && bytes_starts(n, BYTES_LIT("x-amz-")))
         for (size_t i = 0; i < r->query.n; i++) /* hoisted: the name keeps the case that the SDK gave it */
             if (bytes_eq_nocase(r->query.params[i].name, n))
                 return r->query.params[i].value.p ? r->query.params[i].value : BYTES_LIT("");
@@ -239,6 +248,17 @@ static enum step_result step_route(struct req *r)
     return STEP_FAIL;
 }
 
+/* The parameters that every presigned query has: they stand for no header. */
+static bool is_of_signature(struct bytes name)
+{
+    static const char *const names[] = {"X-Amz-Algorithm", "X-Amz-Credential",    "X-Amz-Date",
+                                        "X-Amz-Expires",   "X-Amz-SignedHeaders", "X-Amz-Signature"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (bytes_eq_str(name, names[i]))
+            return true;
+    return false;
+}
+
 /*
  * SDKs hoist x-amz-* headers into presigned queries, where they may hold any byte. They must be what a header line can
  * carry: metadata goes out as header lines again.
@@ -248,8 +268,9 @@ static bool hoisted_are_headers(struct req *r)
     for (size_t i = 0; i < r->query.n; i++) {
         struct bytes name = r->query.params[i].name, value = r->query.params[i].value;
         bool clean = true;
-        if (!bytes_starts_str_nocase(name, "x-amz-"))
+        if (!bytes_starts_str_nocase(name, "x-amz-") || is_of_signature(name))
             continue;
+        r->hoisted = true;
         for (size_t k = 0; k < name.n; k++)
             clean &= name.p[k] > ' ' && name.p[k] < 0x7f && !strchr("()<>@,;:\\\"/[]?={}", name.p[k]);
         for (size_t k = 0; k < value.n; k++)

@@ -66,6 +66,7 @@ struct req {
 
     const struct s3_op *op;
     struct auth_result auth;
+    bool hoisted; /* presigned, with headers of the request among its parameters */
     struct identity who;
     struct store_bucket bucket; /* for operations on an existing bucket */
 

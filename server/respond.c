@@ -120,6 +120,7 @@ void respond_head(struct req *r, struct buf *out)
     bool bodyless = resp->status == 204 || resp->status == 304;
     buf_reset(out);
     out->max = 256 * 1024;
+    buf_reserve(out, 512 + resp->headers.n); /* not in steps */
     buf_put(out, "HTTP/1.1 ", 9);
     buf_put_u64(out, (uint64_t)resp->status);
     buf_put_char(out, ' ');

@@ -28,16 +28,23 @@
 #define SHA256_BYTES       32
 
 static const struct checksum_info infos[CHECKSUM_ALG_COUNT] = {
-    [CHECKSUM_CRC32] = {"CRC32", "crc32", "ChecksumCRC32", 4, true, true, CHECKSUM_COMPOSITE},
-    [CHECKSUM_CRC32C] = {"CRC32C", "crc32c", "ChecksumCRC32C", 4, true, true, CHECKSUM_COMPOSITE},
-    [CHECKSUM_CRC64NVME] = {"CRC64NVME", "crc64nvme", "ChecksumCRC64NVME", 8, false, true, CHECKSUM_FULL_OBJECT},
-    [CHECKSUM_SHA1] = {"SHA1", "sha1", "ChecksumSHA1", 20, true, false, CHECKSUM_COMPOSITE},
-    [CHECKSUM_SHA256] = {"SHA256", "sha256", "ChecksumSHA256", 32, true, false, CHECKSUM_COMPOSITE},
-    [CHECKSUM_SHA512] = {"SHA512", "sha512", "ChecksumSHA512", 64, true, false, CHECKSUM_COMPOSITE},
-    [CHECKSUM_MD5] = {"MD5", "md5", "ChecksumMD5", 16, true, false, CHECKSUM_COMPOSITE},
-    [CHECKSUM_XXHASH64] = {"XXHASH64", "xxhash64", "ChecksumXXHASH64", 8, true, false, CHECKSUM_COMPOSITE},
-    [CHECKSUM_XXHASH3] = {"XXHASH3", "xxhash3", "ChecksumXXHASH3", 8, true, false, CHECKSUM_COMPOSITE},
-    [CHECKSUM_XXHASH128] = {"XXHASH128", "xxhash128", "ChecksumXXHASH128", 16, true, false, CHECKSUM_COMPOSITE},
+    [CHECKSUM_CRC32] = {"CRC32", "crc32", "ChecksumCRC32", "x-amz-checksum-crc32", 4, true, true, CHECKSUM_COMPOSITE},
+    [CHECKSUM_CRC32C] = {"CRC32C", "crc32c", "ChecksumCRC32C", "x-amz-checksum-crc32c", 4, true, true,
+                         CHECKSUM_COMPOSITE},
+    [CHECKSUM_CRC64NVME] = {"CRC64NVME", "crc64nvme", "ChecksumCRC64NVME", "x-amz-checksum-crc64nvme", 8, false, true,
+                            CHECKSUM_FULL_OBJECT},
+    [CHECKSUM_SHA1] = {"SHA1", "sha1", "ChecksumSHA1", "x-amz-checksum-sha1", 20, true, false, CHECKSUM_COMPOSITE},
+    [CHECKSUM_SHA256] = {"SHA256", "sha256", "ChecksumSHA256", "x-amz-checksum-sha256", 32, true, false,
+                         CHECKSUM_COMPOSITE},
+    [CHECKSUM_SHA512] = {"SHA512", "sha512", "ChecksumSHA512", "x-amz-checksum-sha512", 64, true, false,
+                         CHECKSUM_COMPOSITE},
+    [CHECKSUM_MD5] = {"MD5", "md5", "ChecksumMD5", "x-amz-checksum-md5", 16, true, false, CHECKSUM_COMPOSITE},
+    [CHECKSUM_XXHASH64] = {"XXHASH64", "xxhash64", "ChecksumXXHASH64", "x-amz-checksum-xxhash64", 8, true, false,
+                           CHECKSUM_COMPOSITE},
+    [CHECKSUM_XXHASH3] = {"XXHASH3", "xxhash3", "ChecksumXXHASH3", "x-amz-checksum-xxhash3", 8, true, false,
+                          CHECKSUM_COMPOSITE},
+    [CHECKSUM_XXHASH128] = {"XXHASH128", "xxhash128", "ChecksumXXHASH128", "x-amz-checksum-xxhash128", 16, true, false,
+                            CHECKSUM_COMPOSITE},
 };
 
 const struct checksum_info *checksum_info(enum checksum_alg alg)

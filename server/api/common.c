@@ -327,7 +327,7 @@ void api_checksum_headers(struct req *r, const struct checksum_value *v, enum ch
     const struct checksum_info *info = checksum_info(v->alg);
     if (!info)
         return;
-    resp_header(r, arena_printf(r->arena, "x-amz-checksum-%s", info->lower), api_checksum_text(r, v, type, parts));
+    resp_header(r, info->header, api_checksum_text(r, v, type, parts));
     if (type != CHECKSUM_TYPE_NONE)
         resp_header(r, "x-amz-checksum-type", bytes_str(checksum_type_name(type)));
 }

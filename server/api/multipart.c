@@ -143,7 +143,7 @@ static int read_expectations(struct req *r, const struct store_upload *u, struct
                                  "The x-amz-mp-object-size header value must be a non-negative integer");
     for (int alg = 1; alg < CHECKSUM_ALG_COUNT; alg++) {
         const struct checksum_info *info = checksum_info((enum checksum_alg)alg);
-        struct bytes value = req_header(r, arena_printf(r->arena, "x-amz-checksum-%s", info->lower));
+        struct bytes value = req_header(r, info->header);
         ptrdiff_t dash = bytes_find_char(value, '-', 0);
         if (value.p && !api_checksum_decode((enum checksum_alg)alg,
                                             dash < 0 ? value : bytes_cut(value, 0, (size_t)dash), &c->checksum))
