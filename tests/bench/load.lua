@@ -19,9 +19,10 @@ local function format(target)
     return wrk.format(method, target, headers, body)
 end
 
+-- With a body they would fill the memory, so they are made anew each time.
 local function next_of_cycle()
     position = position % #requests + 1
-    return requests[position]
+    return body and format(requests[position]) or requests[position]
 end
 
 -- A thread that stops drops the replies it still waits for, so the last request is sent
@@ -59,7 +60,7 @@ function init(args)
         lines = io.lines(source)
         request = next_of_file
     elseif mode == "cycle" then
-        for line in io.lines(file) do requests[#requests + 1] = format(line) end
+        for line in io.lines(file) do requests[#requests + 1] = body and line or format(line) end
         position = math.floor(#requests / 2) * number
         request = next_of_cycle
     else

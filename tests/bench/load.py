@@ -20,6 +20,16 @@ TICK = os.sysconf("SC_CLK_TCK")
 MIB = 1 << 20
 
 
+_running = set()
+
+
+def stop_all():
+    """Nothing outlives the measurement, however it ends."""
+    for process in list(_running):
+        process.kill()
+        process.wait()
+
+
 class Result:
     """One run of wrk."""
 
@@ -39,11 +49,14 @@ def start_wrk(where, mode, method, targets, connections, seconds, body=0, header
     threads = min(threads, connections)
     command = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--timeout", "120s", "--latency",
                "-s", os.path.join(HERE, "load.lua"), f"http://{where}", "--", mode, method, targets, str(body)]
-    return subprocess.Popen(command + list(header or ()), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(command + list(header or ()), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    _running.add(process)
+    return process
 
 
 def finish_wrk(process):
     output, _ = process.communicate()
+    _running.discard(process)
     found = re.search(r"^RESULT .*$", output, re.M)
     if not found:
         raise LoadError(f"wrk ended without a result:\n{output}")

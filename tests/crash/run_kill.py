@@ -7,10 +7,7 @@
 PAIL_CRASH_ROUNDS: rounds of each kind (20); PAIL_CRASH_SEED: to repeat a run (printed when a case fails).
 """
 import os
-import random
-import shutil
 import sys
-import tempfile
 import threading
 import time
 import traceback
@@ -20,66 +17,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(os.path.dirname(HERE), "lib"), HERE]
 
 import iotrap  # noqa: E402
-import s3client  # noqa: E402
 from cases import report  # noqa: E402
-from pail import Pail, ServerError, TEST_DIR  # noqa: E402
-from workload import NOTHING, Model, Wrong, run_workers, wait_for_blobs  # noqa: E402
+from pail import ServerError  # noqa: E402
+from rig import SEED, Rig  # noqa: E402
 
 ROUNDS = int(os.environ.get("PAIL_CRASH_ROUNDS", "20"))
-SEED = os.environ.get("PAIL_CRASH_SEED", str(int(time.time())))
-WORKERS = 6
-
-
-class Rig:
-    """One data folder, one model, servers that come and go."""
-
-    def __init__(self, name):
-        self.random = random.Random(f"{SEED}-{name}")
-        os.makedirs(TEST_DIR, exist_ok=True)
-        self.folder = tempfile.mkdtemp(prefix=f"kill-{name}-", dir=TEST_DIR)
-        self.data = os.path.join(self.folder, "data")
-        self.trap = iotrap.Trap(self.folder, self.data)
-        self.pail = Pail(f"kill-{name}", data=self.data, env=self.trap.environment(), args=["--access-log", "off"])
-        self.model = Model()
-        self.logs = []
-
-    def start(self):
-        self.pail.start()
-        self.logs.append(self.pail.log_path)
-        self.client = s3client.Client(self.pail.host, self.pail.port, self.pail.access_key, self.pail.secret_key)
-
-    def begin(self):
-        self.start()
-        if not self.client.create_bucket(self.model.bucket).ok:
-            raise Wrong("CreateBucket failed")
-        self.model.buckets[self.model.bucket].current = True
-
-    def load(self, until, workers=WORKERS, **more):
-        return run_workers(self.model, self.pail, workers, self.random.random(), until, **more)
-
-    def check(self):
-        self.model.check(self.client)
-
-    def settle(self):
-        """Everything that is referred to has its file, and there is no other."""
-        wait_for_blobs(self.data, self.model.blobs())
-
-    def empty(self):
-        """Deletes all; then nothing may be left."""
-        for name, key in self.model.keys.items():
-            self.client.delete(self.model.bucket, name)
-            key.current, key.pending = None, NOTHING
-        for name, upload in list(self.model.uploads.items()):
-            self.client.abort_upload(self.model.bucket, upload.key, name)
-            self.model.end_upload(name)
-        self.settle()
-
-    def close(self):
-        self.pail.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
-        for log in self.logs:
-            if os.path.exists(log):
-                os.unlink(log)
 
 
 def wait_until_dead(rig, seconds):
@@ -178,7 +120,7 @@ def run(case, words):
     name = case.__name__.replace("_", "-")
     if words and not any(w in name or w in case.__doc__ for w in words):
         return True
-    rig, start = Rig(name), time.monotonic()
+    rig, start = Rig(f"kill-{name}"), time.monotonic()
     try:
         case(rig)
         report(True, f"{case.__doc__} ({rig.model.acknowledged} acknowledged, {time.monotonic() - start:.1f} s)")

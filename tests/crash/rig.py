@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One data folder and its model, under servers that come and go."""
+import os
+import random
+import shutil
+import tempfile
+import time
+
+import iotrap
+import s3client
+from pail import Pail, TEST_DIR
+from workload import NOTHING, Model, Wrong, run_workers, wait_for_blobs
+
+SEED = os.environ.get("PAIL_CRASH_SEED", str(int(time.time())))
+WORKERS = 6
+
+
+class Rig:
+    """One data folder, one model, servers that come and go."""
+
+    def __init__(self, name, args=(), data=None):
+        self.random = random.Random(f"{SEED}-{name}")
+        os.makedirs(TEST_DIR, exist_ok=True)
+        self.folder = tempfile.mkdtemp(prefix=f"{name}-", dir=TEST_DIR)
+        self.data = data or os.path.join(self.folder, "data")
+        self.trap = iotrap.Trap(self.folder, self.data)
+        self.pail = Pail(name, data=self.data, env=self.trap.environment(), args=["--access-log", "off", *args])
+        self.model = Model()
+        self.logs = []
+
+    def start(self):
+        self.pail.start()
+        self.logs.append(self.pail.log_path)
+        self.client = s3client.Client(self.pail.host, self.pail.port, self.pail.access_key, self.pail.secret_key)
+
+    def begin(self):
+        self.start()
+        if not self.client.create_bucket(self.model.bucket).ok:
+            raise Wrong("CreateBucket failed")
+        self.model.buckets[self.model.bucket].current = True
+
+    def restart(self):
+        self.client.close()
+        self.pail.kill()
+        self.start()
+
+    def load(self, until, workers=WORKERS, **more):
+        return run_workers(self.model, self.pail, workers, self.random.random(), until, **more)
+
+    def check(self):
+        self.model.check(self.client)
+
+    def settle(self):
+        """Everything that is referred to has its file, and there is no other."""
+        wait_for_blobs(self.data, self.model.blobs())
+
+    def empty(self):
+        """Deletes all; then nothing may be left."""
+        for name, key in self.model.keys.items():
+            self.client.delete(self.model.bucket, name)
+            key.current, key.pending = None, NOTHING
+        for name, upload in list(self.model.uploads.items()):
+            self.client.abort_upload(self.model.bucket, upload.key, name)
+            self.model.end_upload(name)
+        self.settle()
+
+    def close(self):
+        self.pail.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for log in self.logs:
+            if os.path.exists(log):
+                os.unlink(log)
