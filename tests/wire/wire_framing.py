@@ -386,3 +386,152 @@ def hosts(t):
     t.expect("absolute form", t.ask(t.signed("GET", "/bbb/keep", target=f"http://{t.host}/bbb/keep")), "200")
     t.expect("absolute form with user info", t.ask(t.signed("GET", "/bbb/keep", target=f"http://u@{t.host}/bbb/keep")), "400")
     t.expect("absolute form of another host", t.ask(t.signed("GET", "/bbb/keep", target="http://other/bbb/keep")), "403 / 400")
+
+
+@htp.case
+def bodies_that_nobody_needs(t):
+    """They are read and forgotten, and the next request begins behind them."""
+    for method, path, what in (("GET", "/bbb/keep", "200"), ("HEAD", "/bbb/keep", "200"), ("DELETE", "/aaa/none", "204"), ("GET", "/aaa/none", "404"),
+                               ("GET", "/", "200"), ("POST", "/aaa/up?uploads=", "200")):
+        path, _, query = path.partition("?")
+        for size in (1, 5_000, 60_000):
+            body = t.signed("PUT", "/aaa/evil", body=b"smuggled")[:size] * (1 + size // 400)
+            for label, data in (("length", t.signed(method, path, query, body=body)),
+                                ("chunked", framed(t, [("Transfer-Encoding", "chunked")], b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body), method, path, query=query))):
+                with t.open() as c:
+                    c.send(data + t.signed("GET", "/bbb/keep"))
+                    reply = c.reply(method)
+                    t.expect(f"{method} {path} {size} {label}", reply, what)
+                    if reply.headers.get("connection") != "close":
+                        t.same(f"{method} {path} {size} {label}: the next", c.reply().body, KEEP)
+    t.absent("none of it was a request", "/aaa/evil")
+
+
+@htp.case
+def documents_and_parts_in_chunked_coding(t):
+    from wire import complete_xml, delete_xml, md5
+    t.put("/aaa/tedoc", b"x")
+    body = delete_xml(["tedoc"])
+    wire = b"".join(b"%x\r\n%s\r\n" % (len(body[i:i + 7]), body[i:i + 7]) for i in range(0, len(body), 7)) + b"0\r\n\r\n"
+    data = t.signed("POST", "/aaa", "delete=", [("Content-MD5", md5(body))], payload=UNSIGNED, length=None, extra=[("Transfer-Encoding", "chunked")]) + wire
+    t.expect("DeleteObjects", t.ask(data), "200")
+    t.absent("DeleteObjects", "/aaa/tedoc")
+    upload, _ = t.multipart("/aaa/tepart")
+    part = t.ask(framed(t, [("Transfer-Encoding", "chunked")], b"186a0\r\n" + b"p" * 100_000 + b"\r\n0\r\n\r\n", path="/aaa/tepart", query=f"partNumber=1&uploadId={upload}"))
+    t.expect("UploadPart", part, "200")
+    t.expect("complete", t.complete("/aaa/tepart", upload, [(1, part.etag)]), "200")
+    t.same("bytes", t.get("/aaa/tepart").body, b"p" * 100_000)
+    t.expect("nothing at all", t.ask(framed(t, [("Transfer-Encoding", "chunked")], b"0\r\n\r\n", path="/aaa/tenone")), "200")
+    t.same("nothing at all", t.get("/aaa/tenone").body, b"")
+
+
+@htp.case
+def clients_that_half_close(t):
+    for data, what in ((t.signed("GET", "/bbb/keep"), "200"), (t.signed("PUT", "/aaa/half", body=b"x" * 100_000), "200"), (t.signed("PUT", "/aaa/half", body=b"x"), "200"),
+                       (t.signed("GET", "/aaa", "list-type=2"), "200")):
+        with t.open() as c:
+            c.send(data)
+            c.sock.shutdown(socket.SHUT_WR)
+            t.expect(f"{data[:20]!r}", c.reply(), what)
+            t.true(f"{data[:20]!r}: ends", c.closed())
+    with t.open() as c:
+        c.send(t.signed("PUT", "/aaa/halfbody", body=b"x" * 100_000)[:-1])
+        c.sock.shutdown(socket.SHUT_WR)
+        reply = c.reply()
+        t.true("a body cut short", reply is None or reply.status == 400, f"{reply!r}")
+    t.absent("a body cut short", "/aaa/halfbody")
+
+
+@htp.case
+def nothing_after_the_last_request(t):
+    with t.open() as c:
+        c.send(t.signed("GET", "/bbb/keep", extra=[("Connection", "close")]) + t.signed("PUT", "/aaa/afterclose", body=b"x"))
+        t.expect("the last", c.reply(), "200", closes=True)
+        t.true("no second reply", c.closed())
+    t.absent("nothing done", "/aaa/afterclose")
+
+
+@htp.case
+def requests_sent_without_reading_replies(t):
+    """One reply at a time: what the client does not read is not made."""
+    before = t.memory()
+    with t.open(receive_buffer=65536) as c:
+        data = b"".join(t.signed("GET", "/bbb/keep") for _ in range(50)) * 40
+        sender = threading.Thread(target=c.send, args=(data,))
+        sender.start()
+        t.wait(lambda: False, 0.5)
+        t.true("memory", t.memory() - before < 8 << 20, f"{(t.memory() - before) >> 10} KiB more")
+        got = [c.reply() for _ in range(2000)]
+        sender.join()
+    t.true("all 2,000 in the end", all(r and r.body == KEEP for r in got))
+
+
+@htp.case
+def CRS_03_OPTIONS(t):
+    for path, headers in (("/aaa/k", []), ("*", []), ("/aaa/k", [("Origin", "http://evil.example")]), ("/", [("Origin", "null"), ("Access-Control-Request-Method", "PUT")]),
+                          ("/aaa", [("Origin", "o" * 10_240)]), ("/aaa/k", [("Origin", "http://*.*"), ("Access-Control-Request-Method", "X")])):
+        reply = t.ask(t.plain("OPTIONS", path, headers))
+        t.true(f"{path} {headers}"[:60], reply.status in (400, 403, 405, 501), f"{reply!r}")
+        t.true(f"{path}: allows nothing", not any(n.lower().startswith("access-control") for n, _ in reply.lines))
+    reply = t.get("/bbb/keep", extra=[("Origin", "http://evil.example")])
+    t.true("CRS-01: no CORS headers", not any(n.lower().startswith("access-control") for n, _ in reply.lines))
+
+
+@htp.case
+def noise(t):
+    """Requests with random faults: every byte may be hit, the process lives, nobody else notices."""
+    rng = random.Random(int(os.environ.get("PAIL_TEST_SEED", "20")))
+
+    def mutate(data, times):
+        data = bytearray(data)
+        for _ in range(times):
+            at, how = rng.randrange(len(data) + 1), rng.randrange(6)
+            if how == 0 and data:
+                data[at % len(data)] = rng.randrange(256)
+            elif how == 1:
+                data[at:at] = rng.choice([b"\r\n", b"\0", b"%00", b"=", b"&", b";", b"<", b"]]>", b"\xff", b"0" * 20, b"-1", b" ", b"\n", b":", b","])
+            elif how == 2:
+                del data[at:at + rng.randrange(1, 40)]
+            elif how == 3:
+                data[at:at] = data[at:at + rng.randrange(1, 200)]
+            elif how == 4 and data:
+                data[at % len(data)] ^= 1 << rng.randrange(8)
+            else:
+                at2 = rng.randrange(len(data) + 1)
+                data[at:at + 8], data[at2:at2 + 8] = data[at2:at2 + 8], data[at:at + 8]
+        return bytes(data)
+    from wire import UNSIGNED_TRAILER, checksum, complete_xml, delete_xml
+    upload, parts = t.multipart("/aaa/noise", [(1, b"x")])
+    bodies = [("POST", "/aaa", "delete=", [("x-amz-checksum-crc32", "AAAAAA==")], delete_xml(["noise/1", "noise/2"]), UNSIGNED),
+              ("POST", "/aaa/noise", f"uploadId={upload}", [], complete_xml(parts * 3), UNSIGNED),
+              ("PUT", "/noise-bucket", "", [], b"<CreateBucketConfiguration><LocationConstraint>eu</LocationConstraint></CreateBucketConfiguration>", UNSIGNED)]
+    framings = [t.chunked("/aaa/noise", KEEP[:3000], UNSIGNED_TRAILER, size=1000, trailers=[("x-amz-checksum-crc32", checksum("crc32", KEEP[:3000]))]),
+                t.chunked("/aaa/noise", KEEP[:9000], size=8192), framed(t, [("Transfer-Encoding", "chunked")], b"5\r\nhello\r\n3;x=y\r\nabc\r\n0\r\na: b\r\n\r\n")]
+    wholes = [t.signed("GET", "/aaa", "list-type=2&prefix=a%20b&delimiter=/"), t.plain("GET", t.presigned("GET", "/bbb/keep")), t.signed("PUT", "/aaa/noise", body=b"x" * 50),
+              t.signed("PUT", "/aaa/noise", headers=[("x-amz-copy-source", "/bbb/keep?versionId=null")]), *framings]
+    for nth in range(1200):
+        kind = nth % 4
+        if kind == 0:
+            method, path, query, headers, body, payload = rng.choice(bodies)
+            data = t.signed(method, path, query, headers, mutate(body, rng.randrange(1, 6)), payload=payload)
+        elif kind == 1:
+            head, body = rng.choice(framings).split(b"\r\n\r\n", 1)
+            data = head + b"\r\n\r\n" + mutate(body, rng.randrange(1, 4))
+        elif kind == 2:
+            data = mutate(rng.choice(wholes), rng.randrange(1, 4))
+        else:  # well signed, strange in the target
+            path, query = "/aaa/" + "".join(rng.choice("ab/%2F.~+ ") for _ in range(8)).replace("% ", "%20"), mutate(b"list-type=2&max-keys=3&versionId=null", 2)
+            query = "".join(chr(b) if 33 <= b < 127 and chr(b) not in "#%" else f"%{b:02x}" for b in query)
+            path = "".join(c if c != "%" else "%25" for c in path).replace(" ", "%20")
+            data = t.signed(rng.choice(["GET", "PUT", "DELETE", "POST", "HEAD"]), path, query)
+        with t.open(timeout=2) as c:
+            c.send(data)
+            try:
+                c.sock.shutdown(socket.SHUT_WR)
+                while c.more():
+                    pass
+            except OSError:
+                pass
+        if nth % 100 == 99 and t.get("/bbb/keep").body != KEEP:
+            return t.note(f"after {nth}", "a good request failed")
+    t.delete("/noise-bucket")

@@ -611,6 +611,24 @@ def SEC_03_certificates_by_name_and_reloaded(t):
 
 
 @tls.case
+def HTP_07_handshakes_that_never_end(t):
+    with t.server("--header-timeout", "1", tls=True) as running:
+        b = t.of(running)
+        base = b.descriptors()
+        hello = bytes.fromhex("1603010200010001fc0303")
+        conns = []
+        for sent in (b"", hello[:3], hello, hello + b"\0" * 100):
+            conns += [b.open().send(sent) for _ in range(25)]
+        t.true("they are let go", t.wait(lambda: b.descriptors() <= base + 1, 4), f"{base} descriptors at the start, {b.descriptors()} now")
+        for c in conns:
+            c.close()
+        for number in (signal.SIGHUP, signal.SIGPIPE):
+            running.process.send_signal(number)
+        with b.open(tls=any_context()) as c:
+            t.expect("SIGHUP and SIGPIPE end nothing", c.send(b.signed("GET", "/")).reply(), "200")
+
+
+@tls.case
 def start_up_without_good_certificates(t):
     for label, make in (("empty folder", lambda d: None), ("no key", lambda d: make_certificate(d, "x.test") or os.unlink(os.path.join(d, "private.key"))),
                         ("garbage", lambda d: [open(os.path.join(d, n), "w").write("x") for n in ("public.crt", "private.key")])):
