@@ -29,8 +29,10 @@ class Rig:
         self.logs = []
 
     def start(self):
-        self.pail.start()
-        self.logs.append(self.pail.log_path)
+        try:
+            self.pail.start()
+        finally:
+            self.logs.append(self.pail.log_path)
         self.client = s3client.Client(self.pail.host, self.pail.port, self.pail.access_key, self.pail.secret_key)
 
     def begin(self):

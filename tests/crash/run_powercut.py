@@ -8,7 +8,7 @@ had been acknowledged at that moment.
 
     tests/crash/run_powercut.py [word]
 
-PAIL_CRASH_STATES: states tried in each case (70); PAIL_CRASH_SEED: to repeat; PAIL_CRASH_KEEP: leave a bad state behind.
+PAIL_CRASH_STATES: states tried in each case (110); PAIL_CRASH_SEED: to repeat; PAIL_CRASH_KEEP: leave a bad state behind.
 """
 import os
 import queue
@@ -31,7 +31,7 @@ from cases import report  # noqa: E402
 from pail import Pail, ServerError, TEST_DIR  # noqa: E402
 from workload import Model, Wrong, content, run_workers, wait_for_blobs  # noqa: E402
 
-STATES = int(os.environ.get("PAIL_CRASH_STATES", "70"))
+STATES = int(os.environ.get("PAIL_CRASH_STATES", "110"))
 SEED = os.environ.get("PAIL_CRASH_SEED", str(int(time.time())))
 CHECKERS, WAITERS = 2, 8  # servers at once; those that wait for the collector cost little
 _REQUEST_ID = re.compile(rb"^x-amz-request-id:\s*(\S+)", re.I | re.M)
@@ -337,7 +337,7 @@ def around_syncs(recording, rng):
 
 def left_overs(recording, rng):
     """DUR-01: files that a power cut left without an owner go away"""
-    places = some(rng, range(len(recording.records) // 4, len(recording.records) + 1), 8 if STATES < 100 else STATES // 8)
+    places = some(rng, range(len(recording.records) // 4, len(recording.records) + 1), max(8, STATES // 14))
     return {p: [rng.choice((replay.Torn(rng), replay.Keep()))] for p in places}
 
 
