@@ -34,6 +34,7 @@ import time
 import traceback
 import urllib.parse
 import zlib
+from xml.sax.saxutils import escape
 
 import s3client
 from cases import Skip, report, short
@@ -264,8 +265,8 @@ class Signing:
                version="HTTP/1.1", head_only=False, target=None, stamp=None):
         """The bytes of a header-signed request.
 
-        payload: x-amz-content-sha256 (... = the body's hash, None = left out); names: SignedHeaders; extra: headers added
-        and drop: headers taken away after signing; edit: changes the Authorization value; length: Content-Length.
+        payload: x-amz-content-sha256 (... is the body's hash, None: left out); names: SignedHeaders; extra: headers
+        added and drop: headers taken away after signing; edit: changes the Authorization value; length: Content-Length.
         """
         headers = list(headers.items() if isinstance(headers, dict) else headers)
         stamp = stamp or stamp_of(offset)
@@ -589,7 +590,6 @@ def complete_xml(parts):
 
 
 def delete_xml(keys, quiet=False):
-    from xml.sax.saxutils import escape
     rows = "".join(f"<Object><Key>{escape(k)}</Key></Object>" for k in keys)
     return f"<Delete>{'<Quiet>true</Quiet>' if quiet else ''}{rows}</Delete>".encode()
 

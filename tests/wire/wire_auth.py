@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who sent this: SigV4 in headers (SIG), presigned URLs (PRE), regions, default credentials."""
+import hashlib
 import random
 import re
 import socket
 import statistics
 import time
+import urllib.parse
 
 from wire import (EMPTY_SHA256, SIGNED_CHUNKS, SIGNED_TRAILER, UNSIGNED, UNSIGNED_TRAILER, Group, ServerError,
                   complete_xml, delete_xml, md5, stamp_of)
@@ -93,11 +95,14 @@ def SIG_05_every_mechanism_forged_on_every_write(t):
 
 @sig.case
 def SIG_06_unsigned_amz_headers(t):
-    for name, value in (("x-amz-acl", "public-read"), ("x-amz-tagging", "a=b"), ("x-amz-object-lock-mode", "COMPLIANCE"),
-                        ("x-amz-copy-source", "/bbb/keep"), ("x-amz-grant-read", "id=x"), ("X-Amz-Storage-Class", "GLACIER"),
+    for name, value in (("x-amz-acl", "public-read"), ("x-amz-tagging", "a=b"),
+                        ("x-amz-object-lock-mode", "COMPLIANCE"),
+                        ("x-amz-copy-source", "/bbb/keep"), ("x-amz-grant-read", "id=x"),
+                        ("X-Amz-Storage-Class", "GLACIER"),
                         ("x-amz-website-redirect-location", "/evil"), ("x-amz-meta-evil", "1"),
                         ("x-amz-server-side-encryption", "AES256"),
-                        ("x-amz-server-side-encryption-customer-algorithm", "AES256"), ("x-amz-checksum-crc32", "AAAAAA=="),
+                        ("x-amz-server-side-encryption-customer-algorithm", "AES256"),
+                        ("x-amz-checksum-crc32", "AAAAAA=="),
                         ("x-amz-security-token", "x")):
         data = t.signed("PUT", "/aaa/sig06", body=b"x", extra=[(name, value)])
         reply = t.expect(name, t.ask(data), "403 AccessDenied")
@@ -116,7 +121,8 @@ def SIG_07_host_not_signed_or_changed(t):
 @sig.case
 def SIG_08_signed_headers_list(t):
     tail = "x-amz-content-sha256;x-amz-date"
-    for names in (f"host;;{tail}", f";host;{tail}", f"host;{tail};", f"host;host;{tail}", f"Host;{tail}", f"{tail};host",
+    for names in (f"host;;{tail}", f";host;{tail}", f"host;{tail};", f"host;host;{tail}", f"Host;{tail}",
+                  f"{tail};host",
                   f"host;x-absent;{tail}", f"host;x-amz-absent;{tail}", "", "host,x-amz-content-sha256,x-amz-date",
                   f"host;x\x01;{tail}", ";".join(["host"] + [f"h{i:04}" for i in range(500)]) + ";" + tail):
         t.refused(names[:40], t.signed("PUT", "/aaa/sig08", body=b"x", names=names),
@@ -144,7 +150,8 @@ def SIG_11_clock_skew(t):
     for date in ("", "yesterday", "20260101", "20261301T000000Z", "2026-01-01T00:00:00Z", "9" * 200):
         data = re.sub(rb"x-amz-date: \w+", b"x-amz-date: " + date.encode(), t.signed("GET", "/bbb/keep"))
         t.expect(f"x-amz-date {date!r}", t.ask(data), f"403 / {MALFORMED}")
-    t.expect("no date at all", t.get("/bbb/keep", drop=["x-amz-date"], names="host;x-amz-content-sha256"), "403 AccessDenied")
+    t.expect("no date at all", t.get("/bbb/keep", drop=["x-amz-date"], names="host;x-amz-content-sha256"),
+             "403 AccessDenied")
 
 
 @sig.case
@@ -164,20 +171,25 @@ def SIG_13_two_mechanisms(t):
     target = t.presigned("GET", "/bbb/keep")
     path, query = target.split("?")
     t.expect("header and query", t.get(path, query), "400 InvalidArgument")
-    t.expect("header and a bare X-Amz-Signature", t.get("/bbb/keep", "X-Amz-Signature=" + FORGED), "400 InvalidArgument / 403")
+    t.expect("header and a bare X-Amz-Signature", t.get("/bbb/keep", "X-Amz-Signature=" + FORGED),
+             "400 InvalidArgument / 403")
     t.expect("good header, forged query", t.get("/bbb/keep", query[:-64] + FORGED), "400 InvalidArgument")
     good = t.signed("GET", "/bbb/keep")
     line = re.search(rb"Authorization: [^\r]+\r\n", good).group()
-    for label, twice in (("twice the same", line + line), ("good, forged", line + line[:-66] + FORGED.encode() + b"\r\n"),
+    for label, twice in (("twice the same", line + line),
+                         ("good, forged", line + line[:-66] + FORGED.encode() + b"\r\n"),
                          ("forged, good", line[:-66] + FORGED.encode() + b"\r\n" + line)):
         t.expect(label, t.ask(good.replace(line, twice)), "400 InvalidArgument / 400 InvalidRequest / 400 BadRequest")
 
 
 @sig.case
 def SIG_14_other_mechanisms(t):
-    for value in (f"AWS {t.access_key}:c2lnbmF0dXJl", f"AWS4-ECDSA-P256-SHA256 Credential={t.access_key}/20260101/s3/aws4_request,"
-                  " SignedHeaders=host, Signature=00", "Bearer abcdef", "Basic bWluaW9hZG1pbjptaW5pb2FkbWlu", "", "AWS4-HMAC-SHA256",
-                  "AWS4-HMAC-SHA256 ", "AWS4-HMAC-SHA512 Credential=x", "aws4-hmac-sha256 Credential=x", "Digest username=x"):
+    for value in (f"AWS {t.access_key}:c2lnbmF0dXJl",
+                  f"AWS4-ECDSA-P256-SHA256 Credential={t.access_key}/20260101/s3/aws4_request,"
+                  " SignedHeaders=host, Signature=00", "Bearer abcdef", "Basic bWluaW9hZG1pbjptaW5pb2FkbWlu", "",
+                  "AWS4-HMAC-SHA256",
+                  "AWS4-HMAC-SHA256 ", "AWS4-HMAC-SHA512 Credential=x", "aws4-hmac-sha256 Credential=x",
+                  "Digest username=x"):
         t.refused(value[:24], t.signed("PUT", "/aaa/sig14", body=b"x", authorization=value),
                   f"400 InvalidRequest / 400 InvalidArgument / {MALFORMED} / 403", "/aaa/sig14")
     for query in (f"AWSAccessKeyId={t.access_key}&Expires=9999999999&Signature=c2ln", f"AWSAccessKeyId={t.access_key}",
@@ -187,7 +199,6 @@ def SIG_14_other_mechanisms(t):
 
 @sig.case
 def SIG_15_wrong_payload_hash(t):
-    import hashlib
     t.put("/aaa/sig15", b"before")
     of_a = hashlib.sha256(b"a").hexdigest()
     for size in (1, 30_000, 2_000_000):
@@ -195,15 +206,18 @@ def SIG_15_wrong_payload_hash(t):
         t.expect(f"{size} bytes", reply, "400 XAmzContentSHA256Mismatch")
         t.same("the computed hash", reply.value("S3ComputedContentSHA256"), hashlib.sha256(b"b" * size).hexdigest())
         t.same("the client's hash", reply.value("ClientComputedContentSHA256"), of_a)
-    t.expect("nothing where something was promised", t.put("/aaa/sig15", b"", payload=of_a), "400 XAmzContentSHA256Mismatch")
-    t.expect("a document", t.post("/aaa", "delete=", delete_xml(["sig15"]), payload=of_a), "400 XAmzContentSHA256Mismatch")
+    t.expect("nothing where something was promised", t.put("/aaa/sig15", b"", payload=of_a),
+             "400 XAmzContentSHA256Mismatch")
+    t.expect("a document", t.post("/aaa", "delete=", delete_xml(["sig15"]), payload=of_a),
+             "400 XAmzContentSHA256Mismatch")
     t.expect("a request without body", t.delete("/aaa/sig15", payload=of_a), "400 XAmzContentSHA256Mismatch")
     t.same("the object is as it was", t.get("/aaa/sig15").body, b"before")
 
 
 @sig.case
 def SIG_16_payload_hash_header(t):
-    for value in (None, "xyz", "STREAMING-FOO", "", "0" * 63, "0" * 65, "g" * 64, EMPTY_SHA256.upper(), "unsigned-payload",
+    for value in (None, "xyz", "STREAMING-FOO", "", "0" * 63, "0" * 65, "g" * 64, EMPTY_SHA256.upper(),
+                  "unsigned-payload",
                   "UNSIGNED-PAYLOAD,UNSIGNED-PAYLOAD", "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD"):
         t.refused(str(value), t.signed("PUT", "/aaa/sig16", payload=value),
                   "400 InvalidRequest / 400 InvalidArgument / 501 NotImplemented", "/aaa/sig16")
@@ -214,7 +228,8 @@ def SIG_18_no_timing_oracle(t):
     """The time until a refusal does not depend on how much of the signature is right."""
     good = t.signed("GET", "/bbb/keep")
     signature = re.search(rb"Signature=([0-9a-f]{64})", good).group(1)
-    flip = {i: good.replace(signature, signature[:i] + (b"0" if signature[i:i + 1] != b"0" else b"1") + signature[i + 1:])
+    flip = {i: good.replace(signature,
+                            signature[:i] + (b"0" if signature[i:i + 1] != b"0" else b"1") + signature[i + 1:])
             for i in (0, 63)}
     times = {0: [], 63: []}
     with t.open() as c:
@@ -251,7 +266,8 @@ def SIG_20_empty_identity(t):
 
 @sig.case
 def SIG_21_strange_access_keys(t):
-    for key in ("*)(uid=*", "a" * 10240, "../../etc", "%s%n%n", t.access_key + " ", t.access_key.lower(), "a/b", "\x80\xff", "'--"):
+    for key in ("*)(uid=*", "a" * 10240, "../../etc", "%s%n%n", t.access_key + " ", t.access_key.lower(), "a/b",
+                "\x80\xff", "'--"):
         t.expect(repr(key[:20]), t.get("/bbb/keep", key=key), f"403 / {MALFORMED} / 431")
     for key in ("a\0b", "a\rb"):
         t.expect(repr(key), t.get("/bbb/keep", key=key), "400 / closed")
@@ -273,11 +289,11 @@ def SIG_23_replay_is_idempotent(t):
 def SIG_24_path_signing(t):
     """However a client escapes its path, it verifies, and the key is the path decoded once."""
     for sent, key in (("a%20b%2Bc~%C3%A9%252F", b"a b+c~\xc3\xa9%2F"), ("a%20b+c~%c3%a9%252f", b"a b+c~\xc3\xa9%2f"),
-                      ("%252e", b"%2e"), ("%2e%2e", b".."), ("a%2fb", b"a/b"), ("%61%62", b"ab"), ("a/../b//c/", b"a/../b//c/"),
+                      ("%252e", b"%2e"), ("%2e%2e", b".."), ("a%2fb", b"a/b"), ("%61%62", b"ab"),
+                      ("a/../b//c/", b"a/../b//c/"),
                       ("!'()*", b"!'()*"), ("a=b&c", b"a=b&c"), ("%7e~", b"~~")):
         body = sent.encode()
         t.expect(f"PUT {sent}", t.put(f"/aaa/sig24/{sent}", body), "200")
-        import urllib.parse
         canonical = urllib.parse.quote(key, safe="-_.~/")
         t.same(f"GET {sent} by its canonical form", t.get(f"/aaa/sig24/{canonical}").body, body)
         t.same(f"GET {sent} presigned", t.ask(t.plain("GET", t.presigned("GET", f"/aaa/sig24/{sent}"))).body, body)
@@ -286,7 +302,8 @@ def SIG_24_path_signing(t):
 
 @sig.case
 def SIG_25_internal_headers(t):
-    headers = [("x-pail-principal", "root"), ("x-minio-internal-a", "1"), ("x-minio-replication-mtime", "2001-01-01T00:00:00Z"),
+    headers = [("x-pail-principal", "root"), ("x-minio-internal-a", "1"),
+               ("x-minio-replication-mtime", "2001-01-01T00:00:00Z"),
                ("x-minio-source-etag", "0" * 32), ("x-seaweedfs-principal", "root"), ("x-rustfs-internal-b", "1"),
                ("x-amz-meta-x-internal-c", "mine")]
     t.expect("PUT", t.put("/aaa/sig25", b"x", headers=headers), "200")
@@ -302,14 +319,17 @@ def SIG_25_internal_headers(t):
 @sig.case
 def malformed_authorization_headers(t):
     good = f"AWS4-HMAC-SHA256 Credential={t.access_key}/{stamp_of()[:8]}/us-east-1/s3/aws4_request"
-    for value in (good, f"{good}, SignedHeaders=host", f"{good}, Signature={FORGED}", f"{good} SignedHeaders=host Signature=00",
-                  f"{good}, SignedHeaders=host;x-amz-date, Signature=", f"{good}, SignedHeaders=host;x-amz-date, Signature=zz",
+    for value in (good, f"{good}, SignedHeaders=host", f"{good}, Signature={FORGED}",
+                  f"{good} SignedHeaders=host Signature=00",
+                  f"{good}, SignedHeaders=host;x-amz-date, Signature=",
+                  f"{good}, SignedHeaders=host;x-amz-date, Signature=zz",
                   f"{good}, SignedHeaders=host;x-amz-date, Signature={FORGED}, Signature={FORGED}",
                   f"{good}, SignedHeaders=host;x-amz-date, Signature={FORGED.upper()}",
                   f"{good}, SignedHeaders=host;x-amz-date, Signature={FORGED}, X=y", f"{good}," * 100,
                   "AWS4-HMAC-SHA256 Credential=, SignedHeaders=, Signature=", "AWS4-HMAC-SHA256 " + "," * 2000,
                   f"AWS4-HMAC-SHA256 Credential={t.access_key}, SignedHeaders=host, Signature={FORGED}"):
-        t.expect(value[-50:], t.get("/bbb/keep", authorization=value), f"{MALFORMED} / 403 SignatureDoesNotMatch / 403 AccessDenied")
+        t.expect(value[-50:], t.get("/bbb/keep", authorization=value),
+                 f"{MALFORMED} / 403 SignatureDoesNotMatch / 403 AccessDenied")
     t.expect("nobody", t.ask(t.plain("GET", "/bbb/keep")), "403 AccessDenied")
     t.expect("unknown key", t.get("/bbb/keep", key="NOSUCHKEY"), "403 InvalidAccessKeyId")
     compact = lambda v: v.replace(", ", ",")  # noqa: E731
@@ -334,7 +354,8 @@ def PRE_01_expired(t):
     t.true("times", reply.value("Expires") and reply.value("ServerTime"))
     t.expect("not yet", presigned(t, "GET", "/bbb/keep", expires=60, offset=-50), "200")
     t.expect("a week old", presigned(t, "GET", "/bbb/keep", expires=604800, offset=-604700), "200")
-    t.expect("from the future", presigned(t, "GET", "/bbb/keep", offset=20 * 60), "403 AccessDenied / 403 RequestTimeTooSkewed")
+    t.expect("from the future", presigned(t, "GET", "/bbb/keep", offset=20 * 60),
+             "403 AccessDenied / 403 RequestTimeTooSkewed")
 
 
 @pre.case
@@ -350,7 +371,8 @@ def PRE_02_expires(t):
 def PRE_04_repeated_parameters(t):
     t.put("/aaa/pre04", b"x")
     target = t.presigned("GET", "/bbb/keep")
-    for more in ("&X-Amz-Signature=" + FORGED, "&X-Amz-Expires=604800", "&X-Amz-Credential=x", "&X-Amz-Date=20200101T000000Z",
+    for more in ("&X-Amz-Signature=" + FORGED, "&X-Amz-Expires=604800", "&X-Amz-Credential=x",
+                 "&X-Amz-Date=20200101T000000Z",
                  "&X-Amz-SignedHeaders=host"):
         t.expect(more[:20], t.ask(t.plain("GET", target + more)), "400 / 403")
     for query in ("X-Amz-Expires=60", "X-Amz-Signature=" + FORGED):
@@ -363,7 +385,8 @@ def PRE_04_repeated_parameters(t):
                                 ("PUT", "/aaa/pre04up", f"partNumber=1&uploadId={upload}&uploadId={upload}")):
         t.expect(f"presigned {query[:40]}", presigned(t, method, path, query), "400")
         t.expect(f"signed {query[:40]}", t.ask(t.signed(method, path, query)), "400")
-    t.same("a repeated prefix: the first counts", t.get("/aaa", "list-type=2&prefix=x&prefix=pre04").value("KeyCount"), "0")
+    t.same("a repeated prefix: the first counts", t.get("/aaa", "list-type=2&prefix=x&prefix=pre04").value("KeyCount"),
+           "0")
 
 
 @pre.case
@@ -379,27 +402,33 @@ def PRE_07_unsigned_copy_source(t):
     target = t.presigned("PUT", "/aaa/up.bin")
     for name, value in (("x-amz-copy-source", "/bbb/keep"), ("x-amz-meta-a", "b"), ("x-amz-storage-class", "GLACIER")):
         t.refused(name, t.plain("PUT", target, [(name, value)], b""), "403 AccessDenied", "/aaa/up.bin")
-    t.refused("in the query", t.plain("PUT", target + "&x-amz-copy-source=%2Fbbb%2Fkeep"), "403 SignatureDoesNotMatch", "/aaa/up.bin")
+    t.refused("in the query", t.plain("PUT", target + "&x-amz-copy-source=%2Fbbb%2Fkeep"), "403 SignatureDoesNotMatch",
+              "/aaa/up.bin")
 
 
 @pre.case
 def PRE_08_parameter_and_header_differ(t):
     for name in ("x-amz-meta-a", "x-amz-storage-class", "x-amz-acl"):
         for signed_too in (True, False):
-            data = t.plain("PUT", t.presigned("PUT", "/aaa/pre08", f"{name}=STANDARD", [(name, "GLACIER")] * signed_too),
+            data = t.plain("PUT",
+                           t.presigned("PUT", "/aaa/pre08", f"{name}=STANDARD", [(name, "GLACIER")] * signed_too),
                            [(name, "GLACIER")], b"x")
             t.refused(f"{name}, header signed: {signed_too}", data, "403 / 400 InvalidRequest", "/aaa/pre08")
-    t.expect("hoisted alone", presigned(t, "PUT", "/aaa/pre08", "x-amz-meta-a=1&x-amz-storage-class=GLACIER_IR", body=b"x"), "200")
+    t.expect("hoisted alone",
+             presigned(t, "PUT", "/aaa/pre08", "x-amz-meta-a=1&x-amz-storage-class=GLACIER_IR", body=b"x"), "200")
     reply = t.get("/aaa/pre08")
-    t.same("it counts", (reply.headers.get("x-amz-meta-a"), reply.headers.get("x-amz-storage-class")), ("1", "GLACIER_IR"))
+    t.same("it counts", (reply.headers.get("x-amz-meta-a"), reply.headers.get("x-amz-storage-class")),
+           ("1", "GLACIER_IR"))
 
 
 @pre.case
 def PRE_09_lower_case_or_missing(t):
     target = t.presigned("GET", "/bbb/keep")
     for name in ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature"):
-        t.expect(f"lower-case {name}", t.ask(t.plain("GET", target.replace(f"X-Amz-{name}", f"x-amz-{name.lower()}"))), "400 / 403")
-        t.expect(f"no {name}", t.ask(t.plain("GET", re.sub(rf"[?&]X-Amz-{name}=[^&]*", "?" if name == "Algorithm" else "", target)
+        t.expect(f"lower-case {name}", t.ask(t.plain("GET", target.replace(f"X-Amz-{name}", f"x-amz-{name.lower()}"))),
+                 "400 / 403")
+        t.expect(f"no {name}",
+                 t.ask(t.plain("GET", re.sub(rf"[?&]X-Amz-{name}=[^&]*", "?" if name == "Algorithm" else "", target)
                                              .replace("?&", "?"))), f"{QUERY_ERROR} / 403")
     t.expect("signature cut", t.ask(t.plain("GET", target[:-1])), "400 / 403")
     t.expect("other algorithm", t.ask(t.plain("GET", target.replace("SHA256&", "SHA512&", 1))), "400 / 403")
@@ -414,7 +443,8 @@ def PRE_10_signed_length_or_digest(t):
         sent = [] if name == "Content-Length" else [(name, other)]
         t.refused(f"another {name}", t.plain("PUT", target, sent, b"123456789"), "403 SignatureDoesNotMatch", path)
     target = t.presigned("PUT", path, headers=[("Content-MD5", md5(b"12345"))])
-    t.refused("signed MD5, other body", t.plain("PUT", target, [("Content-MD5", md5(b"12345"))], b"54321"), "400 BadDigest", path)
+    t.refused("signed MD5, other body", t.plain("PUT", target, [("Content-MD5", md5(b"12345"))], b"54321"),
+              "400 BadDigest", path)
     t.refused("signed MD5 left out", t.plain("PUT", target, [], b"54321"), "403 / 400", path)
     t.expect("as signed", t.ask(t.plain("PUT", target, [("Content-MD5", md5(b"12345"))], b"12345")), "200")
 
@@ -438,17 +468,18 @@ def presigned_requests_work(t):
     t.same("GET", presigned(t, "GET", "/aaa/presigned").body, b"hello")
     reply = presigned(t, "GET", "/aaa/presigned", "response-content-type=text%2Fcss&x-id=GetObject")
     t.same("overrides", reply.headers.get("content-type"), "text/css")
-    import hashlib
     t.expect("with a payload hash", presigned(t, "PUT", "/aaa/presigned", headers=[
-        ("x-amz-content-sha256", hashlib.sha256(b"x").hexdigest())], payload=hashlib.sha256(b"x").hexdigest(), body=b"x"), "200")
+        ("x-amz-content-sha256", hashlib.sha256(b"x").hexdigest())], payload=hashlib.sha256(b"x").hexdigest(),
+                                              body=b"x"), "200")
     t.expect("that is wrong", presigned(t, "PUT", "/aaa/presigned", headers=[
-        ("x-amz-content-sha256", hashlib.sha256(b"x").hexdigest())], payload=hashlib.sha256(b"x").hexdigest(), body=b"y"),
+        ("x-amz-content-sha256", hashlib.sha256(b"x").hexdigest())], payload=hashlib.sha256(b"x").hexdigest(),
+                                        body=b"y"),
         "400 XAmzContentSHA256Mismatch")
     t.expect("DELETE", presigned(t, "DELETE", "/aaa/presigned"), "204")
     t.expect("unknown key", presigned(t, "GET", "/bbb/keep", key="NOSUCHKEY"), "403 InvalidAccessKeyId")
 
 
-# ---- regions and the default credentials ------------------------------------------------------------------------------
+# ---- regions and the default credentials -----------------------------------------------------------------------------
 
 
 @region.case
@@ -467,7 +498,8 @@ def wrong_region_is_named(t):
 def bucket_locations(t):
     create = "<CreateBucketConfiguration><LocationConstraint>{}</LocationConstraint></CreateBucketConfiguration>"
     t.expect("its own", t.put("/region-own", create.format("eu-west-1").encode()), "200")
-    t.same("GetBucketLocation", re.findall(rb">([^<]*)</LocationConstraint>", t.get("/region-own", "location=").body), [b"eu-west-1"])
+    t.same("GetBucketLocation", re.findall(rb">([^<]*)</LocationConstraint>", t.get("/region-own", "location=").body),
+           [b"eu-west-1"])
     t.same("HeadBucket", t.ask(t.signed("HEAD", "/region-own")).headers.get("x-amz-bucket-region"), "eu-west-1")
     for other in ("us-west-2", "us-east-1", "EU"):
         t.expect(other, t.put("/region-other", create.format(other).encode()), "400 IllegalLocationConstraintException")
@@ -502,11 +534,14 @@ def IAM_12_default_credentials_from_this_machine_alone(t):
 
 @credentials.case
 def IAM_12_default_credentials_through_a_proxy(t):
-    with t.server(access_key="minioadmin", secret_key="minioadmin", env={"PAIL_ROOT_USER": None, "PAIL_ROOT_PASSWORD": None}) as pail:
+    with t.server(access_key="minioadmin", secret_key="minioadmin",
+                  env={"PAIL_ROOT_USER": None, "PAIL_ROOT_PASSWORD": None}) as pail:
         b = t.of(pail)
         t.expect("from loopback", b.put("/iam12"), "200")
-        for name, value in (("X-Forwarded-For", "203.0.113.9"), ("X-Forwarded-For", "127.0.0.1"), ("Forwarded", "for=127.0.0.1"),
-                            ("X-Forwarded-Host", "example.org"), ("X-Forwarded-Proto", "https"), ("X-Real-IP", "127.0.0.1"),
+        for name, value in (("X-Forwarded-For", "203.0.113.9"), ("X-Forwarded-For", "127.0.0.1"),
+                            ("Forwarded", "for=127.0.0.1"),
+                            ("X-Forwarded-Host", "example.org"), ("X-Forwarded-Proto", "https"),
+                            ("X-Real-IP", "127.0.0.1"),
                             ("Via", "1.1 proxy"), ("x-forwarded-FOR", "")):
             reply = b.get("/iam12", "list-type=2", extra=[(name, value)])
             t.expect(f"{name}: {value}", reply, "403 AccessDenied")
@@ -529,7 +564,8 @@ def credentials_come_in_pairs(t):
         reason = _refusal(t, env=env)
         t.true(f"{env}: one clear line", "PAIL_ROOT_USER and PAIL_ROOT_PASSWORD" in reason, reason)
     with t.server(env={"PAIL_ROOT_USER": None, "PAIL_ROOT_PASSWORD": None, "MINIO_ROOT_USER": "miniouser",
-                       "MINIO_ROOT_PASSWORD": "miniopassword"}, access_key="miniouser", secret_key="miniopassword") as pail:
+                       "MINIO_ROOT_PASSWORD": "miniopassword"}, access_key="miniouser",
+                  secret_key="miniopassword") as pail:
         t.expect("MinIO's names", t.of(pail).get("/"), "200")
 
 

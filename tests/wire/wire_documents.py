@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 
-from wire import KEEP, Group, checksum, complete_xml, delete_xml, md5
+from wire import UNSIGNED_TRAILER, Group, checksum, complete_xml, delete_xml, md5
 
 xml = Group("xml")
 
@@ -61,7 +61,8 @@ def XML_01_billion_laughs(t):
     d.refused("quadratic", lambda root, row: doctype(quadratic, root) + f"<{root}>{row.format('&a;' * 10000)}</{root}>",
               "400 MalformedXML / 400 MaxMessageLengthExceeded")
     d.refused("an empty DOCTYPE", lambda root, row: f"<!DOCTYPE {root}><{root}>{row.format('x')}</{root}>")
-    d.refused("an attribute's default", lambda root, row: doctype(f'<!ATTLIST {root} a CDATA "b">', root) + f"<{root}>{row.format('x')}</{root}>")
+    d.refused("an attribute's default", lambda root, row: doctype(f'<!ATTLIST {root} a CDATA "b">', root) +
+              f"<{root}>{row.format('x')}</{root}>")
     for entity in ("&lol;", "&nbsp;", "&#xD800;", "&#0;", "&#x110000;", "&", "&amp"):
         d.refused(entity, lambda root, row: f"<{root}>{row.format(entity)}</{root}>")
     t.true("memory", t.memory() - before < 40 << 20, f"{(t.memory() - before) >> 10} KiB more")
@@ -74,18 +75,20 @@ def XML_02_external_entities(t):
     with socket.create_server(("127.0.0.1", 0)) as trap:
         port = trap.getsockname()[1]
         threading.Thread(target=lambda: touched.append(trap.accept()), daemon=True).start()
-        for label, make in (
-                ("file", lambda root, row: doctype('<!ENTITY e SYSTEM "file:///etc/passwd">', root) + f"<{root}>{row.format('&e;')}</{root}>"),
-                ("http", lambda root, row: doctype(f'<!ENTITY e SYSTEM "http://127.0.0.1:{port}/">', root) + f"<{root}>{row.format('&e;')}</{root}>"),
-                ("parameter entity", lambda root, row: doctype(f'<!ENTITY % p SYSTEM "http://127.0.0.1:{port}/"> %p;', root) + f"<{root}>{row.format('x')}</{root}>"),
-                ("external DTD", lambda root, row: f'<!DOCTYPE {root} SYSTEM "http://127.0.0.1:{port}/x.dtd"><{root}>{row.format("x")}</{root}>'),
-                ("public DTD", lambda root, row: f'<!DOCTYPE {root} PUBLIC "x" "http://127.0.0.1:{port}/x.dtd"><{root}>{row.format("x")}</{root}>')):
+        there = f"http://127.0.0.1:{port}/x.dtd"
+        for label, kind, inside, text in (
+                ("file", "", '[<!ENTITY e SYSTEM "file:///etc/passwd">]', "&e;"),
+                ("http", "", f'[<!ENTITY e SYSTEM "{there}">]', "&e;"),
+                ("parameter entity", "", f'[<!ENTITY % p SYSTEM "{there}"> %p;]', "x"),
+                ("external DTD", f'SYSTEM "{there}"', "", "x"), ("public DTD", f'PUBLIC "x" "{there}"', "", "x")):
+            def make(root, row):
+                return f"<!DOCTYPE {root} {kind} {inside}><{root}>{row.format(text)}</{root}>"
             for which, (root, row) in ELEMENTS.items():
                 reply = d.send(which, make(root, row))
                 t.expect(f"{which}: {label}", reply, "400 MalformedXML")
                 t.true(f"{which}: {label}, nothing of the file", b"root:" not in reply.body)
         for which, (root, row) in ELEMENTS.items():
-            include = f'<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="http://127.0.0.1:{port}/" parse="text"/>'
+            include = f'<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="{there}" parse="text"/>'
             reply = d.send(which, f"<{root}>{row.format(include)}</{root}>")
             t.true(f"{which}: XInclude", reply.status in (200, 400) and b"root:" not in reply.body, f"{reply!r}")
             instruction = f'<?xml-stylesheet href="http://127.0.0.1:{port}/"?>'
@@ -99,7 +102,8 @@ def XML_02_external_entities(t):
 def XML_03_one_long_entity_often(t):
     d = Documents(t)
     entity = f'<!ENTITY e "{"x" * 100_000}">'
-    d.refused("100 KiB, 1000 times", lambda root, row: doctype(entity, root) + f"<{root}>{row.format('&e;' * 1000)}</{root}>",
+    d.refused("100 KiB, 1000 times",
+              lambda root, row: doctype(entity, root) + f"<{root}>{row.format('&e;' * 1000)}</{root}>",
               "400 MalformedXML / 400 MaxMessageLengthExceeded")
 
 
@@ -107,9 +111,11 @@ def XML_03_one_long_entity_often(t):
 def XML_04_depth_width_length(t):
     d = Documents(t)
     both = "400 MalformedXML / 400 MaxMessageLengthExceeded"
-    for label, make in (("100,000 nested", lambda root, row: f"<{root}>" + "<a>" * 100_000 + "</a>" * 100_000 + f"</{root}>"),
+    for label, make in (("100,000 nested",
+                         lambda root, row: f"<{root}>" + "<a>" * 100_000 + "</a>" * 100_000 + f"</{root}>"),
                         ("1,000 nested", lambda root, row: f"<{root}>" + "<a>" * 1000 + "</a>" * 1000 + f"</{root}>"),
-                        ("100,000 attributes", lambda root, row: f"<{root} " + " ".join(f'a{i}="x"' for i in range(100_000)) + f">{row.format('x')}</{root}>"),
+                        ("100,000 attributes", lambda root, row: f"<{root} " +
+                         " ".join(f'a{i}="x"' for i in range(100_000)) + f">{row.format('x')}</{root}>"),
                         ("10 MiB of text", lambda root, row: f"<{root}>{row.format('x' * (10 << 20))}</{root}>"),
                         ("a name of 1 MiB", lambda root, row: f"<{root}><{'n' * (1 << 20)}/></{root}>"),
                         ("a comment of 10 MiB", lambda root, row: f"<{root}><!--{'c' * (10 << 20)}--></{root}>"),
@@ -120,19 +126,27 @@ def XML_04_depth_width_length(t):
 @xml.case
 def XML_05_encodings(t):
     d = Documents(t)
-    for label, encode in (("UTF-16", lambda s: s.encode("utf-16")), ("UTF-16 without mark", lambda s: s.encode("utf-16-le")), ("UTF-32", lambda s: s.encode("utf-32")),
+    for label, encode in (("UTF-16", lambda s: s.encode("utf-16")),
+                          ("UTF-16 without mark", lambda s: s.encode("utf-16-le")),
+                          ("UTF-32", lambda s: s.encode("utf-32")),
                           ("UTF-7 declared", lambda s: b'<?xml version="1.0" encoding="UTF-7"?>' + s.encode()),
                           ("latin-1 declared", lambda s: b'<?xml version="1.0" encoding="ISO-8859-1"?>' + s.encode()),
                           ("EBCDIC declared", lambda s: b'<?xml version="1.0" encoding="IBM037"?>' + s.encode()),
                           ("unknown declared", lambda s: b'<?xml version="1.0" encoding="x-none"?>' + s.encode()),
-                          ("bad UTF-8", lambda s: s.encode().replace(b"KEY", b"\xff\xfe")), ("overlong", lambda s: s.encode().replace(b"KEY", b"\xc0\xaf")),
-                          ("surrogate", lambda s: s.encode().replace(b"KEY", b"\xed\xa0\x80")), ("NUL", lambda s: s.encode().replace(b"KEY", b"a\0b")),
-                          ("NUL in front", lambda s: b"\0" + s.encode()), ("control character", lambda s: s.encode().replace(b"KEY", b"\x01")),
+                          ("bad UTF-8", lambda s: s.encode().replace(b"KEY", b"\xff\xfe")),
+                          ("overlong", lambda s: s.encode().replace(b"KEY", b"\xc0\xaf")),
+                          ("surrogate", lambda s: s.encode().replace(b"KEY", b"\xed\xa0\x80")),
+                          ("NUL", lambda s: s.encode().replace(b"KEY", b"a\0b")),
+                          ("NUL in front", lambda s: b"\0" + s.encode()),
+                          ("control character", lambda s: s.encode().replace(b"KEY", b"\x01")),
                           ("XML 1.1", lambda s: b'<?xml version="1.1"?>' + s.encode())):
         reply = d.send("delete", encode("<Delete><Object><Key>KEY</Key></Object></Delete>"))
-        t.true(label, reply.status == 400 and reply.code == "MalformedXML" or reply.status == 200 and reply.values("Key") == ["KEY"], f"{reply!r}")
-    for label, body in (("a byte order mark", b"\xef\xbb\xbf" + delete_xml(["none"])), ("UTF-8 declared", b'<?xml version="1.0" encoding="utf-8"?>' + delete_xml(["none"])),
-                        ("standalone", b'<?xml version="1.0" standalone="yes"?>\n' + delete_xml(["none"])), ("white space", b"<Delete >\n <Object>\n<Key>none</Key> </Object>\n</Delete>\n")):
+        t.true(label, reply.status == 400 and reply.code == "MalformedXML" or reply.status == 200
+               and reply.values("Key") == ["KEY"], f"{reply!r}")
+    for label, body in (("a byte order mark", b"\xef\xbb\xbf" + delete_xml(["none"])),
+                        ("UTF-8 declared", b'<?xml version="1.0" encoding="utf-8"?>' + delete_xml(["none"])),
+                        ("standalone", b'<?xml version="1.0" standalone="yes"?>\n' + delete_xml(["none"])),
+                        ("white space", b"<Delete >\n <Object>\n<Key>none</Key> </Object>\n</Delete>\n")):
         t.expect(label, d.send("delete", body), "200")
 
 
@@ -150,16 +164,26 @@ def XML_06_one_meaning(t):
         return [k.replace("&lt;", "<") for k in page.values("Key")]
 
     k = "xml06/"
-    for label, inside in (("two Keys", f"<Object><Key>{k}a</Key><Key>{k}b</Key></Object>"), ("a comment", f"<Object><Key>{k}a<!-- x -->b</Key></Object>"),
-                          ("CDATA", f"<Object><Key><![CDATA[{k}a<b]]></Key></Object>"), ("CDATA and text", f"<Object><Key>{k}a<![CDATA[b]]></Key></Object>"),
-                          ("an instruction", f"<Object><Key>{k}a<?x y?>b</Key></Object>"), ("an element", f"<Object><Key>{k}a<b/></Key></Object>"),
-                          ("&#0;", f"<Object><Key>{k}a&#0;</Key></Object>"), ("two Quiets", f"<Quiet>true</Quiet><Quiet>false</Quiet><Object><Key>{k}a</Key></Object>"),
-                          ("Quiet maybe", f"<Quiet>maybe</Quiet><Object><Key>{k}a</Key></Object>"), ("no Key", "<Object></Object>"), ("an empty Key", "<Object><Key></Key></Object>"),
-                          ("unknown element", f"<Object><Key>{k}a</Key><Evil>{k}b</Evil></Object>"), ("unknown before", f"<Evil/><Object><Key>{k}a</Key></Object>"),
-                          ("Key outside", f"<Key>{k}b</Key><Object><Key>{k}a</Key></Object>"), ("text between", f"text<Object><Key>{k}a</Key></Object>"),
-                          ("another namespace", f'<Object xmlns="urn:x"><Key>{k}a</Key></Object>'), ("a prefix", f'<x:Object xmlns:x="urn:x"><x:Key>{k}a</x:Key></x:Object>'),
-                          ("lower-case", f"<object><key>{k}a</key></object>"), ("attributes", f'<Object a="b"><Key c="d">{k}a</Key></Object>'),
-                          ("the same twice", f"<Object><Key>{k}a</Key></Object><Object><Key>{k}a</Key></Object>"), ("white space in Key", f"<Object><Key> {k}a </Key></Object>")):
+    for label, inside in (("two Keys", f"<Object><Key>{k}a</Key><Key>{k}b</Key></Object>"),
+                          ("a comment", f"<Object><Key>{k}a<!-- x -->b</Key></Object>"),
+                          ("CDATA", f"<Object><Key><![CDATA[{k}a<b]]></Key></Object>"),
+                          ("CDATA and text", f"<Object><Key>{k}a<![CDATA[b]]></Key></Object>"),
+                          ("an instruction", f"<Object><Key>{k}a<?x y?>b</Key></Object>"),
+                          ("an element", f"<Object><Key>{k}a<b/></Key></Object>"),
+                          ("&#0;", f"<Object><Key>{k}a&#0;</Key></Object>"),
+                          ("two Quiets", f"<Quiet>true</Quiet><Quiet>false</Quiet><Object><Key>{k}a</Key></Object>"),
+                          ("Quiet maybe", f"<Quiet>maybe</Quiet><Object><Key>{k}a</Key></Object>"),
+                          ("no Key", "<Object></Object>"), ("an empty Key", "<Object><Key></Key></Object>"),
+                          ("unknown element", f"<Object><Key>{k}a</Key><Evil>{k}b</Evil></Object>"),
+                          ("unknown before", f"<Evil/><Object><Key>{k}a</Key></Object>"),
+                          ("Key outside", f"<Key>{k}b</Key><Object><Key>{k}a</Key></Object>"),
+                          ("text between", f"text<Object><Key>{k}a</Key></Object>"),
+                          ("another namespace", f'<Object xmlns="urn:x"><Key>{k}a</Key></Object>'),
+                          ("a prefix", f'<x:Object xmlns:x="urn:x"><x:Key>{k}a</x:Key></x:Object>'),
+                          ("lower-case", f"<object><key>{k}a</key></object>"),
+                          ("attributes", f'<Object a="b"><Key c="d">{k}a</Key></Object>'),
+                          ("the same twice", f"<Object><Key>{k}a</Key></Object><Object><Key>{k}a</Key></Object>"),
+                          ("white space in Key", f"<Object><Key> {k}a </Key></Object>")):
         put_all()
         body = f"<Delete>{inside}</Delete>"
         reply = t.post("/aaa", "delete=", body.encode())
@@ -169,32 +193,44 @@ def XML_06_one_meaning(t):
         if "Quiet" not in label:
             t.same(f"{label}: what went is what was said", gone, said)
         t.true(f"{label}: at most one", len(gone) <= 1, f"{gone}")
-    for label, body in (("wrong root", "<Remove><Object><Key>xml06/a</Key></Object></Remove>"), ("two roots", "<Delete><Object><Key>xml06/a</Key></Object></Delete>" * 2),
-                        ("text behind", "<Delete><Object><Key>xml06/a</Key></Object></Delete>x"), ("not closed", "<Delete><Object><Key>xml06/a</Key></Object>"),
-                        ("JSON", '{"Delete": {"Objects": [{"Key": "xml06/a"}]}}'), ("nothing", ""), ("white space", "  \n")):
+    for label, body in (("wrong root", "<Remove><Object><Key>xml06/a</Key></Object></Remove>"),
+                        ("two roots", "<Delete><Object><Key>xml06/a</Key></Object></Delete>" * 2),
+                        ("text behind", "<Delete><Object><Key>xml06/a</Key></Object></Delete>x"),
+                        ("not closed", "<Delete><Object><Key>xml06/a</Key></Object>"),
+                        ("JSON", '{"Delete": {"Objects": [{"Key": "xml06/a"}]}}'), ("nothing", ""),
+                        ("white space", "  \n")):
         put_all()
         t.expect(label, t.post("/aaa", "delete=", body.encode()), "400 MalformedXML / 400 MissingRequestBodyError")
         t.same(f"{label}: all are there", sorted(left()), sorted(names))
-    for namespace in ('', ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'):
+    for namespace in ("", ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'):
         put_all()
-        t.expect(f"Delete{namespace}", t.post("/aaa", "delete=", f"<Delete{namespace}><Quiet>true</Quiet><Object><Key>xml06/a</Key></Object></Delete>".encode()), "200")
+        document = f"<Delete{namespace}><Quiet>true</Quiet><Object><Key>xml06/a</Key></Object></Delete>"
+        t.expect(f"Delete{namespace}", t.post("/aaa", "delete=", document.encode()), "200")
         t.true(f"Delete{namespace}: gone", "xml06/a" not in left())
 
 
 @xml.case
 def XML_08_bodies_beyond_the_cap(t):
     """Refused at the head when the length is told, at the cap when it is not; never read to the end."""
-    sub = ("acl", "policy", "cors", "lifecycle", "website", "versioning", "tagging", "encryption", "replication", "logging", "notification",
-           "object-lock", "requestPayment", "accelerate", "ownershipControls", "publicAccessBlock", "inventory&id=x", "analytics&id=x", "metrics&id=x")
+    sub = ("acl", "policy", "cors", "lifecycle", "website", "versioning", "tagging", "encryption", "replication",
+           "logging", "notification",
+           "object-lock", "requestPayment", "accelerate", "ownershipControls", "publicAccessBlock", "inventory&id=x",
+           "analytics&id=x", "metrics&id=x")
     for name in sub:
-        t.expect(f"PUT ?{name}", t.ask(t.signed("PUT", "/aaa", name + ("=" if "&" not in name else ""), length=1 << 30, head_only=True)), "400 / 501", closes=True)
-    for path, query in (("/aaa", "delete="), ("/aaa/k", "uploadId=x"), ("/aaa/k", "uploads="), ("/aaa/k", "restore="), ("/aaa/k", "select=&select-type=2")):
-        t.expect(f"POST {path}?{query}", t.ask(t.signed("POST", path, query, length=1 << 30, head_only=True)), "400 / 404 / 501", closes=True)
-    for method, path, query in (("PUT", "/xml08-bucket", ""), ("GET", "/bbb/keep", ""), ("DELETE", "/aaa/none", ""), ("HEAD", "/bbb/keep", "")):
-        t.expect(f"{method} {path}", t.ask(t.signed(method, path, query, length=1 << 30, head_only=True)), "400", closes=True)
+        t.expect(f"PUT ?{name}", t.ask(t.signed("PUT", "/aaa", name + ("=" if "&" not in name else ""), length=1 << 30,
+                                                head_only=True)), "400 / 501", closes=True)
+    for path, query in (("/aaa", "delete="), ("/aaa/k", "uploadId=x"), ("/aaa/k", "uploads="), ("/aaa/k", "restore="),
+                        ("/aaa/k", "select=&select-type=2")):
+        t.expect(f"POST {path}?{query}", t.ask(t.signed("POST", path, query, length=1 << 30, head_only=True)),
+                 "400 / 404 / 501", closes=True)
+    for method, path, query in (("PUT", "/xml08-bucket", ""), ("GET", "/bbb/keep", ""), ("DELETE", "/aaa/none", ""),
+                                ("HEAD", "/bbb/keep", "")):
+        t.expect(f"{method} {path}", t.ask(t.signed(method, path, query, length=1 << 30, head_only=True)), "400",
+                 closes=True)
     before = t.memory()
     with t.open() as c:
-        c.send(t.signed("POST", "/aaa", "delete=", payload="UNSIGNED-PAYLOAD", length=None, extra=[("Transfer-Encoding", "chunked")]))
+        c.send(t.signed("POST", "/aaa", "delete=", payload="UNSIGNED-PAYLOAD", length=None,
+                        extra=[("Transfer-Encoding", "chunked")]))
         chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
         for _ in range(400):
             c.send(chunk)
@@ -205,34 +241,46 @@ def XML_08_bodies_beyond_the_cap(t):
 @xml.case
 def XML_10_numbers(t):
     upload, _ = t.multipart("/aaa/xml10", [(1, b"x")])
-    for number in ("0", "-1", "10001", "2147483648", "18446744073709551616", "18446744073709551617", "1e3", "0x1", "%201", "1%20", "%2B1", "1.0", "", "abc", "٣"):
+    for number in ("0", "-1", "10001", "2147483648", "18446744073709551616", "18446744073709551617", "1e3", "0x1",
+                   "%201", "1%20", "%2B1", "1.0", "", "abc", "٣"):
         query = f"partNumber={number}&uploadId={upload}"
-        t.expect(f"PUT partNumber={number}", t.ask(t.signed("PUT", "/aaa/xml10", query, body=b"x", target=f"/aaa/xml10?{query}" if number.isascii() else None)
-                                                 if number.isascii() else t.signed("PUT", "/aaa/xml10", f"partNumber=%D9%A3&uploadId={upload}", body=b"x")), "400 InvalidArgument")
+        t.expect(f"PUT partNumber={number}", t.ask(t.signed("PUT", "/aaa/xml10", query, body=b"x",
+                                                            target=f"/aaa/xml10?{query}" if number.isascii() else None)
+                                                 if number.isascii()
+                                                   else t.signed("PUT", "/aaa/xml10",
+                                                                 f"partNumber=%D9%A3&uploadId={upload}", body=b"x")),
+                 "400 InvalidArgument")
     t.expect("01", t.put_part("/aaa/xml10", upload, "01", b"x"), "200 / 400 InvalidArgument")
     for number in ("0", "-1", "10001", "1e3", "99999999999999999999"):
         t.expect(f"GET partNumber={number}", t.get("/bbb/keep", f"partNumber={number}"), "400 InvalidArgument")
         body = complete_xml([(number, "0" * 32)])
         t.expect(f"complete {number}", t.ask(t.signed("POST", "/aaa/xml10", f"uploadId={upload}", body=body)), "400")
-    for query in ("max-parts=-1", "max-parts=x", "part-number-marker=-1", "part-number-marker=x", "part-number-marker=99999999999"):
+    for query in ("max-parts=-1", "max-parts=x", "part-number-marker=-1", "part-number-marker=x",
+                  "part-number-marker=99999999999"):
         t.expect(query, t.get("/aaa/xml10", f"uploadId={upload}&{query}"), "400 InvalidArgument")
     t.same("the parts are as they were", t.get("/aaa/xml10", f"uploadId={upload}").values("Size"), ["1"])
 
 
 @xml.case
 def XML_11_content_md5(t):
-    for value in ("", "not base64", "1B2M2Y8AsgTpgAmY7PhC", "1B2M2Y8AsgTpgAmY7PhCfg", "1B2M2Y8AsgTpgAmY7PhCfg==x", "d41d8cd98f00b204e9800998ecf8427e", "====", "1B2M2Y8AsgTpgAmY7PhCfgA="):
+    for value in ("", "not base64", "1B2M2Y8AsgTpgAmY7PhC", "1B2M2Y8AsgTpgAmY7PhCfg", "1B2M2Y8AsgTpgAmY7PhCfg==x",
+                  "d41d8cd98f00b204e9800998ecf8427e", "====", "1B2M2Y8AsgTpgAmY7PhCfgA="):
         for size in (1, 100_000):
-            t.refused(f"{value!r} {size}", t.signed("PUT", "/aaa/xml11", headers=[("Content-MD5", value)], body=b"x" * size), "400 InvalidDigest", "/aaa/xml11")
-        t.expect(f"DeleteObjects {value!r}", t.post("/aaa", "delete=", delete_xml(["x"]), headers=[("Content-MD5", value)], digest=False), "400 InvalidDigest")
+            t.refused(f"{value!r} {size}", t.signed("PUT", "/aaa/xml11", headers=[("Content-MD5", value)],
+                                                    body=b"x" * size), "400 InvalidDigest", "/aaa/xml11")
+        t.expect(f"DeleteObjects {value!r}", t.post("/aaa", "delete=", delete_xml(["x"]),
+                                                    headers=[("Content-MD5", value)], digest=False),
+                 "400 InvalidDigest")
     for size in (0, 1, 100_000):
         reply = t.put("/aaa/xml11", b"x" * size, headers=[("Content-MD5", md5(b"other"))])
         t.expect(f"wrong, {size}", reply, "400 BadDigest")
         t.same(f"wrong, {size}: CalculatedDigest", reply.value("CalculatedDigest"), md5(b"x" * size))
         t.expect(f"right, {size}", t.put("/aaa/xml11", b"x" * size, headers=[("Content-MD5", md5(b"x" * size))]), "200")
         t.delete("/aaa/xml11")
-    t.expect("two of them", t.put("/aaa/xml11", b"x", headers=[("Content-MD5", md5(b"x")), ("Content-MD5", md5(b"y"))]), "400 / 200")
-    t.expect("of a document", t.post("/aaa", "delete=", delete_xml(["x"]), headers=[("Content-MD5", md5(b"x"))], digest=False), "400 BadDigest")
+    t.expect("two of them",
+             t.put("/aaa/xml11", b"x", headers=[("Content-MD5", md5(b"x")), ("Content-MD5", md5(b"y"))]), "400 / 200")
+    t.expect("of a document", t.post("/aaa", "delete=", delete_xml(["x"]), headers=[("Content-MD5", md5(b"x"))],
+                                     digest=False), "400 BadDigest")
 
 
 @xml.case
@@ -243,9 +291,13 @@ def XML_12_delete_objects(t):
     for n, what in ((0, "400 MalformedXML"), (1001, "400 MalformedXML"), (1000, "200")):
         t.expect(f"{n} keys", t.post("/aaa", "delete=", delete_xml([f"none{i}" for i in range(n)])), what)
     for name in ("crc32", "crc32c", "crc64nvme", "sha1", "sha256"):
-        t.expect(f"{name} wrong", t.post("/aaa", "delete=", body, headers=[(f"x-amz-checksum-{name}", checksum(name, b"x"))], digest=False), "400 BadDigest")
+        t.expect(f"{name} wrong", t.post("/aaa", "delete=", body,
+                                         headers=[(f"x-amz-checksum-{name}", checksum(name, b"x"))], digest=False),
+                 "400 BadDigest")
     t.expect("nothing was deleted", t.get("/aaa/xml12"), "200")
-    t.expect("a checksum will do", t.post("/aaa", "delete=", body, headers=[("x-amz-checksum-crc32", checksum("crc32", body))], digest=False), "200")
+    t.expect("a checksum will do", t.post("/aaa", "delete=", body,
+                                          headers=[("x-amz-checksum-crc32", checksum("crc32", body))], digest=False),
+             "200")
     t.absent("deleted", "/aaa/xml12")
     reply = t.post("/aaa", "delete=", delete_xml(["k" * 1025, "xml12", "a"]))
     t.expect("a key too long among others", reply, "200 / 400 MalformedXML")
@@ -254,18 +306,21 @@ def XML_12_delete_objects(t):
 
 def _chunked_delete(t):
     body = delete_xml(["none"])
-    data = t.chunked("/aaa", body, "STREAMING-UNSIGNED-PAYLOAD-TRAILER", trailers=[("x-amz-checksum-crc32", checksum("crc32", body))], query="delete=")
+    data = t.chunked("/aaa", body, UNSIGNED_TRAILER,
+                     trailers=[("x-amz-checksum-crc32", checksum("crc32", body))], query="delete=")
     wire_body = data.split(b"\r\n\r\n", 1)[1]
     headers = [("x-amz-decoded-content-length", str(len(body))), ("x-amz-trailer", "x-amz-checksum-crc32")]
-    return t.signed("POST", "/aaa", "delete=", headers, payload="STREAMING-UNSIGNED-PAYLOAD-TRAILER", length=len(wire_body), head_only=True) + wire_body
+    return t.signed("POST", "/aaa", "delete=", headers, payload=UNSIGNED_TRAILER,
+                    length=len(wire_body), head_only=True) + wire_body
 
 
 @xml.case
 def create_bucket_documents(t):
-    for label, body in (("empty element", "<CreateBucketConfiguration/>"), ("a region", "<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>")):
+    root, region = "CreateBucketConfiguration", "<LocationConstraint>eu-west-1</LocationConstraint>"
+    for label, body in (("empty element", f"<{root}/>"), ("a region", f"<{root}>{region}</{root}>")):
         t.expect(label, t.put("/xml-create", body.encode()), "200")
         t.delete("/xml-create")
-    for label, body in (("wrong root", "<X/>"), ("unclosed", "<CreateBucketConfiguration>"), ("two constraints", "<CreateBucketConfiguration><LocationConstraint>a</LocationConstraint>"
-                         "<LocationConstraint>b</LocationConstraint></CreateBucketConfiguration>"), ("no XML", "location=eu")):
+    for label, body in (("wrong root", "<X/>"), ("unclosed", f"<{root}>"), ("no XML", "location=eu"),
+                        ("two constraints", f"<{root}>{region}{region}</{root}>")):
         t.expect(label, t.put("/xml-create", body.encode()), "400 MalformedXML")
     t.expect("none of them", t.ask(t.signed("HEAD", "/xml-create")), "404")

@@ -40,7 +40,8 @@ def clear(t, prefix):
 @key.case
 def KEY_04_dots_are_no_way_up(t):
     t.put("/aaa/private.txt", b"private")
-    for path in ("/aaa/public/../private.txt", "/aaa/public/%2e%2e/private.txt", "/aaa/public/..%2fprivate.txt", "/aaa/./private.txt",
+    for path in ("/aaa/public/../private.txt", "/aaa/public/%2e%2e/private.txt", "/aaa/public/..%2fprivate.txt",
+                 "/aaa/./private.txt",
                  "/aaa//private.txt", "/bbb/../aaa/private.txt", "/aaa/public/../../bbb/keep"):
         t.expect(f"GET {path}", t.get(path), "404 NoSuchKey")
         t.expect(f"PUT {path}", t.put(path, path.encode()), "200")
@@ -52,7 +53,8 @@ def KEY_04_dots_are_no_way_up(t):
 @key.case
 def KEY_05_long_keys(t):
     two = "é" * 512
-    for label, name in (("one segment", "k" * 1024), ("two-byte characters", two), ("segments", "/".join(["seg"] * 256) + "x"), ("slashes", "/" * 1024)):
+    for label, name in (("one segment", "k" * 1024), ("two-byte characters", two),
+                        ("segments", "/".join(["seg"] * 256) + "x"), ("slashes", "/" * 1024)):
         t.same(f"{label} has 1,024 bytes", len(name.encode()), 1024)
         body = label.encode()
         t.expect(f"PUT {label}", t.put(path_of(name), body), "200")
@@ -62,8 +64,10 @@ def KEY_05_long_keys(t):
         t.expect(f"{label} and one more", reply, "400 KeyTooLongError")
         t.same(f"{label}, the limit", reply.value("MaxSizeAllowed"), "1024")
         t.expect(f"GET of {label} and one more", t.get(path_of(name + "x")), "400 KeyTooLongError")
-        t.expect(f"copy to {label} and one more", t.put(path_of(name + "x"), headers=[("x-amz-copy-source", "/bbb/keep")]), "400 KeyTooLongError")
-        t.expect(f"upload of {label} and one more", t.ask(t.signed("POST", path_of(name + "x"), "uploads=")), "400 KeyTooLongError")
+        t.expect(f"copy to {label} and one more",
+                 t.put(path_of(name + "x"), headers=[("x-amz-copy-source", "/bbb/keep")]), "400 KeyTooLongError")
+        t.expect(f"upload of {label} and one more", t.ask(t.signed("POST", path_of(name + "x"), "uploads=")),
+                 "400 KeyTooLongError")
         t.expect(f"DELETE {label}", t.delete(path_of(name)), "204")
     common = "p" * 1000
     names = [common + c for c in ("", "a", "b", "/", "é", "z" * 24)]
@@ -80,10 +84,12 @@ def KEY_06_nul(t):
     for path in ("/aaa/a%00b", "/aaa/%00", "/aaa%00/a", "/aaa/a%00", "/%00"):
         for method in ("GET", "PUT", "DELETE"):
             t.expect(f"{method} {path}", t.ask(t.signed(method, path)), "400")
-    for query in ("prefix=a%00b", "a%00=b", "list-type=2%00", "delimiter=%00", "start-after=%00", "continuation-token=%00"):
+    for query in ("prefix=a%00b", "a%00=b", "list-type=2%00", "delimiter=%00", "start-after=%00",
+                  "continuation-token=%00"):
         t.expect(query, t.get("/aaa", query), "400")
     t.expect("copy source", t.put("/aaa/key06", headers=[("x-amz-copy-source", "/bbb/keep%00")]), "400 InvalidArgument")
-    t.expect("metadata, presigned", t.ask(t.plain("PUT", t.presigned("PUT", "/aaa/key06", "x-amz-meta-a=b%00c"))), "400")
+    t.expect("metadata, presigned", t.ask(t.plain("PUT", t.presigned("PUT", "/aaa/key06", "x-amz-meta-a=b%00c"))),
+             "400")
     t.absent("none of them", "/aaa/key06")
     t.absent("nothing cut at the NUL", "/aaa/a")
 
@@ -93,15 +99,19 @@ def KEY_07_not_utf8(t):
     for raw in ("%ff%fe", "%c0%af", "%ed%a0%80", "%f4%90%80%80", "%e2%82", "%80", "a%c1%81", "%f8%88%80%80%80"):
         t.expect(f"PUT {raw}", t.put(f"/aaa/{raw}", b"x"), "400")
         t.expect(f"prefix {raw}", t.get("/aaa", f"list-type=2&prefix={raw}"), "400")
-        t.expect(f"copy from {raw}", t.put("/aaa/key07", headers=[("x-amz-copy-source", f"/bbb/{raw}")]), "400 InvalidArgument")
+        t.expect(f"copy from {raw}", t.put("/aaa/key07", headers=[("x-amz-copy-source", f"/bbb/{raw}")]),
+                 "400 InvalidArgument")
     for raw in ("%", "%4", "%zz", "a%", "%%41"):
         t.expect(f"escape {raw}", t.ask(t.signed("GET", "/aaa/x", target=f"/aaa/{raw}")), "400")
 
 
 @key.case
 def KEY_08_control_and_markup_characters(t):
-    names = [f"key08/{chr(c)}x" for c in range(1, 32)] + [f"key08/{c}" for c in ("\x7f", "￾", "￿", "<", "&", '"', "'", ">", "&amp;", "]]>",
-                                                                                 "<!--", "\u2028", "\U0001F600", "%41", "a b", "a+b", "\\", "\u0085")]
+    names = [f"key08/{chr(c)}x" for c in range(1, 32)] + [f"key08/{c}"
+                                                          for c in ("\x7f", "￾", "￿", "<", "&", '"', "'", ">", "&amp;",
+                                                                    "]]>",
+                                                                                 "<!--", "\u2028", "\U0001F600", "%41",
+                                                                    "a b", "a+b", "\\", "\u0085")]
     for name in names:
         t.expect(f"PUT {name!r}", t.put(path_of(name), name.encode()), "200")
         t.same(f"GET {name!r}", t.get(path_of(name)).body, name.encode())
@@ -133,7 +143,8 @@ def KEY_09_objects_and_folders_of_one_name(t):
         for name in left:
             t.same(f"without {gone}, {name}", t.get(path_of(name)).body, name.encode())
         keys, prefixes = listed(t, "prefix=key09/&delimiter=/")
-        t.same(f"without {gone}, with a delimiter", (keys, prefixes), ([n for n in left if n == "key09/a"], ["key09/a/"]))
+        t.same(f"without {gone}, with a delimiter", (keys, prefixes),
+               ([n for n in left if n == "key09/a"], ["key09/a/"]))
         keys, prefixes = listed(t, "prefix=key09/a/&delimiter=/")
         t.same(f"without {gone}, below a/", (keys, prefixes),
                ([n for n in left if n in ("key09/a/", "key09/a/b")], ["key09/a/b/"] if "key09/a/b/" in left else []))
@@ -142,7 +153,8 @@ def KEY_09_objects_and_folders_of_one_name(t):
 
 @key.case
 def KEY_10_case_and_normalisation(t):
-    names = ["key10/Key", "key10/key", "key10/KEY", "key10/" + unicodedata.normalize("NFC", "é"), "key10/" + unicodedata.normalize("NFD", "é"),
+    names = ["key10/Key", "key10/key", "key10/KEY", "key10/" + unicodedata.normalize("NFC", "é"),
+             "key10/" + unicodedata.normalize("NFD", "é"),
              "key10/ss", "key10/\u00df", "key10/K", "key10/\u212a"]
     for name in names:
         t.put(path_of(name), name.encode())
@@ -154,7 +166,8 @@ def KEY_10_case_and_normalisation(t):
 
 @key.case
 def KEY_11_names_that_file_systems_dislike(t):
-    names = [".", "..", "a//b", "//", "/", "a ", "a.", " a", "CON", "-rf", ".sys/config", "../../pail.format", "index/data.mdb", "blobs/x", "~", "*", "?",
+    names = [".", "..", "a//b", "//", "/", "a ", "a.", " a", "CON", "-rf", ".sys/config", "../../pail.format",
+             "index/data.mdb", "blobs/x", "~", "*", "?",
              "a\\b", "lost+found", "aux.txt", ".git/config", "x" * 300, "/etc/passwd", "a/./b", "a/../b", "\t", "a\nb"]
     before = set(os.listdir(t.pail.data))
     for name in names:
@@ -162,7 +175,8 @@ def KEY_11_names_that_file_systems_dislike(t):
             body = (name.encode() + b"|") * size
             t.expect(f"PUT {name!r}", t.put(path_of(name), body), "200")
             t.true(f"GET {name!r}", t.get(path_of(name)).body == body)
-    t.same("all listed", sorted(urllib.parse.unquote_plus(n) for n in listed(t, "encoding-type=url")[0] if urllib.parse.unquote_plus(n) in names), sorted(names))
+    t.same("all listed", sorted(urllib.parse.unquote_plus(n) for n in listed(t, "encoding-type=url")[0]
+                                if urllib.parse.unquote_plus(n) in names), sorted(names))
     t.same("no new names in the data folder", set(os.listdir(t.pail.data)), before)
     for name in names:
         t.expect(f"DELETE {name!r}", t.delete(path_of(name)), "204")
@@ -170,7 +184,8 @@ def KEY_11_names_that_file_systems_dislike(t):
 
 @key.case
 def KEY_12_bucket_names(t):
-    for name in ("..", ".", ".sys", "127.0.0.1", "A_", "Abc", "ab", "a" * 64, "a..b", "xn--a", "%2e%2e", "a_b", "-ab", "ab-", ".ab", "ab.", "a b", "a%20b",
+    for name in ("..", ".", ".sys", "127.0.0.1", "A_", "Abc", "ab", "a" * 64, "a..b", "xn--a", "%2e%2e", "a_b", "-ab",
+                 "ab-", ".ab", "ab.", "a b", "a%20b",
                  "é", "abc-s3alias", "abc--ol-s3", "sthree-x", "1.2.3.4", "a%0ab", "a\\b", "999.999.999.999"):
         t.expect(name, t.put(f"/{encode(name, '-_.~%')}"), "400 InvalidBucketName / 400 InvalidURI")
         t.expect(f"object in {name}", t.put(f"/{encode(name, '-_.~%')}/k", b"x"), "404 NoSuchBucket / 400")
@@ -197,8 +212,10 @@ def KEY_13_escaped_slash_after_the_bucket(t):
 
 @key.case
 def KEY_15_list_parameters(t):
-    for query in ("max-keys=-1", "max-keys=2147483648", "max-keys=abc", "max-keys=1e3", "max-keys=0x10", "max-keys=%2B1", "max-keys=1%20",
-                  "max-keys=99999999999999999999", "continuation-token=", "continuation-token=garbage", "continuation-token=..%2F..", "encoding-type=xml",
+    for query in ("max-keys=-1", "max-keys=2147483648", "max-keys=abc", "max-keys=1e3", "max-keys=0x10",
+                  "max-keys=%2B1", "max-keys=1%20",
+                  "max-keys=99999999999999999999", "continuation-token=", "continuation-token=garbage",
+                  "continuation-token=..%2F..", "encoding-type=xml",
                   "continuation-token=" + "A" * 5000):
         t.expect(query[:40], t.get("/aaa", f"list-type=2&{query}"), "400 InvalidArgument")
     for query in ("max-uploads=-1", "max-uploads=x", "encoding-type=x"):
@@ -210,7 +227,8 @@ def KEY_15_list_parameters(t):
         t.put(f"/aaa/key15/{i}", b"x")
     token = t.get("/aaa", "list-type=2&max-keys=1&prefix=key15").value("NextContinuationToken")
     foreign = t.get("/bbb", f"list-type=2&continuation-token={encode(token)}")
-    t.true("a token of another bucket shows none of its rows", foreign.status in (200, 400) and b"key15" not in foreign.body, f"{foreign!r}")
+    t.true("a token of another bucket shows none of its rows",
+           foreign.status in (200, 400) and b"key15" not in foreign.body, f"{foreign!r}")
     for prefix in ("../", "../bbb/", "/bbb", "..%2Fbbb"):
         t.same(f"prefix {prefix}", listed(t, f"prefix={prefix}"), ([], []))
     t.expect("a delimiter of 1 KiB", t.get("/aaa", "list-type=2&delimiter=" + "d" * 1024), "200 / 400 InvalidArgument")
@@ -253,7 +271,8 @@ def KEY_17_links_in_the_data_folder(t):
 
 @key.case
 def path_style_keys_are_bytes(t):
-    for raw, name in (("a+b", "a+b"), ("a%2Bb", "a+b"), ("a%20b", "a b"), ("a%2520b", "a%20b"), ("%C3%A9", "é"), ("trail/", "trail/"), ("a//b", "a//b"),
+    for raw, name in (("a+b", "a+b"), ("a%2Bb", "a+b"), ("a%20b", "a b"), ("a%2520b", "a%20b"), ("%C3%A9", "é"),
+                      ("trail/", "trail/"), ("a//b", "a//b"),
                       ("a%2F%2Fb", "a//b"), ("?".replace("?", "%3F"), "?"), ("%23", "#"), ("a;b=c", "a;b=c")):
         t.expect(f"PUT {raw}", t.put(f"/aaa/raw/{raw}", raw.encode()), "200")
         t.same(f"{raw} is {name}", t.get(path_of(f"raw/{name}")).body, raw.encode())
@@ -269,10 +288,12 @@ def at_host(t, host, method, path, query="", **options):
 
 @domain.case
 def KEY_14_one_bucket_for_every_form(t):
-    for host in ("bbb.s3.test", "BBB.S3.Test", "bbb.s3.test:9000", "bbb.s3.test.", "bbb.eu.s3.test", f"bbb.s3.test:{t.pail.port}"):
+    for host in ("bbb.s3.test", "BBB.S3.Test", "bbb.s3.test:9000", "bbb.s3.test.", "bbb.eu.s3.test",
+                 f"bbb.s3.test:{t.pail.port}"):
         t.same(f"{host}", at_host(t, host, "GET", "/keep").body, KEEP)
         t.expect(f"{host}, the path is all key", at_host(t, host, "GET", "/bbb/keep"), "404 NoSuchKey")
-    for host in ("s3.test", "S3.TEST:80", "eu.s3.test", "localhost", "10.0.0.1", "[::1]:9000", "xs3.test", "other.example", "bbb.s3.test.evil"):
+    for host in ("s3.test", "S3.TEST:80", "eu.s3.test", "localhost", "10.0.0.1", "[::1]:9000", "xs3.test",
+                 "other.example", "bbb.s3.test.evil"):
         t.same(f"{host} is path style", at_host(t, host, "GET", "/bbb/keep").body, KEEP)
     t.expect("bbb's domain, aaa's path", at_host(t, "bbb.s3.test", "PUT", "/aaa/k", body=b"x"), "200")
     t.same("lies in bbb", t.get("/bbb/aaa/k").body, b"x")
@@ -280,12 +301,15 @@ def KEY_14_one_bucket_for_every_form(t):
     t.delete("/bbb/aaa/k")
     t.expect("no such bucket", at_host(t, "zzz.s3.test", "GET", "/k"), "404 NoSuchBucket")
     t.expect("a name with dots", at_host(t, "x.y.s3.test", "GET", "/k"), "404 NoSuchBucket")
-    for host in ("u@bbb.s3.test", "bbb..s3.test", ".s3.test", "bbb.s3.test:", "bbb.s3.test:0", "bbb .s3.test", "bbb.s3.test/x", "%62bb.s3.test"):
+    for host in ("u@bbb.s3.test", "bbb..s3.test", ".s3.test", "bbb.s3.test:", "bbb.s3.test:0", "bbb .s3.test",
+                 "bbb.s3.test/x", "%62bb.s3.test"):
         t.expect(f"{host!r}", at_host(t, host, "GET", "/keep"), "400")
     t.expect("empty", t.get("/keep", sent_host=""), "400")
     t.expect("two hosts", t.ask(t.signed("GET", "/keep", host="bbb.s3.test", extra=[("Host", "aaa.s3.test")])), "400")
-    t.expect("absolute form decides", t.ask(t.signed("GET", "/keep", host="bbb.s3.test", target="http://bbb.s3.test/keep")), "200")
-    t.expect("absolute form against Host", t.ask(t.signed("GET", "/keep", host="bbb.s3.test", target="http://aaa.s3.test/keep")), "400 / 403 / 404")
+    t.expect("absolute form decides",
+             t.ask(t.signed("GET", "/keep", host="bbb.s3.test", target="http://bbb.s3.test/keep")), "200")
+    t.expect("absolute form against Host",
+             t.ask(t.signed("GET", "/keep", host="bbb.s3.test", target="http://aaa.s3.test/keep")), "400 / 403 / 404")
 
 
 @domain.case
@@ -302,4 +326,5 @@ def virtual_hosted_operations(t):
     t.expect("DeleteBucket", at_host(t, host, "DELETE", "/"), "204")
     t.true("ListBuckets at the domain itself", b"<Name>bbb</Name>" in at_host(t, "s3.test", "GET", "/").body)
     presigned = t.presigned("GET", "/keep", headers=[])
-    t.expect("presigned for another host", t.ask(t.plain("GET", presigned, host="bbb.s3.test")), "403 SignatureDoesNotMatch")
+    t.expect("presigned for another host", t.ask(t.plain("GET", presigned, host="bbb.s3.test")),
+             "403 SignatureDoesNotMatch")

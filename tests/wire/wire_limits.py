@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients that crawl, stall, flood or never end (HTP-07, DOS, NET): what they cost, and that others notice nothing."""
-import hashlib
 import os
 import random
 import re
 import select
 import socket
+import ssl
 import statistics
 import threading
 import time
 
-from wire import KEEP, Group, Raw, SIGNED_CHUNKS, UNSIGNED, default_binary, delete_xml, encode, md5, release_binary
+from wire import (KEEP, SIGNED_CHUNKS, UNSIGNED, UNSIGNED_TRAILER, Group, Raw, certificates, default_binary, delete_xml,
+                  encode, md5, release_binary)
 from wire_objects import in_parallel
 
-slow = Group("slow", ["--header-timeout", "1", "--idle-timeout", "2", "--min-body-rate", "20000", "--min-body-rate-grace", "1"])
+slow = Group("slow", ["--header-timeout", "1", "--idle-timeout", "2", "--min-body-rate", "20000",
+                      "--min-body-rate-grace", "1"])
 limits = Group("limits", ["--max-header-bytes", "8192", "--max-headers", "20", "--max-uri-bytes", "2048",
                           "--max-connections", "24", "--max-connections-per-address", "16"])
 flood = Group("flood", ["--workers", "2", "--max-queued-jobs", "8"])
@@ -39,7 +41,7 @@ def latencies(t, n):
 
 
 def crawl(conns, seconds, step, each):
-    """Every `step` seconds each(i, conn) does its bit for connections that still live; (ended, alive) when it is over."""
+    """Every `step` seconds each(i, conn) does its bit for connections that still live. Returns (ended, alive)."""
     alive, ended = dict(enumerate(conns)), {}
     deadline = time.monotonic() + seconds
     while alive and time.monotonic() < deadline:
@@ -95,19 +97,24 @@ def HTP_07_heads_byte_by_byte(t):
     watcher.join()
     held = t.memory() - before
     t.same("connections that outlive the header timeout", len(alive), 0)
-    t.true("each is told", all(b"RequestTimeout" in e or b" 408 " in e for e in ended.values()), f"{sorted(ended.values())[:1]}")
+    t.true("each is told", all(b"RequestTimeout" in e or b" 408 " in e for e in ended.values()),
+           f"{sorted(ended.values())[:1]}")
     t.true("they cost little", held < 300 * 64 * 1024 + (8 << 20), f"{held >> 10} KiB")
     typical, then = statistics.median(usual), statistics.median(meanwhile)
-    t.true("others notice nothing", then < 2 * typical + 0.01, f"median {typical * 1e3:.2f} ms before, {then * 1e3:.2f} ms meanwhile")
+    t.true("others notice nothing", then < 2 * typical + 0.01,
+           f"median {typical * 1e3:.2f} ms before, {then * 1e3:.2f} ms meanwhile")
 
 
 @slow.case
 def HTP_07_bodies_byte_by_byte(t):
     path = "/aaa/htp07"
     kinds = {"small": t.signed("PUT", path, body=b"x" * 1000), "large": t.signed("PUT", path, body=b"x" * 1_000_000),
-             "unsigned": t.signed("PUT", path, body=b"x" * 100_000, payload=UNSIGNED), "aws-chunked": t.chunked(path, KEEP * 10),
-             "chunked": t.signed("PUT", path, payload=UNSIGNED, length=None, extra=[("Transfer-Encoding", "chunked")]) + b"ffff\r\n" + b"x" * 65535,
-             "document": t.signed("POST", "/aaa", "delete=", body=delete_xml(["k"] * 100), headers=[("Content-MD5", md5(delete_xml(["k"] * 100)))])}
+             "unsigned": t.signed("PUT", path, body=b"x" * 100_000, payload=UNSIGNED),
+             "aws-chunked": t.chunked(path, KEEP * 10),
+             "chunked": t.signed("PUT", path, payload=UNSIGNED, length=None,
+                                 extra=[("Transfer-Encoding", "chunked")]) + b"ffff\r\n" + b"x" * 65535,
+             "document": t.signed("POST", "/aaa", "delete=", body=delete_xml(["k"] * 100),
+                                  headers=[("Content-MD5", md5(delete_xml(["k"] * 100)))])}
     names = list(kinds) * 15
     conns = [t.open().send(kinds[n][:kinds[n].index(b"\r\n\r\n") + 4]) for n in names]
     at = {}
@@ -119,7 +126,8 @@ def HTP_07_bodies_byte_by_byte(t):
         at[i] = n + 1
     ended, alive = crawl(conns, 6, 0.3, each)
     t.same("transfers that outlive the minimum rate", [names[i] for i in alive], [])
-    t.same("each is told", {names[i] for i, e in ended.items() if b"RequestTimeout" not in e and b" 408 " not in e}, set())
+    t.same("each is told", {names[i] for i, e in ended.items() if b"RequestTimeout" not in e and b" 408 " not in e},
+           set())
     t.absent("none is stored", path)
 
 
@@ -128,11 +136,13 @@ def CHK_10_a_terabyte_announced_then_silence(t):
     before = t.memory()
     conns = []
     for size in (5 << 30, 1 << 20):
-        for mode in (SIGNED_CHUNKS, "STREAMING-UNSIGNED-PAYLOAD-TRAILER"):
+        for mode in (SIGNED_CHUNKS, UNSIGNED_TRAILER):
             head = t.chunked("/aaa/chk10", b"", mode, decoded=size, length=size + 1000, edit=lambda p: [])
             line = b"10000000000" if size == 1 << 20 else b"%x" % size
-            conns += [t.open().send(head + line + (b";chunk-signature=" + b"0" * 64 if mode == SIGNED_CHUNKS else b"") + b"\r\n") for _ in range(25)]
-    t.true("nothing is set aside for them", t.memory() - before < 100 * 300 * 1024, f"{(t.memory() - before) >> 10} KiB")
+            conns += [t.open().send(head + line + (b";chunk-signature=" + b"0" * 64 if mode == SIGNED_CHUNKS
+                                                   else b"") + b"\r\n") for _ in range(25)]
+    t.true("nothing is set aside for them", t.memory() - before < 100 * 300 * 1024,
+           f"{(t.memory() - before) >> 10} KiB")
     ended, alive = crawl(conns, 6, 0.5, lambda i, c: None)
     t.same("silent connections that live on", len(alive), 0)
     t.absent("none is stored", "/aaa/chk10")
@@ -161,7 +171,8 @@ def HTP_07_slow_readers(t):
         if t.descriptors() <= t.start_descriptors + 6:
             break
         time.sleep(0.5)
-    t.true("they are let go", t.wait(lambda: t.descriptors() <= t.start_descriptors + 6, 3), f"{t.start_descriptors} descriptors at the start, {t.descriptors()} now")
+    t.true("they are let go", t.wait(lambda: t.descriptors() <= t.start_descriptors + 6, 3),
+           f"{t.start_descriptors} descriptors at the start, {t.descriptors()} now")
     for c in conns:
         c.close()
 
@@ -271,8 +282,10 @@ def DOS_05_many_parameters_and_cookies(t):
                         ("3,000 parameters", t.signed("GET", "/bbb/keep", "&".join(f"p{i}" for i in range(2900)))),
                         ("the same 3,000 times", t.signed("GET", "/bbb/keep", "&".join(["p="] * 4000))),
                         ("ampersands", t.signed("GET", "/bbb/keep", "&" * 15_000)),
-                        ("10,000 cookies", t.signed("GET", "/bbb/keep", extra=[("Cookie", "; ".join(f"c{i}=1" for i in range(10_000)))])),
-                        ("190 cookies", t.signed("GET", "/bbb/keep", extra=[("Cookie", f"c{i}=1") for i in range(180)]))):
+                        ("10,000 cookies", t.signed("GET", "/bbb/keep",
+                                                    extra=[("Cookie", "; ".join(f"c{i}=1" for i in range(10_000)))])),
+                        ("190 cookies",
+                         t.signed("GET", "/bbb/keep", extra=[("Cookie", f"c{i}=1") for i in range(180)]))):
         start = time.monotonic()
         reply = t.ask(data)
         t.expect(label, reply, "200 / 400 / 414 / 431")
@@ -310,12 +323,14 @@ def DOS_04_pages_are_quick(t):
     start = time.monotonic()
     page = t.get("/aaa", "list-type=2&delimiter=/&prefix=dos04")
     spent = time.monotonic() - start
-    t.same("one group", (re.findall(rb"<CommonPrefixes><Prefix>([^<]*)", page.body), page.value("KeyCount")), ([b"dos04/"], "1"))
+    t.same("one group", (re.findall(rb"<CommonPrefixes><Prefix>([^<]*)", page.body), page.value("KeyCount")),
+           ([b"dos04/"], "1"))
     t.true("quickly", spent < 0.15, f"{spent * 1e3:.1f} ms")
     names, after = [], ""
     with t.open() as c:
         for _ in range(200):
-            page = c.send(t.signed("GET", "/aaa", f"list-type=2&max-keys=1&prefix=dos04%2F&start-after={encode(after)}")).reply()
+            page = c.send(t.signed("GET", "/aaa",
+                                   f"list-type=2&max-keys=1&prefix=dos04%2F&start-after={encode(after)}")).reply()
             after = page.value("Key")
             names.append(after)
     t.same("pages of one, in order", names, sorted(names))
@@ -342,7 +357,8 @@ def DOS_03_few_descriptors(t):
             except OSError:
                 break
         time.sleep(0.5)
-        ticks = lambda: sum(map(int, open(f"/proc/{pail.pid}/stat").read().rsplit(") ", 1)[1].split()[11:13]))  # noqa: E731
+        ticks = lambda: sum(map(int,
+                                open(f"/proc/{pail.pid}/stat").read().rsplit(") ", 1)[1].split()[11:13]))  # noqa: E731
         start = ticks()
         time.sleep(1)
         busy = (ticks() - start) / os.sysconf("SC_CLK_TCK")
@@ -385,7 +401,8 @@ def NET_01_idle_connections(t):
     each = (t.memory() - before) / count
     t.true("8 KiB each at most", each <= 8192, f"{each:.0f} bytes")
     spent = sorted(latencies(t, 50))
-    t.true("a new request takes less than 5 ms", spent[len(spent) // 2] < 0.005, f"{spent[len(spent) // 2] * 1e3:.2f} ms")
+    t.true("a new request takes less than 5 ms", spent[len(spent) // 2] < 0.005,
+           f"{spent[len(spent) // 2] * 1e3:.2f} ms")
     print(f"# {count} idle connections: {each:.0f} bytes each, median GET {spent[len(spent) // 2] * 1e3:.2f} ms")
     for c in conns:
         c.close()
@@ -394,8 +411,6 @@ def NET_01_idle_connections(t):
 
 @idle.case
 def NET_01_idle_connections_over_TLS(t):
-    import ssl
-    from wire import certificates
     if not release_binary():
         t.skip("no ordinary build to measure")
     count = 1000
@@ -452,7 +467,8 @@ def NET_03_aborted_uploads(t):
             conns.append(t.open().send(data[:rng.randrange(1000, len(data))]))
         for c in conns:
             c.reset() if rng.random() < 0.5 else c.close()
-    t.true("descriptors are back", t.wait(lambda: t.descriptors() <= t.start_descriptors + 2, 2), f"{t.start_descriptors} before, {t.descriptors()} now")
+    t.true("descriptors are back", t.wait(lambda: t.descriptors() <= t.start_descriptors + 2, 2),
+           f"{t.start_descriptors} before, {t.descriptors()} now")
     t.absent("nothing is stored", "/aaa/net03")
     left = [os.path.join(d, f) for d, _, files in os.walk(t.pail.data) for f in files if "tmp" in f]
     t.same("temporary files", left, [])

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 
-from wire import (ACCESS_KEY, KEEP, SECRET_KEY, TEST_DIR, Group, Pail, Raw, ServerError, certificates, default_binary,
+from wire import (ACCESS_KEY, KEEP, SECRET_KEY, Bench, Group, Pail, Raw, ServerError, certificates, default_binary,
                   release_binary)
 
 ops = Group("ops", plain=False)
@@ -136,30 +136,41 @@ def OPS_06_foreign_files(t):
         b.put("/aaa/k", KEEP * 50)
         running.stop()
         os.makedirs(os.path.join(fresh, "blobs", "0", "0", "sub"))
-        for name in ("pail.format~", ".DS_Store", "blobs/README", "blobs/0/0/notes.txt", "blobs/0/0/.swp", "index/old.mdb.bak"):
+        for name in ("pail.format~", ".DS_Store", "blobs/README", "blobs/0/0/notes.txt", "blobs/0/0/.swp",
+                     "index/old.mdb.bak"):
             with open(os.path.join(fresh, name), "w") as f:
                 f.write("editor's backup")
         running.start()
         b = t.of(running)
         t.same("they are ignored", b.get("/aaa/k").body, KEEP * 50)
         t.expect("and nothing breaks", b.put("/aaa/k2", KEEP * 50), "200")
-        t.true("and they stay", os.path.exists(os.path.join(fresh, "blobs/0/0/notes.txt")) and os.path.exists(os.path.join(fresh, "pail.format~")))
+        t.true("and they stay", os.path.exists(os.path.join(fresh, "blobs/0/0/notes.txt"))
+               and os.path.exists(os.path.join(fresh, "pail.format~")))
         running.stop()
 
 
 @ops.case
 def OPS_07_misspelt_settings(t):
     folder = os.path.join(t.folder, "never-made")
-    for args, words, code in ((["--adress", ":9000"], ["--adress"], 2), (["--threads", "x"], ["--threads", "x"], 2), (["--threads", "-1"], ["--threads"], 2),
-                              (["--threads", "9999999999999999999999"], ["--threads"], 2), (["--threads"], ["--threads"], 2), (["--log-format", "xml"], ["--log-format", "xml"], 2),
-                              (["--log-level", "loud"], ["--log-level"], 2), (["--access-log", "maybe"], ["--access-log"], 2), (["second-folder"], ["second-folder"], 2),
-                              (["--idle-timeout", "0"], ["--idle-timeout"], 2), (["-x"], ["-x"], 2), (["--max-headers=15"], ["--max-headers"], 2)):
+    for args, words, code in ((["--adress", ":9000"], ["--adress"], 2), (["--threads", "x"], ["--threads", "x"], 2),
+                              (["--threads", "-1"], ["--threads"], 2),
+                              (["--threads", "9999999999999999999999"], ["--threads"], 2),
+                              (["--threads"], ["--threads"], 2), (["--log-format", "xml"], ["--log-format", "xml"], 2),
+                              (["--log-level", "loud"], ["--log-level"], 2),
+                              (["--access-log", "maybe"], ["--access-log"], 2),
+                              (["second-folder"], ["second-folder"], 2),
+                              (["--idle-timeout", "0"], ["--idle-timeout"], 2), (["-x"], ["-x"], 2),
+                              (["--max-headers=15"], ["--max-headers"], 2)):
         refuses(t, f"{args}", ["server", folder, *args], words, code)
-    for args, words in ((["--address", "nowhere"], ["nowhere"]), (["--address", "127.0.0.1:99999"], ["99999"]), (["--address", "127.0.0.1:x"], ["127.0.0.1:x"]),
-                        (["--address", "203.0.113.77:0"], ["203.0.113.77"]), (["--address", "no.such.host.invalid:0"], ["no.such.host.invalid"]),
-                        (["--console-address", "nowhere"], ["nowhere"]), (["--certs-dir", "/nonexistent"], ["/nonexistent"])):
+    for args, words in ((["--address", "nowhere"], ["nowhere"]), (["--address", "127.0.0.1:99999"], ["99999"]),
+                        (["--address", "127.0.0.1:x"], ["127.0.0.1:x"]),
+                        (["--address", "203.0.113.77:0"], ["203.0.113.77"]),
+                        (["--address", "no.such.host.invalid:0"], ["no.such.host.invalid"]),
+                        (["--console-address", "nowhere"], ["nowhere"]),
+                        (["--certs-dir", "/nonexistent"], ["/nonexistent"])):
         refuses(t, f"{args}", server_args(folder, *args), words)
-    for env, words in (({"PAIL_THREADS": "x"}, ["threads"]), ({"PAIL_ROOT_USER": "ab"}, ["PAIL_ROOT_USER"]), ({"PAIL_ROOT_PASSWORD": "short"}, ["PAIL_ROOT_PASSWORD"]),
+    for env, words in (({"PAIL_THREADS": "x"}, ["threads"]), ({"PAIL_ROOT_USER": "ab"}, ["PAIL_ROOT_USER"]),
+                       ({"PAIL_ROOT_PASSWORD": "short"}, ["PAIL_ROOT_PASSWORD"]),
                        ({"MINIO_OPTS": "--adress :1"}, ["--adress"]), ({"PAIL_IDLE_TIMEOUT": "1h"}, ["idle-timeout"])):
         refuses(t, f"{env}", server_args(folder), words, 2, env)
     refuses(t, "no folder", ["server"], ["folder"], 2)
@@ -181,7 +192,9 @@ def port_in_use(t):
 
 @ops.case
 def help_and_version(t):
-    for args, words in ((["--help"], ["server", "--version"]), (["server", "--help"], ["--address", "--certs-dir", "PAIL_REGION", "MINIO_OPTS", "--max-header-bytes"]), (["--version"], ["pail "])):
+    for args, words in ((["--help"], ["server", "--version"]),
+                        (["server", "--help"], ["--address", "--certs-dir", "PAIL_REGION", "MINIO_OPTS",
+                                                "--max-header-bytes"]), (["--version"], ["pail "])):
         code, out, err = pail(*args)
         t.true(f"{args}", code == 0 and not err and all(w in out for w in words), f"{code} {out!r} {err!r}")
     code, out, err = pail()
@@ -205,7 +218,8 @@ def start_up_in_100_ms(t):
             made.stop()
             folder = made.data if kind == "used" else tempfile.mkdtemp(dir=t.folder)
             start = time.monotonic()
-            process = subprocess.Popen([binary or default_binary(), *server_args(folder)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            process = subprocess.Popen([binary or default_binary(), *server_args(folder)], stdout=subprocess.PIPE,
+                                       stderr=subprocess.DEVNULL,
                                        env={"PAIL_ROOT_USER": ACCESS_KEY, "PAIL_ROOT_PASSWORD": SECRET_KEY})
             while b"S3 endpoint" not in process.stdout.readline():
                 pass
@@ -247,17 +261,18 @@ def minio_environment(t):
     """A MinIO unit file's variables work unchanged."""
     folder = os.path.join(t.folder, "minio")
     env = {k: v for k, v in os.environ.items() if not k.startswith(("PAIL_", "MINIO_"))}
-    env.update(MINIO_ROOT_USER="miniouser", MINIO_ROOT_PASSWORD="miniopassword", MINIO_VOLUMES=folder, MINIO_SITE_REGION="eu-north-1",
+    env.update(MINIO_ROOT_USER="miniouser", MINIO_ROOT_PASSWORD="miniopassword", MINIO_VOLUMES=folder,
+               MINIO_SITE_REGION="eu-north-1",
                MINIO_DOMAIN="s3.test,other.test", MINIO_OPTS="--address 127.0.0.1:0 --console-address \"127.0.0.1:0\"")
     log_path = os.path.join(t.folder, "minio.log")
     with open(log_path, "wb") as log:
-        process = subprocess.Popen([default_binary(), "server"], env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen([default_binary(), "server"], env=env, stdin=subprocess.DEVNULL, stdout=log,
+                                   stderr=subprocess.STDOUT)
     try:
         found = []
         t.wait(lambda: found.extend(re.findall(r"S3 endpoint: http://([\d.]+):(\d+)", open(log_path).read())) or found)
         if not t.true("it starts", found, open(log_path).read()):
             return
-        from wire import Bench
         b = Bench.__new__(Bench)
         b.group, b.wrong, b.folder = t.group, t.wrong, t.folder
         fake = Pail("minio", access_key="miniouser", secret_key="miniopassword")
@@ -386,7 +401,8 @@ def SEC_06_the_binary_is_hardened(t):
     if not binary or not shutil.which("readelf"):
         t.skip("no ordinary build, or no readelf")
     text = subprocess.run(["readelf", "-hldsW", binary], capture_output=True, text=True).stdout
-    for label, pattern in (("position independent", r"Type:\s+DYN"), ("RELRO", r"GNU_RELRO"), ("bound at start", r"BIND_NOW|FLAGS.*NOW"), ("no executable stack", r"GNU_STACK.* RW "),
+    for label, pattern in (("position independent", r"Type:\s+DYN"), ("RELRO", r"GNU_RELRO"),
+                           ("bound at start", r"BIND_NOW|FLAGS.*NOW"), ("no executable stack", r"GNU_STACK.* RW "),
                            ("stack protector", r"__stack_chk_fail"), ("fortified", r"_chk@")):
         t.true(label, re.search(pattern, text))
 
@@ -422,7 +438,8 @@ def access_lines_as_JSON(t):
     with t.server("--log-format", "json") as running:
         b = t.of(running)
         b.put("/aaa")
-        ids = [b.put("/aaa/q\"uote%0a\\", b"12345").request_id, b.get("/aaa/none", extra=[("User-Agent", 'a"b\\c\x80')]).request_id,
+        ids = [b.put("/aaa/q\"uote%0a\\", b"12345").request_id,
+               b.get("/aaa/none", extra=[("User-Agent", 'a"b\\c\x80')]).request_id,
                b.ask(b"BAD\r\n\r\n").request_id]
         t.wait(lambda: all(i in b.log() for i in ids))
         records = {}
@@ -435,7 +452,8 @@ def access_lines_as_JSON(t):
                     t.note("a line that is no JSON", line)
         for i, status in zip(ids, (200, 404, 400)):
             t.same(f"{i}: status", (records.get(i) or {}).get("status"), status)
-        t.same("fields", {"id", "peer", "op", "status", "error", "in", "out", "ms", "key", "method", "path", "agent"} - set(records[ids[0]] or {}), set())
+        t.same("fields", {"id", "peer", "op", "status", "error", "in", "out", "ms", "key", "method", "path",
+                          "agent"} - set(records[ids[0]] or {}), set())
         b.clean_log()
 
 
@@ -472,8 +490,10 @@ def make_certificate(folder, *names):
     """A self-signed one; its serial number tells certificates apart."""
     os.makedirs(folder, exist_ok=True)
     made = tempfile.mkdtemp(dir=os.path.dirname(folder))
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-keyout", f"{made}/private.key",
-                    "-out", f"{made}/public.crt", "-subj", f"/CN={names[0]}", "-addext", "subjectAltName=" + ",".join(f"DNS:{n}" for n in names)], check=True, capture_output=True)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-days", "30", "-keyout", f"{made}/private.key",
+                    "-out", f"{made}/public.crt", "-subj", f"/CN={names[0]}", "-addext",
+                    "subjectAltName=" + ",".join(f"DNS:{n}" for n in names)], check=True, capture_output=True)
     for name in ("private.key", "public.crt"):
         os.replace(os.path.join(made, name), os.path.join(folder, name))
 
@@ -494,7 +514,8 @@ def subject(host, port, name):
     """The common name of the certificate that is shown to a client asking for `name`."""
     with socket.create_connection((host, port), 5) as sock, any_context().wrap_socket(sock, server_hostname=name) as s:
         der = s.getpeercert(binary_form=True)
-    text = subprocess.run(["openssl", "x509", "-inform", "DER", "-noout", "-subject", "-nameopt", "RFC2253"], input=der, capture_output=True).stdout
+    text = subprocess.run(["openssl", "x509", "-inform", "DER", "-noout", "-subject", "-nameopt", "RFC2253"],
+                          input=der, capture_output=True).stdout
     return re.sub(r"^subject=\s*CN=", "", text.decode().strip())
 
 
@@ -503,7 +524,8 @@ def TLS_requests(t):
     with t.server(tls=True) as running:
         b = t.of(running)
         context = ssl.create_default_context(cafile=os.path.join(certificates(), "ca.crt"))
-        for label, ctx in (("1.2", any_context(maximum=ssl.TLSVersion.TLSv1_2)), ("1.3", any_context(minimum=ssl.TLSVersion.TLSv1_3)), ("as a client does", context)):
+        for label, ctx in (("1.2", any_context(maximum=ssl.TLSVersion.TLSv1_2)),
+                           ("1.3", any_context(minimum=ssl.TLSVersion.TLSv1_3)), ("as a client does", context)):
             with b.open(tls=ctx, name="localhost") as c:
                 t.expect(f"{label}: bucket", c.send(b.signed("PUT", "/aaa")).reply(), "200 / 409")
                 for size in (0, 10, 20_000, 3_000_000):
@@ -512,7 +534,9 @@ def TLS_requests(t):
                     t.true(f"{label}: GET {size}", c.send(b.signed("GET", "/aaa/k")).reply().body == body)
                 c.send(b"".join(b.signed("GET", "/aaa", "list-type=2") for _ in range(50)))
                 t.same(f"{label}: 50 pipelined", {r.status for r in c.replies(50)}, {200})
-                t.expect(f"{label}: refused upload", c.send(b.signed("PUT", "/aaa/k", body=b"x" * 200_000, secret="wrong")).reply(), "403", closes=True)
+                t.expect(f"{label}: refused upload",
+                         c.send(b.signed("PUT", "/aaa/k", body=b"x" * 200_000, secret="wrong")).reply(), "403",
+                         closes=True)
                 t.true(f"{label}: ends", c.closed())
         with b.open() as c:
             c.send(b.signed("GET", "/aaa"))
@@ -536,18 +560,21 @@ def SEC_03_old_versions_and_weak_ciphers(t):
     with t.server(tls=True) as running:
         def handshake(context, name="localhost"):
             try:
-                with socket.create_connection((running.host, running.port), 5) as sock, context.wrap_socket(sock, server_hostname=name) as s:
+                with socket.create_connection((running.host, running.port),
+                                              5) as sock, context.wrap_socket(sock, server_hostname=name) as s:
                     return s.version(), s.cipher()[0]
             except (ssl.SSLError, ConnectionResetError, OSError):
                 return None
         for version in ("TLSv1", "TLSv1_1"):
             try:
-                context = any_context(getattr(ssl.TLSVersion, version), getattr(ssl.TLSVersion, version), "ALL:@SECLEVEL=0")
+                context = any_context(getattr(ssl.TLSVersion, version), getattr(ssl.TLSVersion, version),
+                                      "ALL:@SECLEVEL=0")
             except (ValueError, ssl.SSLError):
                 continue
             t.same(version, handshake(context), None)
         two = ssl.TLSVersion.TLSv1_2
-        for cipher in ("NULL", "aNULL", "RC4", "3DES", "AES128-SHA", "AES256-GCM-SHA384", "ECDHE-RSA-AES128-SHA", "ECDHE-RSA-AES256-SHA384", "CAMELLIA", "PSK"):
+        for cipher in ("NULL", "aNULL", "RC4", "3DES", "AES128-SHA", "AES256-GCM-SHA384", "ECDHE-RSA-AES128-SHA",
+                       "ECDHE-RSA-AES256-SHA384", "CAMELLIA", "PSK"):
             try:
                 context = any_context(two, two, f"{cipher}:@SECLEVEL=0")
             except ssl.SSLError:
@@ -558,8 +585,11 @@ def SEC_03_old_versions_and_weak_ciphers(t):
         t.same("1.3", handshake(any_context())[0], "TLSv1.3")
         t.true("no SNI", handshake(any_context(), None))
         t.true("an unknown name", handshake(any_context(), "unknown.example"))
-        asked = subprocess.run(["openssl", "s_client", "-connect", f"{running.host}:{running.port}", "-tls1_2"], input=b"R\n" * 1000, capture_output=True, timeout=20)
-        t.true("renegotiation is refused", b"error" in asked.stderr.lower() or b"no renegotiation" in asked.stderr.lower() or asked.returncode != 0, asked.stderr[-300:].decode(errors="replace"))
+        asked = subprocess.run(["openssl", "s_client", "-connect", f"{running.host}:{running.port}", "-tls1_2"],
+                               input=b"R\n" * 1000, capture_output=True, timeout=20)
+        t.true("renegotiation is refused", b"error" in asked.stderr.lower()
+               or b"no renegotiation" in asked.stderr.lower() or asked.returncode != 0,
+               asked.stderr[-300:].decode(errors="replace"))
         conns = [socket.create_connection((running.host, running.port), 5) for _ in range(100)]  # never a hello
         t.true("handshakes that never begin disturb nobody", handshake(any_context()))
         for c in conns:
@@ -576,7 +606,8 @@ def SEC_03_certificates_by_name_and_reloaded(t):
     with Pail("wire-tls", tls=True, args=["--log-level", "debug", "--certs-dir", certs]) as running:
         b = t.of(running)
         port = running.port
-        for name, shown in (("first.test", "first.test"), ("one.test", "one.test"), ("bucket.one.test", "one.test"), ("two.test", "two.test"), ("other.test", "first.test")):
+        for name, shown in (("first.test", "first.test"), ("one.test", "one.test"), ("bucket.one.test", "one.test"),
+                            ("two.test", "two.test"), ("other.test", "first.test")):
             t.same(f"for {name}", subject(running.host, port, name), shown)
         with b.open(tls=any_context(), name="one.test") as c:
             t.expect("bucket", c.send(b.signed("PUT", "/aaa")).reply(), "200")
@@ -596,7 +627,8 @@ def SEC_03_certificates_by_name_and_reloaded(t):
         old = b.open(tls=any_context(), name="two.test")
         make_certificate(os.path.join(certs, "two"), "two-renewed.test", "two.test")
         make_certificate(os.path.join(certs, "three"), "three.test")
-        t.true("renewed without a restart", t.wait(lambda: subject(running.host, port, "two.test") == "two-renewed.test", 8, 0.3))
+        t.true("renewed without a restart",
+               t.wait(lambda: subject(running.host, port, "two.test") == "two-renewed.test", 8, 0.3))
         t.same("a new sub-folder", subject(running.host, port, "three.test"), "three.test")
         t.expect("a connection from before", old.send(b.signed("GET", "/aaa", "list-type=2")).reply(), "200")
         with open(os.path.join(certs, "two", "public.crt"), "w") as f:
@@ -619,7 +651,8 @@ def HTP_07_handshakes_that_never_end(t):
         conns = []
         for sent in (b"", hello[:3], hello, hello + b"\0" * 100):
             conns += [b.open().send(sent) for _ in range(25)]
-        t.true("they are let go", t.wait(lambda: b.descriptors() <= base + 1, 4), f"{base} descriptors at the start, {b.descriptors()} now")
+        t.true("they are let go", t.wait(lambda: b.descriptors() <= base + 1, 4),
+               f"{base} descriptors at the start, {b.descriptors()} now")
         for c in conns:
             c.close()
         for number in (signal.SIGHUP, signal.SIGPIPE):
@@ -630,11 +663,15 @@ def HTP_07_handshakes_that_never_end(t):
 
 @tls.case
 def start_up_without_good_certificates(t):
-    for label, make in (("empty folder", lambda d: None), ("no key", lambda d: make_certificate(d, "x.test") or os.unlink(os.path.join(d, "private.key"))),
-                        ("garbage", lambda d: [open(os.path.join(d, n), "w").write("x") for n in ("public.crt", "private.key")])):
+    for label, make in (("empty folder", lambda d: None),
+                        ("no key",
+                         lambda d: make_certificate(d, "x.test") or os.unlink(os.path.join(d, "private.key"))),
+                        ("garbage",
+                         lambda d: [open(os.path.join(d, n), "w").write("x") for n in ("public.crt", "private.key")])):
         folder = tempfile.mkdtemp(dir=t.folder)
         make(folder)
-        refuses(t, label, server_args(os.path.join(t.folder, "tlsdata"), "--certs-dir", folder), ["cannot load", folder])
+        refuses(t, label, server_args(os.path.join(t.folder, "tlsdata"), "--certs-dir", folder),
+                ["cannot load", folder])
     one, two = (os.path.join(t.folder, n) for n in ("pair-one", "pair-two"))
     make_certificate(one, "x.test")
     make_certificate(two, "x.test")

@@ -36,7 +36,9 @@ def CND_01_one_writer_wins(t):
             replies = volley(t, [t.signed("PUT", path, body=body, headers=[("If-None-Match", "*")]) for body in bodies])
             won = [i for i, r in enumerate(replies) if r.status == 200]
             t.same(f"{clients} writers of {size} bytes: winners", len(won), 1)
-            t.same(f"{clients} writers of {size} bytes: others", {r.code for r in replies if r.status != 200} - {"PreconditionFailed", "ConditionalRequestConflict"}, set())
+            t.same(f"{clients} writers of {size} bytes: others",
+                   {r.code for r in replies if r.status != 200} - {"PreconditionFailed", "ConditionalRequestConflict"},
+                   set())
             if won:
                 t.true("the winner's bytes", t.get(path).body == bodies[won[0]])
 
@@ -46,13 +48,15 @@ def CND_01_one_upload_wins(t):
     for nth in range(3):
         path = f"/aaa/cnd01mpu/{nth}"
         uploads = [t.multipart(path, [(1, b"%02d" % i * 30_000)]) for i in range(8)]
-        requests = [t.signed("POST", path, f"uploadId={u}", [("If-None-Match", "*")], complete_xml(p)) for u, p in uploads]
+        requests = [t.signed("POST", path, f"uploadId={u}", [("If-None-Match", "*")], complete_xml(p)) for u,
+                    p in uploads]
         requests += [t.signed("PUT", path, body=b"put %d" % i, headers=[("If-None-Match", "*")]) for i in range(8)]
         replies = volley(t, requests)
         won = [i for i, r in enumerate(replies) if r.status == 200 and b"<Error>" not in r.body]
         t.same("winners among uploads and puts", len(won), 1)
         body = t.get(path).body
-        t.true("the winner's bytes", won and body == (b"%02d" % won[0] * 30_000 if won[0] < 8 else b"put %d" % (won[0] - 8)))
+        t.true("the winner's bytes",
+               won and body == (b"%02d" % won[0] * 30_000 if won[0] < 8 else b"put %d" % (won[0] - 8)))
 
 
 @race.case
@@ -66,7 +70,8 @@ def CND_02_compare_and_swap_counter(t):
         with t.open() as c:
             while done < 20:
                 seen = c.send(t.signed("GET", "/aaa/cnd02")).reply()
-                reply = c.send(t.signed("PUT", "/aaa/cnd02", body=b"%d" % (int(seen.body) + 1), headers=[("If-Match", seen.headers["etag"])])).reply()
+                reply = c.send(t.signed("PUT", "/aaa/cnd02", body=b"%d" % (int(seen.body) + 1),
+                                        headers=[("If-Match", seen.headers["etag"])])).reply()
                 tries[i] += 1
                 done += reply.status == 200
                 if reply.status not in (200, 409, 412):
@@ -84,7 +89,8 @@ def unconditional_writers_all_succeed(t):
         last = t.get("/aaa/uncond")
         t.true(f"{size}: one of them, whole", last.body in bodies and last.etag == hashlib.md5(last.body).hexdigest())
         t.same(f"{size}: listed once", t.get("/aaa", "list-type=2&prefix=uncond").values("ETag"), [f'"{last.etag}"'])
-    requests = [t.signed("PUT", "/aaa/mixed", body=b"x") if i % 2 else t.signed("DELETE", "/aaa/mixed") for i in range(64)]
+    requests = [t.signed("PUT", "/aaa/mixed", body=b"x") if i % 2 else t.signed("DELETE", "/aaa/mixed")
+                for i in range(64)]
     for i, r in enumerate(volley(t, [r + b"" for r in requests])):
         t.same(f"put and delete, {i}", r.status, 200 if i % 2 else 204)
 
@@ -140,7 +146,8 @@ def CON_07_lists_during_writes(t):
                     page = c.send(t.signed("GET", "/aaa", f"list-type=2&prefix=con07/&max-keys={size}" + token)).reply()
                     root = ElementTree.fromstring(page.body)
                     ns = "{http://s3.amazonaws.com/doc/2006-03-01/}"
-                    rows = [(e.findtext(ns + "Key"), e.findtext(ns + "ETag"), e.findtext(ns + "Size")) for e in root.iter(ns + "Contents")]
+                    rows = [(e.findtext(ns + "Key"), e.findtext(ns + "ETag"), e.findtext(ns + "Size"))
+                            for e in root.iter(ns + "Contents")]
                     t.true("a page has what it says", len(rows) == int(page.value("KeyCount")) <= size)
                     names += [r[0] for r in rows]
                     sizes += [r for r in rows if r[2] not in ("6", "10", "5000", "30000") or len(r[1]) != 34]
@@ -208,20 +215,23 @@ def CON_06_bucket_removed_under_writers(t):
         bucket = f"con06-{nth}"
         t.put(f"/{bucket}")
         large = nth % 4 == 0
-        requests = [t.signed("DELETE", f"/{bucket}"), t.signed("PUT", f"/{bucket}/k", body=b"x" * (60_000 if large else 10)),
+        requests = [t.signed("DELETE", f"/{bucket}"),
+                    t.signed("PUT", f"/{bucket}/k", body=b"x" * (60_000 if large else 10)),
                     t.signed("POST", f"/{bucket}/up", "uploads=", length=0)]
         random.Random(nth).shuffle(requests)
         kinds = [r.split(b" ")[0] for r in requests]
         replies = dict(zip(kinds, volley(t, requests)))
         gone, put, create = replies[b"DELETE"], replies[b"PUT"], replies[b"POST"]
         t.true(f"{nth}: PUT", put.status == 200 or put.code in ("NoSuchBucket", "OperationAborted"), f"{put!r}")
-        t.true(f"{nth}: upload", create.status == 200 or create.code in ("NoSuchBucket", "OperationAborted"), f"{create!r}")
+        t.true(f"{nth}: upload", create.status == 200 or create.code in ("NoSuchBucket", "OperationAborted"),
+               f"{create!r}")
         t.true(f"{nth}: DELETE", gone.status == 204 or gone.code in ("BucketNotEmpty", "OperationAborted"), f"{gone!r}")
         t.true(f"{nth}: not both", not (gone.status == 204 and put.status == 200), f"{gone!r} {put!r}")
         if gone.status == 204:
             t.expect(f"{nth}: gone", t.ask(t.signed("HEAD", f"/{bucket}")), "404")
             if create.status == 200:
-                t.expect(f"{nth}: its upload too", t.put_part(f"/{bucket}/up", create.value("UploadId"), 1, b"x"), "404")
+                t.expect(f"{nth}: its upload too", t.put_part(f"/{bucket}/up", create.value("UploadId"), 1, b"x"),
+                         "404")
             t.expect(f"{nth}: again", t.put(f"/{bucket}"), "200")
             t.same(f"{nth}: nothing is left over", t.get(f"/{bucket}", "list-type=2").values("Key"), [])
             t.same(f"{nth}: no upload either", t.get(f"/{bucket}", "uploads=").values("UploadId"), [])
@@ -241,7 +251,8 @@ def CON_08_complete_copy_delete_at_once(t):
                 body = b"%d" % n * 25_000
                 etag = c.send(t.signed("PUT", path, f"partNumber=1&uploadId={upload}", body=body)).reply().etag
                 steps = [t.signed("POST", path, f"uploadId={upload}", body=complete_xml([(1, etag)])),
-                         t.signed("PUT", path + ".copy", headers=[("x-amz-copy-source", path)]), t.signed("DELETE", path), t.signed("GET", path + ".copy")]
+                         t.signed("PUT", path + ".copy", headers=[("x-amz-copy-source", path)]),
+                         t.signed("DELETE", path), t.signed("GET", path + ".copy")]
                 statuses = [c.send(s).reply() for s in steps]
                 t.same("complete, copy, delete, read", [r.status for r in statuses], [200, 200, 204, 200])
                 t.true("the bytes", statuses[-1].body == body)
