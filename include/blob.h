@@ -14,7 +14,6 @@
 #ifndef PAIL_BLOB_H
 #define PAIL_BLOB_H
 
-#include <sys/types.h>
 #include "base/arena.h"
 #include "base/bytes.h"
 
@@ -42,13 +41,6 @@ struct blob_store;
 struct blob_writer;
 struct blob_reader;
 
-/* A verified stretch that can be sent from the file itself (sendfile): the bytes [file_offset, +n) of fd. */
-struct blob_window {
-    int fd;
-    off_t file_offset;
-    size_t n;
-};
-
 struct blob_ops {
     const char *name;
     /* `expected` is the length if known, for placement only; 0 if not. */
@@ -61,13 +53,11 @@ struct blob_ops {
 
     int (*open)(struct blob_store *, const struct blob_id *, struct blob_reader **ret_reader);
     uint64_t (*length)(const struct blob_reader *);
-    /* Reads and verifies exactly n bytes at offset (they must exist). */
-    int (*read)(struct blob_reader *, uint64_t offset, void *p, size_t n, bool nowait);
     /*
-     * Verifies the bytes [offset, offset + n) in place and tells where they lie, for sending them without a copy into
-     * user space. NULL where the backend has no files. The window's fd lives as long as the reader.
+     * Reads and verifies exactly n bytes at offset (they must exist). Whole blocks are the fastest: they go straight to
+     * p. After a failure p holds nothing that was not verified.
      */
-    int (*window)(struct blob_reader *, uint64_t offset, size_t n, bool nowait, struct blob_window *ret_window);
+    int (*read)(struct blob_reader *, uint64_t offset, void *p, size_t n, bool nowait);
     /* What the creator wrote; both in the arena. */
     int (*describe)(struct blob_reader *, struct arena *, struct bytes *ret_desc, struct bytes *ret_trailer);
     void (*close_reader)(struct blob_reader **); /* accepts NULL inside */

@@ -13,8 +13,6 @@
 #ifndef PAIL_STORE_H
 #define PAIL_STORE_H
 
-#include <sys/types.h>
-
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "checksum.h"
@@ -143,11 +141,9 @@ int store_object_head(struct store *, const struct store_bucket *, struct bytes 
 
 struct store_read;
 
-struct store_span { /* either bytes in memory (fd == -1), or a verified stretch of a file for sendfile */
+struct store_span { /* verified bytes */
     struct bytes bytes;
-    int fd;
-    off_t file_offset;
-    size_t n; /* bytes in either case; 0 at the end */
+    size_t n; /* of them; 0 at the end */
 };
 
 /*
@@ -160,9 +156,10 @@ int store_read_open(struct store *, const struct store_object *, uint64_t offset
                     struct store_read **ret);
 /*
  * The next span, at most `max` bytes. `nowait`: STORE_WOULD_BLOCK instead of waiting for the disk (call again on a
- * worker without nowait). With `scratch` (max bytes) data of files is copied there and every span is bytes (TLS,
- * tests); with NULL a file span may come. Spans of inline objects point into the object. A file span's fd is valid
- * until the next call.
+ * worker without nowait). What lies in a blob is read into `scratch` (max bytes, never NULL), where the span then is;
+ * what lies in the object's record is not copied: such a span points into the object, and scratch stays untouched.
+ * Spans end where blocks with a checksum end, if they can: with `max` a multiple of BLOB_BLOCK, read on until the end,
+ * every block is read and verified once.
  */
 int store_read_next(struct store_read *, size_t max, bool nowait, char *scratch, struct store_span *ret);
 void store_read_close(struct store_read **); /* accepts NULL inside [loop] */

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reading a blob. Nothing is handed out that did not match: header and footer are checked at open, and every block that
- * a read or window touches is read whole and compared with its crc from the table.
+ * a read touches is read whole and compared with its crc from the table.
  *
  * The table is read in pieces of TABLE_PIECE entries, when they are needed; for a small blob it comes with the footer.
  * An entry needs no crc of its own: a damaged one does not match its block.
  *
- * A read of whole blocks goes straight into the caller's memory; anything else, and every window, goes through a
- * scratch buffer of the thread, small enough to stay in the processor's cache. The scratch remembers whose block it
- * holds, so that reading a block in small steps reads and verifies it once.
+ * A read of whole blocks goes straight into the caller's memory; part of a block goes through a scratch of the thread,
+ * which remembers whose block it holds, so that reading a block in small steps reads and verifies it once.
  *
  * nowait asks the kernel for what is in its page cache only. A blocking call asks the same way first, which costs
  * nothing when the bytes are there; when they are not, it also asks the kernel to read ahead, so that the next nowait
@@ -24,12 +23,10 @@
 #include "base/check.h"
 #include "checksum.h"
 
-#define TABLE_PIECE   2048u              /* entries kept by a reader: 8 KiB, good for 128 MiB of data */
-#define TAIL_BYTES    1024u              /* read at open: the footer, and often trailer and table with it */
-#define SCRATCH_BYTES (4 * BLOB_BLOCK)   /* of each thread that reads */
-#define READ_RUN      (1024u * 1024)     /* most bytes of one read into the caller's memory */
-#define READ_AHEAD    (2 * 1024u * 1024) /* asked for beyond a blocking read that had to wait */
-#define NO_BLOCK      UINT64_MAX
+#define TABLE_PIECE 2048u              /* entries kept by a reader: 8 KiB, good for 128 MiB of data */
+#define TAIL_BYTES  1024u              /* read at open: the footer, and often trailer and table with it */
+#define READ_RUN    (1024u * 1024)     /* most bytes of one read into the caller's memory */
+#define READ_AHEAD  (2 * 1024u * 1024) /* asked for beyond a blocking read that had to wait */
 
 struct blob_reader {
     struct file_store *store;
@@ -42,17 +39,16 @@ struct blob_reader {
     uint32_t *table; /* entries [table_first, +table_n) */
     uint64_t table_first;
     size_t table_n;
-    uint64_t ended;          /* offset behind the last data read */
-    bool waited;             /* the last fill found less in the page cache than it wanted */
-    uint64_t verified_block; /* the last one of the last window, which the next window often begins with */
+    uint64_t ended; /* offset behind the last data read */
+    bool waited;    /* the last fill found less in the page cache than it wanted */
 };
 
 /* --- the thread's scratch
  * --------------------------------------------------------------------------------------------- */
 
 struct scratch {
-    uint64_t serial, block; /* what the first block of `data` holds; serial 0: nothing */
-    unsigned char data[SCRATCH_BYTES];
+    uint64_t serial, block; /* whose block `data` holds; serial 0: nothing */
+    unsigned char data[BLOB_BLOCK];
 };
 
 static pthread_key_t scratch_key;
@@ -244,7 +240,6 @@ static int reader_begin(struct file_store *st, const struct blob_id *id, struct 
     r->fd = fd;
     r->serial = atomic_fetch_add(&serials, 1) + 1;
     r->seed = blob_seed(id);
-    r->verified_block = NO_BLOCK;
     rc = *ret_bytes >= BLOB_HEADER_FIXED ? read_header(r) : corrupt(r);
     if (rc != BLOB_OK) {
         reader_free(r);
@@ -380,35 +375,6 @@ int blob_file_read(struct blob_reader *r, uint64_t offset, void *into, size_t n,
     if (rc != BLOB_OK && n > 0)
         memset(into, 0, n); /* so that nobody sends what was not verified by mistake */
     return rc;
-}
-
-int blob_file_window(struct blob_reader *r, uint64_t offset, size_t n, bool nowait, struct blob_window *ret_window)
-{
-    struct scratch *s = scratch_get();
-
-    if (!range_exists(r, offset, n))
-        return corrupt(r);
-    uint64_t at = offset - offset % BLOB_BLOCK, end = offset + n;
-    if (n > 0 && at / BLOB_BLOCK == r->verified_block)
-        at += blob_block_bytes(r->footer.length, at / BLOB_BLOCK);
-    if (n > 0 && at < end)
-        s->serial = 0;
-    while (n > 0 && at < end) {
-        uint64_t last = (end - 1) / BLOB_BLOCK;
-        uint64_t upto = last * BLOB_BLOCK + blob_block_bytes(r->footer.length, last);
-        size_t run = upto - at < SCRATCH_BYTES ? (size_t)(upto - at) : SCRATCH_BYTES;
-        int rc = fill_data(r, at, s->data, run, nowait);
-        if (rc == BLOB_OK)
-            rc = verify(r, at / BLOB_BLOCK, s->data, run, nowait);
-        if (rc != BLOB_OK) {
-            r->verified_block = NO_BLOCK;
-            return rc;
-        }
-        at += run;
-        r->verified_block = last;
-    }
-    *ret_window = (struct blob_window){.fd = r->fd, .file_offset = (off_t)(r->header.header_len + offset), .n = n};
-    return BLOB_OK;
 }
 
 /* --- what the creator wrote

@@ -5,7 +5,7 @@
  *
  *   0            header, 48 bytes: magic, version, header length, id, description length, block size, crc of the
  *                description, crc of the header; then the description; then zeros up to a multiple of 4096
- *   header_len   data, contiguous, so that it can be sent from the file
+ *   header_len   data, contiguous
  *   + length     table: a CRC32C for each block of BLOB_BLOCK bytes of data
  *   + 4 * blocks trailer
  *   end - 64     footer: magic, version, header length, id, data length, trailer length, crcs of trailer and table, crc

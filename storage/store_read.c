@@ -22,7 +22,6 @@ struct store_read {
     size_t extent;            /* where `at` lies ... */
     uint64_t extent_from;     /* ... and that extent's first byte in the object */
     struct blob_reader *blob; /* of `extent`, or NULL */
-    char *own;                /* a block of memory, for backends without files when the caller gives none */
 };
 
 int store_read_open(struct store *st, const struct store_object *o, uint64_t offset, uint64_t length,
@@ -49,13 +48,12 @@ void store_read_close(struct store_read **pr)
         return;
     r->store->blobs->ops->close_reader(&r->blob);
     store__unpin(r->store, &r->pin);
-    free(r->own);
     free(r);
 }
 
-static void memory_span(struct store_read *r, struct bytes s, struct store_span *ret)
+static void give_span(struct store_read *r, struct bytes s, struct store_span *ret)
 {
-    *ret = (struct store_span){.bytes = s, .fd = -1, .n = s.n};
+    *ret = (struct store_span){.bytes = s, .n = s.n};
     r->at += s.n;
 }
 
@@ -110,23 +108,10 @@ static int blob_span(struct store_read *r, const struct store_extent *e, size_t 
     uint64_t skip = r->at - r->extent_from, left = e->length - skip;
     if (left > r->end - r->at)
         left = r->end - r->at;
-    if (!scratch && !ops->window) {
-        r->own = scratch = r->own ? r->own : xmalloc(BLOB_BLOCK);
-        max = max < BLOB_BLOCK ? max : BLOB_BLOCK;
-    }
     size_t n = span_length(e->offset + skip, left, max);
-    if (ops->window && !scratch) {
-        struct blob_window w;
-        rc = ops->window(r->blob, e->offset + skip, n, nowait, &w);
-        if (rc == BLOB_OK) {
-            *ret = (struct store_span){.fd = w.fd, .file_offset = w.file_offset, .n = w.n};
-            r->at += w.n;
-        }
-    } else {
-        rc = ops->read(r->blob, e->offset + skip, scratch, n, nowait);
-        if (rc == BLOB_OK)
-            memory_span(r, bytes_of(scratch, n), ret);
-    }
+    rc = ops->read(r->blob, e->offset + skip, scratch, n, nowait);
+    if (rc == BLOB_OK)
+        give_span(r, bytes_of(scratch, n), ret);
     return rc == BLOB_NOT_FOUND ? STORE_CORRUPT : store__blob_rc(rc);
 }
 
@@ -134,14 +119,14 @@ int store_read_next(struct store_read *r, size_t max, bool nowait, char *scratch
 {
     const struct store_object *o = r->object;
     if (r->at == r->end || max == 0) {
-        *ret = (struct store_span){.fd = -1};
+        *ret = (struct store_span){.n = 0};
         return STORE_OK;
     }
     if (o->n_extents == 0) {
         size_t left = (size_t)(r->end - r->at);
         if (r->end > o->inline_data.n)
             return STORE_CORRUPT;
-        memory_span(r, bytes_cut(o->inline_data, (size_t)r->at, left < max ? left : max), ret);
+        give_span(r, bytes_cut(o->inline_data, (size_t)r->at, left < max ? left : max), ret);
         return STORE_OK;
     }
     while (r->extent < o->n_extents && r->at - r->extent_from >= o->extents[r->extent].length) {
@@ -156,6 +141,6 @@ int store_read_next(struct store_read *r, size_t max, bool nowait, char *scratch
     size_t skip = (size_t)(r->at - r->extent_from), left = e->data.n - skip;
     if (left > r->end - r->at)
         left = (size_t)(r->end - r->at);
-    memory_span(r, bytes_cut(e->data, skip, left < max ? left : max), ret);
+    give_span(r, bytes_cut(e->data, skip, left < max ? left : max), ret);
     return STORE_OK;
 }

@@ -8,7 +8,7 @@
 
 #include "blob.h"
 
-struct blob_store *blob_double_new(void); /* closed by ops->close; has no window() */
+struct blob_store *blob_double_new(void); /* closed by ops->close */
 
 enum blob_double_call {
     BLOB_DOUBLE_CREATE,

@@ -26,6 +26,8 @@
 #include "storage/blob_format.h"
 #include "tests/double/fault_io.h"
 
+#define PIECE (BLOB_BLOCK + 1000) /* no multiple of a block: all but the first begin inside of one */
+
 static char top[64], dir[80], graveyard[80];
 
 static int rm_one(const char *path, const struct stat *sb, int flag, struct FTW *ftw)
@@ -104,12 +106,13 @@ static struct blob_id put_ok(struct blob_store *st, size_t n, unsigned seed)
     return id;
 }
 
-/* 1: all bytes are there and right; 0: not found; otherwise the code of whatever did not work. Wrong bytes fail the
- * test. */
+/*
+ * 1: all bytes are there and right, read at once and in pieces that begin and end inside of blocks; 0: not found;
+ * otherwise the code of whatever did not work. Wrong bytes fail the test.
+ */
 static int check_blob(struct blob_store *st, const struct blob_id *id, size_t n, unsigned seed)
 {
     struct blob_reader *r = NULL;
-    struct blob_window win;
     int rc = st->ops->open(st, id, &r);
 
     if (rc != BLOB_OK)
@@ -119,14 +122,17 @@ static int check_blob(struct blob_store *st, const struct blob_id *id, size_t n,
     if (rc == BLOB_OK)
         rc = st->ops->read(r, 0, got, n, false);
     cr_assert(rc != BLOB_OK || memcmp(want, got, n) == 0, "wrong bytes were read");
-    int window_rc = st->ops->window(r, 0, n < st->ops->length(r) ? n : st->ops->length(r), false, &win);
-    cr_assert(rc != BLOB_OK || window_rc != BLOB_OK ||
-                  (pread(win.fd, got, n, win.file_offset) == (ssize_t)n && memcmp(want, got, n) == 0),
-              "a window shows wrong bytes");
+    size_t there = st->ops->length(r) < n ? (size_t)st->ops->length(r) : n;
+    for (size_t at = 0, piece = 0; at < there; at += piece) {
+        piece = there - at < PIECE ? there - at : PIECE;
+        int piece_rc = st->ops->read(r, at, got, piece, false);
+        cr_assert(piece_rc != BLOB_OK || memcmp(want + at, got, piece) == 0, "wrong bytes were read in a piece");
+        rc = rc == BLOB_OK ? piece_rc : rc;
+    }
     free(want);
     free(got);
     st->ops->close_reader(&r);
-    return rc == BLOB_OK ? (window_rc == BLOB_OK ? 1 : window_rc) : rc;
+    return rc == BLOB_OK ? 1 : rc;
 }
 
 static void blob_path(const struct blob_id *id, char ret[256])
@@ -665,7 +671,6 @@ Test(blob_file, ROT_01_ranged_reads_beside_the_rot_work)
     const size_t n = 4 * BLOB_BLOCK;
     struct blob_id id = put_ok(st, n, 1);
     struct blob_reader *r = NULL;
-    struct blob_window win;
     unsigned char *want = pattern(n, 1), *got = xmalloc(n);
     char path[256];
 
@@ -678,10 +683,14 @@ Test(blob_file, ROT_01_ranged_reads_beside_the_rot_work)
     cr_expect_eq(st->ops->read(r, 0, got, n, false), BLOB_CORRUPT);
     for (size_t i = 0; i < n; i++)
         cr_assert_eq(got[i], 0, "nothing unverified is left in the caller's memory");
-    cr_expect_eq(st->ops->window(r, 0, 2 * BLOB_BLOCK, false, &win), BLOB_OK);
-    cr_expect_eq(st->ops->window(r, 2 * BLOB_BLOCK - 1, 2, false, &win), BLOB_CORRUPT);
-    cr_expect_eq(st->ops->window(r, 2 * BLOB_BLOCK, 2, false, &win), BLOB_CORRUPT, "and again");
-    cr_expect_eq(st->ops->window(r, 3 * BLOB_BLOCK, 2, false, &win), BLOB_OK);
+    cr_expect_eq(st->ops->read(r, 0, got, 2 * BLOB_BLOCK, false), BLOB_OK);
+    cr_expect_arr_eq(got, want, 2 * BLOB_BLOCK);
+    cr_expect_eq(st->ops->read(r, 2 * BLOB_BLOCK - 1, got, 2, false), BLOB_CORRUPT);
+    cr_expect_eq(st->ops->read(r, 2 * BLOB_BLOCK, got, 2, false), BLOB_CORRUPT, "and again");
+    cr_expect_eq(st->ops->read(r, 2 * BLOB_BLOCK, got, BLOB_BLOCK, true), BLOB_CORRUPT,
+                 "a whole block, without waiting");
+    cr_expect_eq(st->ops->read(r, 3 * BLOB_BLOCK, got, 2, false), BLOB_OK);
+    cr_expect_arr_eq(got, want + 3 * BLOB_BLOCK, 2);
     st->ops->close_reader(&r);
     free(want);
     free(got);
@@ -813,16 +822,17 @@ Test(blob_file, file_cut_while_it_is_open)
     const size_t n = 10 * BLOB_BLOCK;
     struct blob_id id = put_ok(st, n, 1);
     struct blob_reader *r = NULL;
-    struct blob_window win;
+    unsigned char *got = xmalloc(n);
     char path[256], byte;
 
     blob_path(&id, path);
     cr_assert_eq(st->ops->open(st, &id, &r), BLOB_OK);
     cr_assert_eq(truncate(path, 3 * BLOB_BLOCK), 0);
     cr_expect_eq(st->ops->read(r, 9 * BLOB_BLOCK, &byte, 1, false), BLOB_CORRUPT);
-    cr_expect_eq(st->ops->window(r, 0, n, false, &win), BLOB_CORRUPT);
+    cr_expect_eq(st->ops->read(r, 0, got, n, false), BLOB_CORRUPT);
     cr_expect_eq(st->ops->read(r, 9 * BLOB_BLOCK, &byte, 1, true), BLOB_WOULD_BLOCK, "the blocking call tells");
     st->ops->close_reader(&r);
+    free(got);
     st->ops->close(&st);
 }
 
@@ -832,7 +842,6 @@ Test(blob_file, long_table)
     struct blob_store *st = open_store();
     struct blob_writer *w = NULL;
     struct blob_reader *r = NULL;
-    struct blob_window win;
     struct blob_id id;
     const size_t piece = 1 << 20, pieces = 300; /* 4,800 blocks */
     unsigned char *p = xcalloc(1, piece), *got = xmalloc(piece);
@@ -849,9 +858,11 @@ Test(blob_file, long_table)
         memcpy(p, &i, sizeof(i));
         cr_assert_eq(st->ops->read(r, i * piece, got, piece, false), BLOB_OK);
         cr_assert_arr_eq(got, p, piece);
-        cr_assert_eq(st->ops->window(r, i * piece + 5, piece - 9, false, &win), BLOB_OK);
+        cr_assert_eq(st->ops->read(r, i * piece + 5, got, piece - 9, true), BLOB_OK);
+        cr_assert_arr_eq(got, p + 5, piece - 9);
     }
-    cr_expect_eq(st->ops->window(r, 0, pieces * piece, true, &win), BLOB_OK);
+    for (size_t i = 0; i < pieces; i++) /* from one piece of the table into the next */
+        cr_expect_eq(st->ops->read(r, i * piece, got, piece, true), BLOB_OK);
     st->ops->close_reader(&r);
     free(p);
     free(got);
