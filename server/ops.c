@@ -221,16 +221,39 @@ static int fits(const struct req *r, const struct s3_op *op)
     return n;
 }
 
-/* The sub-resources of S3's model: a request with one of these means that operation and never the plain one. */
+/* What selects an operation in S3's model: parameters, some with their value ("list-type=2"). */
+static const struct {
+    enum op_level level;
+    const char *query, *query2;
+} model[] = {
+#define S3_MODEL_OP(name, method, level, query, query2, header, action, digest, kind) {ON_##level, query, query2},
+#include "server/ops_model.def"
+#undef S3_MODEL_OP
+};
+
+static bool names(const struct query_param *p, const char *selector)
+{
+    size_t n = selector ? strcspn(selector, "=") : 0;
+    if (n == 0 || p->name.n != n || memcmp(p->name.p, selector, n) != 0)
+        return false;
+    return selector[n] == '\0' || bytes_eq_str(p->value, selector + n + 1);
+}
+
+/*
+ * Does the request have a parameter by which S3 selects an operation at this level, whatever the method? Then it never
+ * means the plain one: DELETE /bucket?acl must not delete the bucket. `partNumber` alone also reads a part.
+ */
 static bool names_other_operation(const struct req *r)
 {
-    static const char *const subresources[] = {
-#include "server/subresources.def"
-    };
-    for (size_t i = 0; i < r->query.n; i++)
-        for (size_t k = 0; k < ARRAY_LEN(subresources); k++)
-            if (bytes_eq_str(r->query.params[i].name, subresources[k]))
+    bool reads = r->head.method == HTTP_GET || r->head.method == HTTP_HEAD;
+    for (size_t i = 0; i < r->query.n; i++) {
+        const struct query_param *p = &r->query.params[i];
+        if (reads && bytes_eq_str(p->name, "partNumber"))
+            continue;
+        for (size_t k = 0; k < ARRAY_LEN(model); k++)
+            if (model[k].level == level_of(r) && (names(p, model[k].query) || names(p, model[k].query2)))
                 return true;
+    }
     return false;
 }
 

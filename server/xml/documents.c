@@ -366,6 +366,7 @@ const struct xml_doc xml_list_parts_doc =
 static const struct xml_field upload_row[] = {
     XML_TEXT("Key", struct xml_upload_row, key),
     XML_TEXT("UploadId", struct xml_upload_row, upload_id),
+    XML_TEXT("VersionId", struct xml_upload_row, version_id, .optional = true),
     XML_CHILD("Initiator", struct xml_upload_row, initiator, owner, .optional = true),
     XML_CHILD("Owner", struct xml_upload_row, owner, owner, .optional = true),
     XML_TEXT("StorageClass", struct xml_upload_row, storage_class),

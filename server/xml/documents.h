@@ -256,7 +256,7 @@ struct xml_list_parts {
 extern const struct xml_doc xml_list_parts_doc;
 
 struct xml_upload_row {
-    struct bytes key, upload_id;
+    struct bytes key, upload_id, version_id;
     const struct xml_owner *initiator, *owner;
     struct bytes storage_class;
     int64_t initiated_ms;
