@@ -2,7 +2,8 @@
 /*
  * The settings of `pail server`: one struct, one table (server/config.c). Every setting has a flag, an environment name
  * PAIL_*, often a MinIO name, a default and a help text; flags beat PAIL_*, which beat MinIO's names.
- * Ownership: strings live as long as the process. Threads: read-only once config_load has returned.
+ * Ownership: strings are the environment's, argv's or the struct's own. Threads: read-only once config_load has
+ * returned.
  */
 #ifndef PAIL_CONFIG_H
 #define PAIL_CONFIG_H
@@ -14,7 +15,10 @@
 
 #define CONFIG_DOMAINS_MAX 16
 
+struct arena;
+
 struct config {
+    struct arena *strings; /* what the environment and flags were taken apart into */
     const char *dir;
     const char *address;         /* HOST:PORT, :PORT, [V6]:PORT; port 0: a free one */
     const char *console_address; /* checked and kept for the web console */
@@ -47,9 +51,10 @@ struct config {
 
 /*
  * Reads flags (argv after the word `server`) and the environment. 0: go on; 1: help was printed, stop with success;
- * -1: *ret_error is one clear line for the user.
+ * -1: *ret_error is one clear line for the user. config_fini afterwards in every case.
  */
 int config_load(struct config *, int argc, char **argv, char ret_error[512]);
+void config_fini(struct config *);
 void config_help(FILE *to);
 
 #endif

@@ -107,7 +107,7 @@ void config_help(FILE *to)
 
 static int add_domains(struct config *c, const struct setting *s, const char *text, char *error)
 {
-    char *copy = xstrdup(text); /* settings live as long as the process */
+    char *copy = bytes_cstr(c->strings, bytes_str(text));
     for (char *name = copy; name;) {
         char *comma = strchr(name, ',');
         if (comma)
@@ -211,7 +211,7 @@ static int read_minio_opts(struct config *c, char *error)
     const char *opts = getenv("MINIO_OPTS");
     if (!opts)
         return 0;
-    char *plain = xstrdup(opts), *to = plain;
+    char *plain = bytes_cstr(c->strings, bytes_str(opts)), *to = plain;
     for (const char *from = opts; *from; from++) /* no setting has a quote in it */
         if (*from != '"' && *from != '\'')
             *to++ = *from;
@@ -281,7 +281,7 @@ static int check(struct config *c, char *error)
 
 int config_load(struct config *c, int argc, char **argv, char error[512])
 {
-    *c = (struct config){0};
+    *c = (struct config){.strings = arena_create(0)};
     for (size_t i = 0; i < ARRAY_LEN(settings); i++)
         if (settings[i].kind != LIST && assign(c, &settings[i], settings[i].initial, error) < 0)
             return -1;
@@ -300,4 +300,10 @@ int config_load(struct config *c, int argc, char **argv, char error[512])
     if (!c->dir)
         c->dir = dir_of_environment;
     return check(c, error);
+}
+
+void config_fini(struct config *c)
+{
+    arena_free(c->strings);
+    c->strings = NULL;
 }

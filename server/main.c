@@ -274,8 +274,12 @@ int main(int argc, char **argv)
         return 2;
     }
     int rc = config_load(&cfg, argc - 2, argv + 2, error);
-    if (rc != 0)
-        return rc > 0 ? 0 : (die(error), 2);
-    setup_process(&cfg);
-    return serve(&cfg);
+    if (rc == 0) {
+        setup_process(&cfg);
+        rc = serve(&cfg);
+    } else {
+        rc = rc > 0 ? 0 : (die(error), 2);
+    }
+    config_fini(&cfg);
+    return rc;
 }

@@ -9,9 +9,22 @@
 
 static char error[512];
 
+static struct config *loaded;
+
+static void release(void)
+{
+    config_fini(loaded);
+}
+
+/* Every test is a process of its own; what it loaded last is released at its end. */
 static int load(struct config *c, int n, const char *const *args)
 {
     char *argv[16];
+    if (loaded)
+        config_fini(loaded);
+    else
+        atexit(release);
+    loaded = c;
     error[0] = '\0';
     for (int i = 0; i < n; i++)
         argv[i] = (char *)args[i];
@@ -21,7 +34,7 @@ static int load(struct config *c, int n, const char *const *args)
 
 Test(config, defaults)
 {
-    struct config c;
+    static struct config c;
     cr_assert_eq(LOAD(&c, "dir"), 0);
     cr_expect_str_eq(c.dir, "dir");
     cr_expect_str_eq(c.address, ":9000");
@@ -32,7 +45,7 @@ Test(config, defaults)
 
 Test(config, flags_beat_pail_which_beats_minio)
 {
-    struct config c;
+    static struct config c;
     setenv("MINIO_SITE_REGION", "m", 1);
     cr_assert_eq(LOAD(&c, "d"), 0);
     cr_expect_str_eq(c.region, "m");
@@ -47,7 +60,7 @@ Test(config, flags_beat_pail_which_beats_minio)
 
 Test(config, a_minio_unit_file_works)
 {
-    struct config c;
+    static struct config c;
     setenv("MINIO_ROOT_USER", "operator", 1);
     setenv("MINIO_ROOT_PASSWORD", "long-enough", 1);
     setenv("MINIO_VOLUMES", "/srv/minio", 1);
@@ -63,7 +76,7 @@ Test(config, a_minio_unit_file_works)
 
 Test(config, OPS_07_misspelt_or_wrong_settings_stop_the_start)
 {
-    struct config c;
+    static struct config c;
     static const char *const wrong[][3] = {
         {"d", "--adress", ":1"},
         {"d", "--threads", "many"},
@@ -83,7 +96,7 @@ Test(config, OPS_07_misspelt_or_wrong_settings_stop_the_start)
 
 Test(config, credentials_come_in_pairs_and_are_not_too_short)
 {
-    struct config c;
+    static struct config c;
     setenv("PAIL_ROOT_USER", "admin", 1);
     cr_expect_eq(LOAD(&c, "d"), -1);
     setenv("PAIL_ROOT_PASSWORD", "short", 1);
