@@ -140,6 +140,11 @@ def HTP_08_pipelining(t):
         c.send(b"".join(t.signed("GET", f"/aaa/htp8/{i}") for i in range(100)))
         got = [c.reply().body for _ in range(100)]
     t.same("100 GETs in order", got, [b"%d" % i * 50 for i in range(100)])
+    with t.open() as c:  # more than a connection gets done before others have their turn
+        sender = threading.Thread(target=c.send, args=(t.signed("GET", "/aaa/htp8/7") * 2000,))
+        sender.start()
+        t.same("2000 GETs", {c.reply().body for _ in range(2000)}, {b"7" * 50})
+        sender.join()
     with t.open() as c:
         mixed = []
         for i in range(20):

@@ -178,6 +178,22 @@ def HTP_07_slow_readers(t):
 
 
 @slow.case
+def HTP_07_a_fast_beginning_buys_no_right_to_crawl(t):
+    """A mebibyte at once, then 1 KB/s: on average that would be fast enough for almost a minute."""
+    data = t.signed("PUT", "/aaa/htp07fast", body=bytes(4 << 20))
+    with t.open() as c:
+        c.send(data[:1 << 20])
+        at, begin = 1 << 20, time.monotonic()
+        while time.monotonic() - begin < 25 and not select.select([c.sock], [], [], 0.3)[0]:
+            c.send(data[at:at + 300])
+            at += 300
+        spent = time.monotonic() - begin
+        t.expect("it ends", c.reply(), "400 RequestTimeout")
+        t.true("soon", spent < 20, f"{spent:.1f} s")
+    t.absent("nothing is stored", "/aaa/htp07fast")
+
+
+@slow.case
 def HTP_07_fast_enough_is_left_alone(t):
     body = os.urandom(90_000)
     data = t.signed("PUT", "/aaa/htp07ok", body=body)

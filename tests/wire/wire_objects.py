@@ -399,6 +399,12 @@ def conditional_reads(t):
         reply = t.put("/aaa/cndcopy",
                       headers=[("x-amz-copy-source", "/aaa/cndread"), (f"x-amz-copy-source-{name}", value)])
         t.expect(f"copy {name}: {value}", reply, what)
+    for account, what in (("000000000000", "200"), ("123456789012", "403 AccessDenied"),
+                          ("me", "400 InvalidBucketOwnerAWSAccountID")):
+        for name in ("expected", "source-expected"):
+            reply = t.put("/aaa/cndcopy", headers=[("x-amz-copy-source", "/aaa/cndread"),
+                                                   (f"x-amz-{name}-bucket-owner", account)])
+            t.expect(f"{name} owner {account}", reply, what)
 
 
 # ---- INF and RSP -----------------------------------------------------------------------------------------------------

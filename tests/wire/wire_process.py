@@ -534,6 +534,8 @@ def TLS_requests(t):
                     t.true(f"{label}: GET {size}", c.send(b.signed("GET", "/aaa/k")).reply().body == body)
                 c.send(b"".join(b.signed("GET", "/aaa", "list-type=2") for _ in range(50)))
                 t.same(f"{label}: 50 pipelined", {r.status for r in c.replies(50)}, {200})
+                c.send(b"".join(b.signed("HEAD", "/aaa/k") for _ in range(400)))  # many turns of the loop
+                t.same(f"{label}: 400 pipelined", {r.status for r in c.replies(400, "HEAD")}, {200})
                 t.expect(f"{label}: refused upload",
                          c.send(b.signed("PUT", "/aaa/k", body=b"x" * 200_000, secret="wrong")).reply(), "403",
                          closes=True)
