@@ -58,6 +58,7 @@ ssize_t conn_recv(struct conn *c, void *p, size_t n)
 {
     if (c->ssl) {
         int got = SSL_read(c->ssl, p, n > INT32_MAX ? INT32_MAX : (int)n);
+        c->tls_unsent = got <= 0 && SSL_want_write(c->ssl);
         return got > 0 ? got : tls_result(c, got);
     }
     ssize_t got;
@@ -99,6 +100,11 @@ ssize_t conn_writev(struct conn *c, const struct iovec *iov, int n, bool more)
 
 void conn_want_read(struct conn *c, bool on)
 {
+    if (on &&
+        c->tls_unsent) { /* reading goes on when the socket takes that: its bytes would wake us in vain till then */
+        conn_want_write(c, true);
+        on = false;
+    }
     if (on == c->reading)
         return;
     c->reading = on;
@@ -139,14 +145,33 @@ void conn_progress(struct conn *c, size_t bytes)
     c->progress_ms = c->loop->now_ms;
 }
 
-/* A transfer that stands still, or crawls below the minimum rate once the grace is over. */
-static bool transfer_too_slow(const struct conn *c)
+/*
+ * A transfer that stands still, or crawls below the minimum rate once the grace is over. What is long past counts less
+ * and less, so that a fast beginning does not buy the right to crawl for days.
+ */
+static bool transfer_too_slow(struct conn *c)
 {
     const struct config *cfg = c->loop->server->config;
-    int64_t now = c->loop->now_ms, ran_s = (now - c->transfer_from_ms) / 1000;
+    int64_t now = c->loop->now_ms, ran_ms = now - c->transfer_from_ms,
+            grace_ms = (int64_t)cfg->min_body_rate_grace_s * 1000;
     if (now - c->progress_ms > (int64_t)cfg->idle_timeout_s * 1000)
         return true;
-    return ran_s > (int64_t)cfg->min_body_rate_grace_s && c->transfer_bytes / (uint64_t)ran_s < cfg->min_body_rate;
+    if (ran_ms <= grace_ms)
+        return false;
+    if (c->transfer_bytes / ((uint64_t)ran_ms / 1000) < cfg->min_body_rate)
+        return true;
+    if (ran_ms > 3 * grace_ms) {
+        c->transfer_from_ms += ran_ms / 2;
+        c->transfer_bytes /= 2;
+    }
+    return false;
+}
+
+/* The connection waits for us: the client's clock stands still. */
+static void wait_is_ours(struct conn *c)
+{
+    c->progress_ms = c->loop->now_ms;
+    c->transfer_from_ms += LOOP_TICK_MS;
 }
 
 static void tick(struct conn *c)
@@ -170,7 +195,7 @@ static void tick(struct conn *c)
         break;
     case CONN_BODY:
         if (c->busy) {
-            c->progress_ms = c->loop->now_ms; /* the wait is ours */
+            wait_is_ours(c);
         } else if (transfer_too_slow(c)) {
             req_timed_out(c->req);
             conn_run(c);
@@ -178,7 +203,7 @@ static void tick(struct conn *c)
         break;
     case CONN_RESPOND:
         if (c->busy)
-            c->progress_ms = c->loop->now_ms;
+            wait_is_ours(c);
         else if (transfer_too_slow(c))
             conn_close(c);
         break;
@@ -246,9 +271,12 @@ static void on_read(evutil_socket_t fd, short what, void *arg)
 
 static void on_write(evutil_socket_t fd, short what, void *arg)
 {
+    struct conn *c = arg;
     (void)fd;
     (void)what;
-    conn_run(arg);
+    if (c->state != CONN_RESPOND && c->state != CONN_HANDSHAKE)
+        conn_want_write(c, false); /* it was wanted once, to go on */
+    conn_run(c);
 }
 
 static void name_peer(struct conn *c)
@@ -344,6 +372,8 @@ void conn_close(struct conn *c)
 {
     if (c->busy || c->running) {
         c->dead = true;
+        conn_want_read(c, false); /* an end that nobody takes would wake the loop again and again */
+        conn_want_write(c, false);
         return;
     }
     c->state = CONN_CLOSED;
@@ -406,6 +436,10 @@ static void begin_request(struct conn *c)
 
 static bool head_run(struct conn *c)
 {
+    if (c->turn_requests >= CONN_TURN_REQUESTS) {
+        conn_want_write(c, true); /* comes at once, but after the events of others */
+        return false;
+    }
     for (;;) {
         if (c->in_n) {
             begin_request(c);
@@ -465,6 +499,7 @@ void conn_run(struct conn *c)
     if (c->running)
         return; /* the loop below goes on by itself */
     c->running = true;
+    c->turn_requests = 0;
     while (!c->dead && run[c->state](c))
         ;
     c->running = false;
@@ -504,6 +539,7 @@ void conn_request_done(struct conn *c)
     c->in_n -= used;
     c->in_at = 0;
     c->state = CONN_HEAD;
+    c->turn_requests++;
     deadline_in(c, c->loop->server->config->idle_timeout_s);
 }
 

@@ -28,6 +28,7 @@ struct ssl_st;
 #define CONN_SMALL_BODY    (20 * 1024)   /* wire bytes of a body that is taken on the loop, without a worker */
 #define CONN_SPAN_MAX      (256 * 1024)  /* bytes verified and sent in one step of a download */
 #define CONN_TURN_MAX      (1024 * 1024) /* bytes moved for one connection before others have their turn */
+#define CONN_TURN_REQUESTS 64            /* pipelined requests answered before others have their turn */
 #define CONN_LINGER_MS     2000          /* discarding input after the last reply, so that the client can read it */
 #define CONN_LINGER_BYTES  (8 * 1024 * 1024)
 #define CONN_SPARE_BUFFERS 16 /* body buffers a loop keeps for the next upload */
@@ -66,7 +67,9 @@ struct conn {
     bool busy;             /* a job or commit works for this connection: it must not be freed */
     bool dead;             /* close as soon as it is no longer busy */
     bool peer_eof;
-    bool running; /* conn_run is on the stack */
+    bool running;           /* conn_run is on the stack */
+    bool tls_unsent;        /* TLS has something of its own to send before it reads on */
+    unsigned turn_requests; /* answered since the loop came to this connection */
     struct sockaddr_storage peer;
     char peer_text[56];
     bool peer_loopback;
