@@ -11,7 +11,9 @@
 #include "server/req.h"
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -21,6 +23,7 @@
 #include "server/access_log.h"
 #include "server/conn.h"
 #include "server/ops.h"
+#include "server/pool.h"
 #include "server/respond.h"
 #include "server/server.h"
 #include "server/xml/parse.h"
@@ -70,11 +73,37 @@ struct req *req_begin(struct conn *c)
     return r;
 }
 
+struct closing {
+    struct job job;
+    struct store_write *write;
+};
+
+static void close_job(struct job *j)
+{
+    struct closing *c = (struct closing *)((char *)j - offsetof(struct closing, job));
+    store_write_close(&c->write);
+    free(c);
+}
+
+/* Letting go of an abandoned upload's bytes can take the file system a second: a worker waits for that. */
+static void close_write(struct req *r)
+{
+    if (!r->write || store_write_fits(r->write, 0) || !r->server->pool) { /* no pool: the server stops, on one thread */
+        store_write_close(&r->write);
+        return;
+    }
+    struct closing *c = xcalloc(1, sizeof *c);
+    c->job.run = close_job;
+    c->write = r->write;
+    r->write = NULL;
+    pool_submit(r->server->pool, &c->job, true);
+}
+
 void req_end(struct req *r)
 {
     access_log_request(r);
     store_read_close(&r->resp.read);
-    store_write_close(&r->write);
+    close_write(r);
     buf_fini(&r->resp.headers);
     buf_fini(&r->resp.doc);
     buf_fini(&r->body);
@@ -328,23 +357,17 @@ static enum step_result step_authenticate(struct req *r)
     return r->auth.mechanism != AUTH_SIGV4_QUERY || hoisted_are_headers(r) ? STEP_NEXT : STEP_FAIL;
 }
 
-static bool owner_expected(struct req *r, const char *header, struct bytes owner)
+int req_check_owner(struct req *r, const char *header, struct bytes owner)
 {
     struct bytes expected = req_header(r, header);
     if (!expected.p)
-        return true;
+        return 0;
     uint64_t number;
-    if (expected.n != 12 || !bytes_to_u64(expected, UINT64_MAX, &number)) {
-        req_failf(r, S3E_INVALID_BUCKET_OWNER_AWS_ACCOUNT_ID,
-                  "The value of the expected bucket owner parameter must be an AWS Account ID... [%.*s]",
-                  (int)(expected.n < 64 ? expected.n : 64), expected.p);
-        return false;
-    }
-    if (!bytes_eq(expected, owner)) {
-        req_fail(r, S3E_ACCESS_DENIED);
-        return false;
-    }
-    return true;
+    if (expected.n != 12 || !bytes_to_u64(expected, UINT64_MAX, &number))
+        return req_failf(r, S3E_INVALID_BUCKET_OWNER_AWS_ACCOUNT_ID,
+                         "The value of the expected bucket owner parameter must be an AWS Account ID... [%.*s]",
+                         (int)(expected.n < 64 ? expected.n : 64), expected.p);
+    return bytes_eq(expected, owner) ? 0 : req_fail(r, S3E_ACCESS_DENIED);
 }
 
 static enum step_result step_bucket(struct req *r)
@@ -368,7 +391,7 @@ static enum step_result step_authorize(struct req *r)
         r->err.message = tell ? d.reason : NULL;
         return STEP_FAIL;
     }
-    if (r->bucket.name.n && !owner_expected(r, "x-amz-expected-bucket-owner", r->bucket.owner))
+    if (r->bucket.name.n && req_check_owner(r, "x-amz-expected-bucket-owner", r->bucket.owner) < 0)
         return STEP_FAIL;
     return STEP_NEXT;
 }
@@ -565,7 +588,9 @@ void req_body_whole(struct req *r, struct bytes body)
     struct conn *c = r->conn;
     c->body_done = true;
     c->state = CONN_WAIT;
-    if (r->op->kind == OP_UPLOAD && !store_write_fits(r->write, body.n)) {
+    uint64_t length = payload_length(r->payload);
+    size_t n = length < body.n ? (size_t)length : body.n; /* what is left when the framing is off */
+    if (r->op->kind == OP_UPLOAD && !store_write_fits(r->write, n)) {
         conn_job(c, whole_job, true);
         return;
     }

@@ -99,6 +99,8 @@ int req_fail_store(struct req *, int store_rc);
 int req_extra(struct req *, const char *name, struct bytes value); /* one more element of the error */
 int req_fail_write(struct req *, int store_rc);                    /* of an upload: digests, conditions */
 int req_fail_md5(struct req *, const unsigned char sent[16], const unsigned char computed[16]);
+/* x-amz-expected-bucket-owner and its like: absent, or the owner's account id. */
+int req_check_owner(struct req *, const char *header, struct bytes owner);
 /* Content-MD5: 1 and the digest, 0 when it was not sent, -1 (InvalidDigest is set). */
 int req_content_md5(struct req *, unsigned char ret[16]);
 
