@@ -174,7 +174,7 @@ static int bind_address(const char *host, const char *port, const char **ret_why
 
 struct listener *listener_open(struct server *s, const char *address, char url_host[300], char error[512])
 {
-    char host[256], port[8];
+    char host[256] = "", port[8] = "";
     const char *why;
     if (!listener_check_address(address, error) || !split_address(address, host, port))
         return NULL;

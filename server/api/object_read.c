@@ -202,8 +202,8 @@ int object_head(struct req *r)
 
 int object_get(struct req *r)
 {
-    struct store_object *o;
-    struct slice s;
+    struct store_object *o = NULL;
+    struct slice s = {0};
     int rc = prepare(r, true, &o, &s);
     if (rc != 0 || s.length == 0)
         return rc < 0 ? -1 : 0;

@@ -135,7 +135,7 @@ static size_t put_special(struct buf *b, const unsigned char *p, size_t n)
 void xml_text(struct buf *out, struct bytes text)
 {
     const unsigned char *p = (const unsigned char *)text.p;
-    size_t n = text.n;
+    size_t n = p ? text.n : 0;
     while (n) {
         size_t run = clean_run(p, n);
         if (run)

@@ -344,7 +344,7 @@ static unsigned chance(unsigned *seed)
 static void restore_grave(struct change *c, const char *name)
 {
     if (c->grave[0] != '\0')
-        linkat(f.graveyard, c->grave, c->dir, name, 0);
+        CHECK(linkat(f.graveyard, c->grave, c->dir, name, 0) == 0 || errno == EEXIST || errno == ENOENT);
 }
 
 static int remove_one(const char *path, const struct stat *sb, int flag, struct FTW *ftw)

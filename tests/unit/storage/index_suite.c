@@ -581,7 +581,7 @@ CASE(LDB_08_model_with_long_binary_keys)
 
 CASE(LDB_08_keys_sharing_a_thousand_bytes)
 {
-    char key[1024], value[8];
+    char key[1024], value[16];
     memset(key, 0xff, sizeof(key));
     for (int i = 0; i < 300; i++) {
         int n = snprintf(value, sizeof(value), "%03d", (i * 7) % 300);

@@ -46,8 +46,8 @@ Test(rfc2047, plain_text_is_left_alone)
                                         "=",
                                         "=?",
                                         "?=",
-                                        "=?"
-                                        "?=",
+                                        ("=?"
+                                         "?="),
                                         "50%",
                                         "a\tb",
                                         "key=?value",
