@@ -172,6 +172,19 @@ static int bind_address(const char *host, const char *port, const char **ret_why
     return fd;
 }
 
+/* The port of a bound socket: the one asked for, or the free one that the kernel took. */
+static unsigned bound_port(int fd)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in four;
+        struct sockaddr_in6 six;
+    } me = {.six = {0}};
+    socklen_t n = sizeof me;
+    getsockname(fd, &me.any, &n);
+    return ntohs(me.any.sa_family == AF_INET6 ? me.six.sin6_port : me.four.sin_port);
+}
+
 struct listener *listener_open(struct server *s, const char *address, char url_host[300], char error[512])
 {
     char host[256] = "", port[8] = "";
@@ -185,11 +198,7 @@ struct listener *listener_open(struct server *s, const char *address, char url_h
         snprintf(error, 512, "cannot listen on %.200s: %s", address, why);
         return NULL;
     }
-    struct sockaddr_storage me = {0};
-    socklen_t n = sizeof me;
-    getsockname(fd, (struct sockaddr *)&me, &n);
-    unsigned real = ntohs(me.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&me)->sin6_port
-                                                   : ((struct sockaddr_in *)&me)->sin_port);
+    unsigned real = bound_port(fd);
     bool everywhere = !*host || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
     snprintf(url_host, 300, strchr(host, ':') && !everywhere ? "[%s]:%u" : "%s:%u", everywhere ? "127.0.0.1" : host,
              real);
