@@ -69,6 +69,8 @@ static const struct setting settings[] = {
      "10000", 1, 1000000, "N", "connections from one address"},
     {"max-queued-jobs", "PAIL_MAX_QUEUED_JOBS", NULL, NUMBER, AT(max_queued_jobs), "10000", 8, 1000000, "N",
      "requests waiting for a worker; more are answered SlowDown"},
+    {"document-memory", "PAIL_DOCUMENT_MEMORY", NULL, NUMBER, AT(document_memory_mib), "512", 32, 1048576, "MIB",
+     "for the documents (lists, deletes, completions) of all requests and replies; more are answered SlowDown"},
     {"drain-timeout", "PAIL_DRAIN_TIMEOUT", NULL, NUMBER, AT(drain_timeout_s), "25", 1, 3600, "SECONDS",
      "for running requests at shutdown"},
     {"index-map-mib", "PAIL_INDEX_MAP_MIB", NULL, NUMBER, AT(index_map_mib), "65536", 1, 1048576, "MIB",

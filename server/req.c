@@ -31,6 +31,7 @@
 
 #define HEADERS_MAX_BYTES   (64 * 1024) /* of a reply */
 #define HEADERS_USUAL_BYTES 768
+#define DOCUMENT_FREE_BYTES (64 * 1024) /* of a request, that count for nothing */
 
 /* ---- birth and death ---- */
 
@@ -107,6 +108,21 @@ void req_end(struct req *r)
     buf_fini(&r->resp.headers);
     buf_fini(&r->resp.doc);
     buf_fini(&r->body);
+    atomic_fetch_sub(&r->server->document_bytes, r->charged);
+}
+
+/*
+ * A client that sends or takes a large document slowly makes us hold it: all together may hold no more than a setting
+ * says. False: not this one. On the thread that has the request.
+ */
+static bool charge_documents(struct req *r)
+{
+    size_t held = r->body.cap + r->resp.doc.cap, max = (size_t)r->server->config->document_memory_mib << 20;
+    if (held <= DOCUMENT_FREE_BYTES || held <= r->charged)
+        return true;
+    size_t more = held - r->charged, before = atomic_fetch_add(&r->server->document_bytes, more);
+    r->charged = held;
+    return before + more <= max;
 }
 
 /* ---- errors ---- */
@@ -399,7 +415,9 @@ static enum step_result step_authorize(struct req *r)
 static int sink_document(struct req *r, const void *p, size_t n)
 {
     buf_put(&r->body, p, n);
-    return r->body.failed ? req_fail(r, S3E_MAX_MESSAGE_LENGTH_EXCEEDED) : 0;
+    if (r->body.failed)
+        return req_fail(r, S3E_MAX_MESSAGE_LENGTH_EXCEEDED);
+    return charge_documents(r) ? 0 : req_fail(r, S3E_SLOW_DOWN);
 }
 
 static int sink_upload(struct req *r, const void *p, size_t n)
@@ -534,7 +552,14 @@ static int check_document_digest(struct req *r)
 /* On a worker: the handler, from start to end. */
 static void run_document(struct req *r)
 {
-    r->conn->job_rc = check_document_digest(r) < 0 ? -1 : r->op->handle(r);
+    int rc = check_document_digest(r) < 0 ? -1 : r->op->handle(r);
+    if (rc == 0)
+        buf_fini(&r->body); /* an error may quote it */
+    if (rc == 0 && !charge_documents(r)) {
+        buf_fini(&r->resp.doc);
+        rc = req_fail(r, S3E_SLOW_DOWN);
+    }
+    r->conn->job_rc = rc;
     conn_post_done(r->conn, completed);
 }
 

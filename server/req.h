@@ -75,6 +75,7 @@ struct req {
     struct store_write *write; /* of uploads */
     bool show_checksum;        /* of a part: the reply names it */
     uint64_t body_bytes;
+    size_t charged; /* its part of the server's document_bytes */
 
     struct resp resp;
     struct req_error err;

@@ -30,7 +30,8 @@ struct server {
     unsigned n_loops;
     struct addr_limit *addresses; /* connections per peer address */
     _Atomic unsigned n_conns;
-    _Atomic bool draining; /* no new requests on kept connections */
+    _Atomic size_t document_bytes; /* what requests hold of large documents */
+    _Atomic bool draining;         /* no new requests on kept connections */
 };
 
 #endif

@@ -18,7 +18,7 @@ slow = Group("slow", ["--header-timeout", "1", "--idle-timeout", "2", "--min-bod
                       "--min-body-rate-grace", "1"])
 limits = Group("limits", ["--max-header-bytes", "8192", "--max-headers", "20", "--max-uri-bytes", "2048",
                           "--max-connections", "24", "--max-connections-per-address", "16"])
-flood = Group("flood", ["--workers", "2", "--max-queued-jobs", "8"])
+flood = Group("flood", ["--workers", "2", "--max-queued-jobs", "8", "--document-memory", "32"])
 starved = Group("starved", plain=False)
 idle = Group("idle", ["--max-connections-per-address", "20000"], lonely=True, release=True)
 
@@ -351,6 +351,26 @@ def DOS_04_pages_are_quick(t):
             names.append(after)
     t.same("pages of one, in order", names, sorted(names))
     t.same("none twice", len(set(names)), 200)
+
+
+@flood.case
+def DOS_04_large_documents_in_slow_hands(t):
+    """Pages of 3 MB that nobody takes: they hold what the setting allows, and no more."""
+    long = "\1" * 980  # three bytes each in a list
+
+    def write(i):
+        with t.open() as c:
+            for n in range(i, 600, 16):
+                c.send(t.signed("PUT", f"/aaa/dos04doc/{encode(long)}{n:03}", body=b"x")).reply()
+    in_parallel(16, write)
+    ask = t.signed("GET", "/aaa", "list-type=2&encoding-type=url&prefix=dos04doc%2F")
+    t.expect("one page", t.ask(ask), "200")
+    readers = [t.open(receive_buffer=4096).send(ask) for _ in range(40)]
+    t.true("refused in the end", t.wait(lambda: t.ask(ask).status == 503, 10))
+    t.expect("small documents are not", t.get("/aaa", "list-type=2&max-keys=2&prefix=dos04doc%2F"), "200")
+    for c in readers:
+        c.close()
+    t.true("free again", t.wait(lambda: t.ask(ask).status == 200, 10))
 
 
 # ---- out of descriptors ----------------------------------------------------------------------------------------------
