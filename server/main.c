@@ -220,6 +220,11 @@ static int serve(const struct config *cfg)
     struct data_dir dir;
     char error[512], where[300];
     sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread, the store's too: they inherit it */
     if (!checksum_self_test())
         return die("the checksum code of this build is broken; it will not touch data");
     if (!listener_check_address(cfg->console_address, error))
@@ -233,11 +238,6 @@ static int serve(const struct config *cfg)
         return die(error);
     if (!data_dir_open(cfg->dir, &dir, error) || !(s.store = open_store(cfg, &dir, error)))
         return die(error);
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread: they inherit it */
     s.addresses = addr_limit_create((size_t)cfg->max_connections_per_address);
     s.pool = pool_create((size_t)cfg->workers, (size_t)cfg->max_queued_jobs);
     start_loops(&s);

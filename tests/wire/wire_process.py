@@ -346,6 +346,22 @@ def SIGTERM_is_bounded(t):
 
 
 @ops.case
+def SIGTERM_at_once_and_again(t):
+    """No thread but the main one may take it, from the first moment to the last."""
+    for i in range(8):
+        folder = tempfile.mkdtemp(dir=t.folder)
+        process = subprocess.Popen([default_binary(), *server_args(folder)], stdout=subprocess.PIPE,
+                                   stderr=subprocess.DEVNULL,
+                                   env={"PAIL_ROOT_USER": ACCESS_KEY, "PAIL_ROOT_PASSWORD": SECRET_KEY})
+        while b"S3 endpoint" not in process.stdout.readline():
+            pass
+        for _ in range(1 + i % 3):
+            process.terminate()
+        process.stdout.read()
+        t.same(f"{i}: exit code", process.wait(), 0)
+
+
+@ops.case
 def DUR_11_SIGTERM_under_load(t):
     with t.server() as running:
         b = t.of(running)
