@@ -186,7 +186,7 @@ static void tick(struct conn *c)
     case CONN_HEAD:
         if (!late)
             break;
-        if (c->in_n == 0) {
+        if (!c->req) { /* between requests; one that has its turn later counts for none yet */
             conn_close(c);
             break;
         }
