@@ -130,6 +130,7 @@ static bool charge_documents(struct req *r)
 int req_fail(struct req *r, enum s3_error code)
 {
     r->err = (struct req_error){.code = code};
+    buf_reset(&r->resp.headers); /* they belonged to the reply that it was going to be */
     return -1;
 }
 

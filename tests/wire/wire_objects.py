@@ -493,6 +493,9 @@ def RSP_01_anonymous_overrides(t):
             t.same(f"{method} response-{name}", reply.all(name), [value])
     t.same("errors are not overridden",
            t.get("/aaa/none", "response-content-type=text%2Fhtml").headers.get("content-type"), "application/xml")
+    reply = t.get("/bbb/keep", "response-content-type=text%2Fhtml&response-expires=%01")
+    t.expect("an override that is none", reply, "400 InvalidArgument")
+    t.same("nothing of the others stays", reply.all("content-type"), ["application/xml"])
 
 
 @read.case
