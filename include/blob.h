@@ -62,7 +62,14 @@ struct blob_ops {
     int (*describe)(struct blob_reader *, struct arena *, struct bytes *ret_desc, struct bytes *ret_trailer);
     void (*close_reader)(struct blob_reader **); /* accepts NULL inside */
 
-    int (*remove)(struct blob_store *, const struct blob_id *); /* BLOB_OK also when it is not there */
+    /* BLOB_OK also when it is not there. Not durable yet: after a power cut the blob may be back. */
+    int (*remove)(struct blob_store *, const struct blob_id *);
+    /*
+     * After remove() answered BLOB_OK for each of these, in this run: waits until none of them can come back. Cheaper
+     * for many at once, in the order of their ids. On failure some may come back; asking again is allowed, but may fail
+     * until the next start.
+     */
+    int (*sync_removals)(struct blob_store *, const struct blob_id *ids, size_t n);
     /*
      * After a restart: calls `keep` for every blob whose fate may be open (finished shortly before the last stop), and
      * removes those for which it answers 0; 1 keeps it, a negative answer leaves it for the next time. Never walks all

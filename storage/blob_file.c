@@ -47,6 +47,21 @@ static int remove_blob(struct blob_store *base, const struct blob_id *id)
     return rc;
 }
 
+/* A folder that cannot be synced holds up no other. */
+static int sync_removals(struct blob_store *base, const struct blob_id *ids, size_t n)
+{
+    struct file_store *st = (struct file_store *)base;
+    int first = BLOB_OK;
+
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0 && blob_id_folder(&ids[i]) == blob_id_folder(&ids[i - 1]))
+            continue;
+        int rc = blob_folders_sync_removed(&st->folders, blob_id_folder(&ids[i]));
+        first = first == BLOB_OK ? rc : first;
+    }
+    return first;
+}
+
 static void settled(struct blob_store *base, const struct blob_id *id)
 {
     blob_folders_settle(&((struct file_store *)base)->folders, id);
@@ -166,12 +181,12 @@ static void recover_folder(struct recovery *r, uint32_t folder)
         recover_name(r, e->d_name);
     if (errno != 0)
         recover_fail(r, blob_rc_of_errno(errno));
-    /* Gone for good before the mark passes. */
-    if (r->removed && io->fsync(r->dir_fd) < 0)
-        recover_fail(r, blob_rc_of_errno(errno));
     closedir(dir);
-    if (r->removed)
-        blob_folders_removed(&r->store->folders, folder); /* takes an emptied folder away */
+    /* Gone for good before the mark passes; also what an earlier attempt removed and could not sync. */
+    int rc = r->removed ? blob_folders_sync_removed(&r->store->folders, folder) : BLOB_OK;
+    if (rc != BLOB_OK)
+        recover_fail(r, rc);
+    r->left = r->left || blob_folders_failed(&r->store->folders, folder);
 }
 
 static int recover(struct blob_store *base, int (*keep)(void *arg, const struct blob_id *, struct bytes desc),
@@ -275,6 +290,7 @@ static const struct blob_ops ops = {
     .describe = blob_file_describe,
     .close_reader = blob_file_close_reader,
     .remove = remove_blob,
+    .sync_removals = sync_removals,
     .recover = recover,
     .settled = settled,
     .space = space,

@@ -50,9 +50,11 @@ struct blob_folders {
     uint32_t first_of_run, next; /* numbers */
     uint32_t recover_from;       /* lowest folder of former runs that is open still, or BLOB_FOLDER_NONE */
     uint32_t durable_hi;         /* the upper folder whose name is known to be on disk */
-    pthread_mutex_t mark_lock;   /* taken before `lock`: one writer of the mark at a time */
-    uint32_t mark;               /* as on disk */
-    _Atomic uint64_t *foreign;   /* counter of the store */
+    uint32_t *failed;            /* folders not on the list whose fsync failed in this run */
+    size_t failed_n;
+    pthread_mutex_t mark_lock; /* taken before `lock`: one writer of the mark at a time */
+    uint32_t mark;             /* as on disk */
+    _Atomic uint64_t *foreign; /* counter of the store */
 };
 
 struct file_store {
@@ -85,6 +87,12 @@ void blob_folders_settle(struct blob_folders *, const struct blob_id *);
 uint64_t blob_folders_unsettled(struct blob_folders *);
 /* After a name was removed. */
 void blob_folders_removed(struct blob_folders *, uint32_t number);
+/*
+ * Answers when what was removed from the folder is gone for good, and takes the folder away if it is an old one and
+ * empty. BLOB_IO for ever, in this run, once an fsync of the folder has failed.
+ */
+int blob_folders_sync_removed(struct blob_folders *, uint32_t number);
+bool blob_folders_failed(struct blob_folders *, uint32_t number); /* whether one has */
 /* Recovery has looked at everything below first_of_run; `left` is the lowest folder that must be looked at again. */
 void blob_folders_recovered(struct blob_folders *, uint32_t left);
 /* Drops what is settled, and writes down from where on a restart must look. A failure only costs time later. */

@@ -12,7 +12,8 @@
  * folder and the few in which something was open. The mark may be lower than it could be, never higher.
  *
  * A folder whose fsync failed is done with: the kernel reports an error once and may have dropped the pages, so a
- * second fsync that succeeds would prove nothing.
+ * second fsync that succeeds would prove nothing. Nothing more is finished there, and nobody is told in this run that
+ * a removal there is durable.
  *
  * Threads: any. `lock` is never held across a system call that may wait; `mark_lock` is, and only advance takes it.
  */
@@ -456,12 +457,89 @@ void blob_folders_removed(struct blob_folders *fs, uint32_t number)
 {
     pthread_mutex_lock(&fs->lock);
     struct blob_folder *f = folder_find(fs, number);
-    bool past = f == NULL && number < fs->next;
     if (f != NULL)
         f->dirty = true;
     pthread_mutex_unlock(&fs->lock);
+}
+
+/* Called with the lock. */
+static bool folder_failed(struct blob_folders *fs, uint32_t number)
+{
+    struct blob_folder *f = folder_find(fs, number);
+    bool failed = f != NULL && f->broken;
+
+    for (size_t i = 0; !failed && i < fs->failed_n; i++)
+        failed = fs->failed[i] == number;
+    return failed;
+}
+
+bool blob_folders_failed(struct blob_folders *fs, uint32_t number)
+{
+    pthread_mutex_lock(&fs->lock);
+    bool failed = folder_failed(fs, number);
+    pthread_mutex_unlock(&fs->lock);
+    return failed;
+}
+
+/* Remembers, and tells once, that an fsync of the folder failed after something was removed there. */
+static void folder_fail(struct blob_folders *fs, uint32_t number, int err)
+{
+    char path[BLOB_PATH_BYTES];
+
+    pthread_mutex_lock(&fs->lock);
+    struct blob_folder *f = folder_find(fs, number);
+    bool known = folder_failed(fs, number);
+    if (f != NULL && !known) {
+        f->broken = f->stuck = true;
+        f->sync_errno = err;
+    } else if (!known) {
+        fs->failed = xrealloc(fs->failed, (fs->failed_n + 1) * sizeof(*fs->failed));
+        fs->failed[fs->failed_n++] = number;
+    }
+    pthread_mutex_unlock(&fs->lock);
+    blob_folder_path(number, path);
+    if (!known)
+        log_error("blob",
+                  "blobs/%s could not be synced (%s): what was removed there is not counted as gone before the "
+                  "next start",
+                  path, strerror(err));
+}
+
+/* The folder, or what it lay in when it is gone itself: then that must stay so. -1 and errno. */
+static int open_nearest(struct blob_folders *fs, uint32_t number)
+{
+    char path[BLOB_PATH_BYTES];
+
+    blob_folder_path(number, path);
+    int fd = fs->io->open_beneath(fs->root, path, DIR_FLAGS, 0);
+    if (fd < 0 && errno == ENOENT) {
+        *strchr(path, '/') = '\0';
+        fd = fs->io->open_beneath(fs->root, path, DIR_FLAGS, 0);
+    }
+    if (fd < 0 && errno == ENOENT)
+        fd = fs->io->open_beneath(fs->root, ".", DIR_FLAGS, 0);
+    return fd;
+}
+
+int blob_folders_sync_removed(struct blob_folders *fs, uint32_t number)
+{
+    if (blob_folders_failed(fs, number))
+        return BLOB_IO;
+    int fd = open_nearest(fs, number);
+    if (fd < 0)
+        return blob_rc_of_errno(errno);
+    int rc = fs->io->fsync(fd), err = errno;
+    fs->io->close(fd);
+    if (rc < 0) {
+        folder_fail(fs, number, err);
+        return blob_rc_of_errno(err);
+    }
+    pthread_mutex_lock(&fs->lock);
+    bool past = folder_find(fs, number) == NULL && number < fs->next;
+    pthread_mutex_unlock(&fs->lock);
     if (past)
         rmdir_if_empty(fs, number);
+    return BLOB_OK;
 }
 
 void blob_folders_recovered(struct blob_folders *fs, uint32_t left)
@@ -558,6 +636,7 @@ void blob_folders_fini(struct blob_folders *fs)
         fs->list = f->next;
         folder_free(fs, f);
     }
+    free(fs->failed);
     pthread_mutex_destroy(&fs->lock);
     pthread_mutex_destroy(&fs->mark_lock);
     pthread_cond_destroy(&fs->changed);

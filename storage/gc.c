@@ -4,11 +4,12 @@
  * time; it can be stopped or killed anywhere and starts again from the index alone.
  *
  * Garbage entry (g): for each extent, remove its reference in the blob's home partition; when the blob has no reference
- * left, remove the blob; only then remove the entry. Each step may be repeated after a crash: removing twice is no
- * error. Why a live blob is never removed: a reference is only ever added by a batch that requires another one of the
- * same blob to be there, so the count cannot leave zero again; and references are removed only here, for what an index
- * batch dropped. Why readers are safe: they pin the uid of what they read, and garbage of a pinned uid waits. Garbage
- * also rests for GARBAGE_AGE_MS, so a reader that has found the object but not opened it yet gets its pin in time.
+ * left, remove the blob; once that is durable, remove the entry. Each step may be repeated after a crash: removing
+ * twice is no error. A blob that a power cut brings back so has its entry still. Why a live blob is never removed: a
+ * reference is only ever added by a batch that requires another one of the same blob to be there, so the count cannot
+ * leave zero again; and references are removed only here, for what an index batch dropped. Why readers are safe: they
+ * pin the uid of what they read, and garbage of a pinned uid waits. Garbage also rests for GARBAGE_AGE_MS, so a reader
+ * that has found the object but not opened it yet gets its pin in time.
  *
  * Intent (i): a copy puts references into a foreign partition before its own record is committed. Does the record exist
  * with that uid, the intent goes; does it not after INTENT_AGE_MS, the references go too. A copy in progress pins its
@@ -43,6 +44,7 @@
 #define CHUNK_ROWS       256
 #define CHUNK_BYTES      (4u << 20)
 #define RELEASE_BATCH    1000 /* references removed in one batch */
+#define REMOVAL_GROUP    64   /* blobs removed between two syncs; after each the thread looks whether to stop */
 #define STALE_TRIES      20
 #define PLACE_SLOTS      256
 #define COLLECT_ROUNDS   3 /* emptying a deleted bucket frees blobs elsewhere, which may free another deleted bucket */
@@ -61,6 +63,7 @@ struct gc {
     struct gc_place *places[PLACE_SLOTS];
     struct gc_later *later;
     int64_t garbage_age_ms, intent_age_ms, tombstone_age_ms, creating_age_ms;
+    bool unsynced, unsynced_told; /* removals that could not be made durable: in this pass; ever. With pass_lock */
 };
 
 enum gc_left { LEFT_NOTHING, LEFT_RESTING, LEFT_GARBAGE }; /* ordered: what is left decides when to look again */
@@ -227,16 +230,58 @@ static int drop_refs(struct store *st, const struct store_extent *const *e, size
     return STORE_OK;
 }
 
-static int drop_blob_if_free(struct store *st, const struct store_extent *e, struct arena *a)
+struct removals { /* not durable yet */
+    size_t n;
+    struct blob_id ids[REMOVAL_GROUP];
+};
+
+static int drop_blob_if_free(struct store *st, const struct store_extent *e, struct removals *removed, struct arena *a)
 {
     bool used;
     int rc = any_key(st, e->partition, key_refs(a, &e->blob), a, &used);
     if (rc != INDEX_OK)
         return store__index_rc(rc);
-    return used ? STORE_OK : store__blob_rc(st->blobs->ops->remove(st->blobs, &e->blob));
+    if (used)
+        return STORE_OK;
+    rc = st->blobs->ops->remove(st->blobs, &e->blob);
+    if (rc == BLOB_OK) /* also when it was gone: an earlier pass may have been interrupted before the sync */
+        removed->ids[removed->n++] = e->blob;
+    return store__blob_rc(rc);
 }
 
-/* Takes the references away, and the blobs that have none then. Anything done twice is fine. */
+/* STORE_ABORTED, with the group on disk, when the collector is to stop. */
+static int sync_removals(struct store *st, struct removals *removed)
+{
+    if (removed->n == 0)
+        return STORE_OK;
+    int rc = st->blobs->ops->sync_removals(st->blobs, removed->ids, removed->n);
+    removed->n = 0;
+    if (rc != BLOB_OK)
+        st->gc->unsynced = true;
+    return rc == BLOB_OK && stopping(st->gc) ? STORE_ABORTED : store__blob_rc(rc);
+}
+
+/* One that fails keeps its entry, but stops no other. `e` is sorted. */
+static int drop_blobs(struct store *st, const struct store_extent *const *e, size_t n, uint64_t own_partition,
+                      struct arena *a)
+{
+    struct removals removed = {.n = 0};
+    int first = STORE_OK;
+    for (size_t i = 0; i < n && first != STORE_ABORTED; i++) {
+        if (i > 0 && memcmp(&e[i]->blob, &e[i - 1]->blob, sizeof e[i]->blob) == 0)
+            continue;
+        int rc = drop_blob_if_free(st, e[i], &removed, a);
+        if (rc == STORE_OK && removed.n == REMOVAL_GROUP)
+            rc = sync_removals(st, &removed);
+        first = first == STORE_OK || rc == STORE_ABORTED ? rc : first;
+        if (e[i]->partition != own_partition)
+            gc_hint(st, INDEX_PARTITION_SYSTEM); /* perhaps the last reference into a deleted bucket */
+    }
+    int rc = sync_removals(st, &removed);
+    return first == STORE_OK && rc != STORE_ABORTED ? rc : first; /* at the end of the list stopping spoils nothing */
+}
+
+/* Takes the references away, and for good the blobs that have none then. Anything done twice is fine. */
 static int release(struct store *st, const struct store_extent *const *extents, size_t n, uint64_t own_partition,
                    struct arena *a)
 {
@@ -247,17 +292,7 @@ static int release(struct store *st, const struct store_extent *const *extents, 
             e[kept++] = extents[i];
     qsort(e, kept, sizeof *e, compare_extents);
     int rc = drop_refs(st, e, kept, a);
-    if (rc != STORE_OK)
-        return rc;
-    for (size_t i = 0; i < kept; i++) { /* one that fails keeps its entry, but stops no other */
-        if (i > 0 && memcmp(&e[i]->blob, &e[i - 1]->blob, sizeof e[i]->blob) == 0)
-            continue;
-        int blob_rc = drop_blob_if_free(st, e[i], a);
-        rc = rc == STORE_OK ? blob_rc : rc;
-        if (e[i]->partition != own_partition)
-            gc_hint(st, INDEX_PARTITION_SYSTEM); /* perhaps the last reference into a deleted bucket */
-    }
-    return rc;
+    return rc == STORE_OK ? drop_blobs(st, e, kept, own_partition, a) : rc;
 }
 
 /* Extents gathered from several records, and what goes from the partition once they are released. */
@@ -316,24 +351,33 @@ static int harvest_finish(struct store *st, struct harvest *h)
 
 typedef int chunk_f(struct store *, uint64_t partition, const struct index_page *, struct arena *, enum gc_left *left);
 
+/* About single records or blobs; behind them others may go well. Anything else is about the whole index. */
+static bool hinders_others(int rc)
+{
+    return rc != STORE_OK && rc != STORE_IO && rc != STORE_CORRUPT;
+}
+
+/* Answers the first failure. */
 static int walk(struct store *st, uint64_t partition, struct bytes prefix, chunk_f *chunk, enum gc_left *left)
 {
     struct arena *from_arena = arena_create(0), *a = arena_create(64 * 1024);
     struct index_scan scan = {
         .partition = partition, .prefix = prefix, .from = prefix, .max_rows = CHUNK_ROWS, .max_bytes = CHUNK_BYTES};
     int rc = STORE_OK;
-    for (bool more = true; more && rc == STORE_OK && !stopping(st->gc);) {
+    for (bool more = true; more && !hinders_others(rc) && !stopping(st->gc);) {
         struct index_page page = {0};
-        rc = index_page(st->index, &scan, a, &page);
-        if (rc != INDEX_OK || page.n_rows == 0) {
-            rc = rc == INDEX_NOT_FOUND ? STORE_OK : store__index_rc(rc);
+        int page_rc = index_page(st->index, &scan, a, &page);
+        if (page_rc != INDEX_OK || page.n_rows == 0) {
+            page_rc = page_rc == INDEX_NOT_FOUND ? STORE_OK : store__index_rc(page_rc);
+            rc = rc == STORE_OK ? page_rc : rc;
             break;
         }
         more = page.more;
         arena_reset(from_arena);
         scan.from = bytes_dup(from_arena, page.rows[page.n_rows - 1].key);
         scan.after = true;
-        rc = chunk(st, partition, &page, a, left);
+        int chunk_rc = chunk(st, partition, &page, a, left);
+        rc = rc == STORE_OK || hinders_others(chunk_rc) ? chunk_rc : rc;
         arena_reset(a);
     }
     if (rc != STORE_OK)
@@ -588,11 +632,15 @@ static int dropped_chunk(struct store *st, uint64_t partition, const struct inde
 
 static int collect_place(struct store *st, uint64_t partition, enum gc_left *left)
 {
+    struct gc *gc = st->gc;
     char dropped = KEY_DROPPED;
+    gc->unsynced = false;
     int rc = partition == INDEX_PARTITION_SYSTEM ? walk(st, partition, bytes_of(&dropped, 1), dropped_chunk, left)
                                                  : collect_partition(st, partition, left);
-    if (rc != STORE_OK && !stopping(st->gc))
+    bool told = gc->unsynced && gc->unsynced_told; /* it comes back with every pass; the blob store has told where */
+    if (rc != STORE_OK && !told && !stopping(gc))
         log_warn("gc", "partition %llu: %s, will be tried again", (unsigned long long)partition, store_rc_name(rc));
+    gc->unsynced_told = gc->unsynced_told || gc->unsynced;
     return rc;
 }
 
@@ -672,11 +720,15 @@ static void pass_over(struct store *st, uint64_t partition)
     enum gc_left left = LEFT_NOTHING;
     pthread_mutex_lock(&gc->pass_lock);
     int rc = collect_place(st, partition, &left);
+    bool unsynced = gc->unsynced;
     pthread_mutex_unlock(&gc->pass_lock);
     if (rc == STORE_OK && left == LEFT_NOTHING)
         return;
     pthread_mutex_lock(&gc->lock);
-    int64_t rest = rc != STORE_OK ? RETRY_MS : left == LEFT_GARBAGE ? gc->garbage_age_ms : LOOK_AGAIN_MS;
+    int64_t rest = unsynced               ? LOOK_AGAIN_MS /* a disk that fails does not recover in seconds */
+                   : rc != STORE_OK       ? RETRY_MS
+                   : left == LEFT_GARBAGE ? gc->garbage_age_ms
+                                          : LOOK_AGAIN_MS;
     place_add(gc, partition, clock_mono_ms() + rest);
     pthread_mutex_unlock(&gc->lock);
 }

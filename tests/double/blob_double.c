@@ -27,6 +27,7 @@ struct double_store {
     struct blob_store base; /* first */
     pthread_mutex_t lock;
     struct blob *blobs;
+    struct blob *removed; /* not for good yet */
     unsigned run;
     size_t users;
     bool armed, fired, forever, cold;
@@ -65,13 +66,16 @@ static void blob_unref(struct blob *b)
         blob_free(b);
 }
 
-static struct blob **find(struct double_store *st, const struct blob_id *id)
+static struct blob **find_in(struct blob **at, const struct blob_id *id)
 {
-    struct blob **at = &st->blobs;
-
     while (*at != NULL && memcmp((*at)->id.b, id->b, sizeof(id->b)) != 0)
         at = &(*at)->next;
     return at;
+}
+
+static struct blob **find(struct double_store *st, const struct blob_id *id)
+{
+    return find_in(&st->blobs, id);
 }
 
 /* Called with the lock; BLOB_OK: go on. */
@@ -260,16 +264,29 @@ static void close_reader(struct blob_reader **reader)
 /* --- the rest
  * ----------------------------------------------------------------------------------------------------------- */
 
-/* Called with the lock. */
-static void unhook(struct double_store *st, const struct blob_id *id)
+static struct blob *unhook(struct blob **at)
 {
-    struct blob **at = find(st, id), *b = *at;
+    struct blob *b = *at;
 
-    if (b == NULL)
-        return;
-    *at = b->next;
-    b->next = NULL;
-    blob_unref(b);
+    if (b != NULL) {
+        *at = b->next;
+        b->next = NULL;
+    }
+    return b;
+}
+
+static void hook(struct blob **list, struct blob *b)
+{
+    b->next = *list;
+    *list = b;
+}
+
+static void drop(struct blob **at)
+{
+    struct blob *b = unhook(at);
+
+    if (b != NULL)
+        blob_unref(b);
 }
 
 static int remove_blob(struct blob_store *base, const struct blob_id *id)
@@ -278,8 +295,21 @@ static int remove_blob(struct blob_store *base, const struct blob_id *id)
 
     pthread_mutex_lock(&st->lock);
     int rc = fault(st, BLOB_DOUBLE_REMOVE);
-    if (rc == BLOB_OK)
-        unhook(st, id);
+    struct blob *b = rc == BLOB_OK ? unhook(find(st, id)) : NULL;
+    if (b != NULL)
+        hook(&st->removed, b);
+    pthread_mutex_unlock(&st->lock);
+    return rc;
+}
+
+static int sync_removals(struct blob_store *base, const struct blob_id *ids, size_t n)
+{
+    struct double_store *st = of(base);
+
+    pthread_mutex_lock(&st->lock);
+    int rc = fault(st, BLOB_DOUBLE_SYNC_REMOVALS);
+    for (size_t i = 0; rc == BLOB_OK && i < n; i++)
+        drop(find_in(&st->removed, &ids[i]));
     pthread_mutex_unlock(&st->lock);
     return rc;
 }
@@ -314,7 +344,7 @@ static int recover(struct blob_store *base, int (*keep)(void *arg, const struct 
         int answer = keep(arg, &open[i]->id, bytes_of(open[i]->desc, open[i]->desc_n));
         pthread_mutex_lock(&st->lock);
         if (answer == 0)
-            unhook(st, &open[i]->id);
+            drop(find(st, &open[i]->id));
         else if (answer > 0)
             open[i]->settled = true;
         blob_unref(open[i]);
@@ -350,7 +380,9 @@ static void store_close(struct blob_store **base)
     *base = NULL;
     CHECK(st->users == 0);
     while (st->blobs != NULL)
-        unhook(st, &st->blobs->id);
+        drop(&st->blobs);
+    while (st->removed != NULL)
+        drop(&st->removed);
     pthread_mutex_destroy(&st->lock);
     free(st);
 }
@@ -367,6 +399,7 @@ static const struct blob_ops ops = {
     .describe = describe,
     .close_reader = close_reader,
     .remove = remove_blob,
+    .sync_removals = sync_removals,
     .recover = recover,
     .settled = settled,
     .space = space,
@@ -446,6 +479,17 @@ void blob_double_restart(struct blob_store *base)
     pthread_mutex_lock(&st->lock);
     CHECK(st->users == 0);
     st->run++;
+    pthread_mutex_unlock(&st->lock);
+}
+
+void blob_double_power_cut(struct blob_store *base)
+{
+    struct double_store *st = of(base);
+
+    blob_double_restart(base);
+    pthread_mutex_lock(&st->lock);
+    while (st->removed != NULL)
+        hook(&st->blobs, unhook(&st->removed));
     pthread_mutex_unlock(&st->lock);
 }
 

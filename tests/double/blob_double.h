@@ -17,6 +17,7 @@ enum blob_double_call {
     BLOB_DOUBLE_OPEN,
     BLOB_DOUBLE_READ, /* and describe */
     BLOB_DOUBLE_REMOVE,
+    BLOB_DOUBLE_SYNC_REMOVALS,
     BLOB_DOUBLE_ANY /* all of them, counted together */
 };
 
@@ -33,6 +34,8 @@ void blob_double_rot(struct blob_store *, const struct blob_id *, uint64_t offse
  * Readers and writers must be closed by then. Call it also for an ordinary restart.
  */
 void blob_double_restart(struct blob_store *);
+/* The same by a power cut: blobs whose removal was not synced are back. */
+void blob_double_power_cut(struct blob_store *);
 
 bool blob_double_has(struct blob_store *, const struct blob_id *);
 size_t blob_double_count(struct blob_store *);     /* finished blobs */

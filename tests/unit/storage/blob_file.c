@@ -1108,6 +1108,7 @@ Test(blob_file, emptied_folders_are_removed)
     struct blob_id last = put_ok(st, 100, 1);
     for (int i = 0; i < 3; i++)
         cr_expect_eq(st->ops->remove(st, &id[i]), BLOB_OK);
+    cr_expect_eq(st->ops->sync_removals(st, id, 3), BLOB_OK);
     cr_expect_eq(count_files(), 1);
     cr_expect_eq(found_folders, 4, "data, blobs, 0, 0/1: %zu", found_folders);
     st->ops->remove(st, &last);
@@ -1152,6 +1153,172 @@ Test(blob_file, removal_of_an_orphan_is_on_disk_before_the_mark_moves)
     fault_power_cut(0);
     st = open_store();
     st->ops->recover(st, keep_referred, &m);
+    cr_expect_eq(count_files(), 1);
+    st->ops->close(&st);
+}
+
+/* Two blobs of an old folder, below the mark, where no recovery looks. */
+static struct blob_store *two_old_blobs(struct blob_id id[2])
+{
+    struct blob_store *st = open_store();
+
+    for (unsigned i = 0; i < 2; i++) {
+        id[i] = put_ok(st, 1000, i);
+        st->ops->settled(st, &id[i]);
+    }
+    return restart(st);
+}
+
+/* The index refers to `kept` when the store opens again. */
+static struct blob_store *power_cut(struct blob_store *st, unsigned seed, const struct blob_id *kept)
+{
+    struct model m = {.n = 1, .ids = {*kept}};
+
+    st->ops->close(&st);
+    fault_power_cut(seed);
+    st = open_store();
+    cr_assert_eq(st->ops->recover(st, keep_referred, &m), BLOB_OK);
+    return st;
+}
+
+Test(blob_file, DUR_04_a_removal_lasts_once_it_was_synced)
+{
+    struct blob_id id[2];
+    struct blob_store *st = two_old_blobs(id);
+
+    fault_power_watch(graveyard);
+    cr_assert_eq(st->ops->remove(st, &id[0]), BLOB_OK);
+    st = power_cut(st, 0, &id[1]);
+    cr_expect_eq(check_blob(st, &id[0], 1000, 0), 1, "not synced, it may come back: so this test can tell");
+    fault_power_watch(graveyard);
+    cr_assert_eq(st->ops->remove(st, &id[0]), BLOB_OK);
+    cr_assert_eq(st->ops->sync_removals(st, &id[0], 1), BLOB_OK);
+    st = power_cut(st, 0, &id[1]);
+    cr_expect_eq(check_blob(st, &id[0], 1000, 0), 0);
+    cr_expect_eq(check_blob(st, &id[1], 1000, 1), 1);
+    st->ops->close(&st);
+}
+
+/* The process that removed it died before the sync: for the next one the name is gone, but not for the disk. */
+Test(blob_file, DUR_04_a_removal_by_a_former_process_is_synced_too)
+{
+    struct blob_id id[2];
+    struct blob_store *st = two_old_blobs(id);
+
+    fault_power_watch(graveyard);
+    cr_assert_eq(st->ops->remove(st, &id[0]), BLOB_OK);
+    st = restart(st);
+    cr_assert_eq(st->ops->remove(st, &id[0]), BLOB_OK);
+    cr_assert_eq(st->ops->sync_removals(st, &id[0], 1), BLOB_OK);
+    st = power_cut(st, 0, &id[1]);
+    cr_expect_eq(check_blob(st, &id[0], 1000, 0), 0);
+    st->ops->close(&st);
+}
+
+/* Removing and syncing, of blobs old and new: what was said to last lasts, and nothing else is lost. */
+Test(blob_file, DUR_04_every_call_of_a_removal_fails_and_the_power_goes)
+{
+    for (unsigned seed = 0; seed < 4; seed++)
+        for (int nth = 0;; nth++) {
+            size_t fds = count_fds();
+            struct blob_id id[4];
+            struct blob_store *st = two_old_blobs(id);
+            bool last[3];
+            for (unsigned i = 2; i < 4; i++) {
+                id[i] = put_ok(st, 1000, i);
+                st->ops->settled(st, &id[i]);
+            }
+            fault_power_watch(graveyard);
+            fault_arm_from(FAULT_ANY, nth, EIO);
+            for (unsigned i = 0; i < 3; i++) /* the second one empties its folder */
+                last[i] = st->ops->remove(st, &id[i]) == BLOB_OK && st->ops->sync_removals(st, &id[i], 1) == BLOB_OK;
+            bool fired = fault_disarm();
+            st = power_cut(st, seed, &id[3]);
+            for (unsigned i = 0; i < 3; i++)
+                cr_assert(!last[i] || check_blob(st, &id[i], 1000, i) == 0, "call %d seed %u blob %u", nth, seed, i);
+            cr_assert_eq(check_blob(st, &id[3], 1000, 3), 1);
+            for (unsigned i = 0; i < 4; i++)
+                st->ops->remove(st, &id[i]);
+            cr_assert_eq(st->ops->sync_removals(st, id, 4), BLOB_OK);
+            cr_assert_eq(count_files(), 0);
+            st->ops->close(&st);
+            cr_assert_eq(count_fds(), fds);
+            if (!fired)
+                break;
+        }
+}
+
+Test(blob_file, IOE_01_a_folder_that_could_not_be_synced_is_not_believed_later)
+{
+    struct blob_id id[2], other;
+    struct blob_store *st = two_old_blobs(id);
+
+    other = put_ok(st, 100, 1);
+    st->ops->settled(st, &other);
+    cr_assert_eq(st->ops->remove(st, &id[0]), BLOB_OK);
+    cr_assert_eq(st->ops->remove(st, &other), BLOB_OK);
+    fault_arm(FAULT_FSYNC, 0, EIO);
+    struct blob_id both[] = {id[0], other};
+    cr_expect_eq(st->ops->sync_removals(st, both, 2), BLOB_IO);
+    cr_assert(fault_disarm());
+    size_t before = fault_count(FAULT_FSYNC);
+    cr_expect_eq(st->ops->sync_removals(st, id, 1), BLOB_IO);
+    cr_expect_eq(fault_count(FAULT_FSYNC), before, "asking again would prove nothing");
+    cr_expect_eq(st->ops->sync_removals(st, &other, 1), BLOB_OK, "other folders are none the worse");
+    st = restart(st);
+    cr_assert_eq(st->ops->remove(st, &id[0]), BLOB_OK);
+    cr_expect_eq(st->ops->sync_removals(st, id, 1), BLOB_OK, "a new run, a new judgement");
+    cr_expect_eq(check_blob(st, &id[1], 1000, 1), 1);
+    st->ops->close(&st);
+}
+
+/* The active folder: no blob is finished there any more, and the next start looks into it. */
+Test(blob_file, IOE_01_the_active_folder_could_not_be_synced_after_a_removal)
+{
+    struct blob_store *st = open_store();
+    struct blob_id id = put_ok(st, 1000, 1), kept = put_ok(st, 1000, 2), next;
+    struct model m = {.n = 1, .ids = {kept}};
+
+    st->ops->settled(st, &id);
+    st->ops->settled(st, &kept);
+    fault_power_watch(graveyard);
+    cr_assert_eq(st->ops->remove(st, &id), BLOB_OK);
+    fault_arm(FAULT_FSYNC, 0, EIO);
+    cr_expect_eq(st->ops->sync_removals(st, &id, 1), BLOB_IO);
+    cr_assert(fault_disarm());
+    cr_expect_eq(st->ops->sync_removals(st, &id, 1), BLOB_IO);
+    next = put_ok(st, 1000, 3);
+    cr_expect_neq(blob_id_folder(&next), blob_id_folder(&id));
+    m.ids[m.n++] = next;
+    st->ops->close(&st);
+    fault_power_cut(0);
+    st = open_store();
+    cr_expect_eq(st->ops->recover(st, keep_referred, &m), BLOB_OK);
+    cr_expect_eq(m.answered_no, 1, "it was back");
+    cr_expect_eq(count_files(), 2);
+    st->ops->close(&st);
+}
+
+/* The first attempt removes an orphan and cannot sync; the second finds nothing, and must not forget that. */
+Test(blob_file, IOE_01_recovery_that_could_not_sync_keeps_the_mark)
+{
+    struct blob_store *st = open_store();
+    struct model m = {.n = 0};
+
+    put_ok(st, 100, 1);
+    m.ids[m.n++] = put_ok(st, 100, 2);
+    fault_power_watch(graveyard);
+    st = restart(st);
+    fault_arm(FAULT_FSYNC, 0, EIO);
+    cr_expect_neq(st->ops->recover(st, keep_referred, &m), BLOB_OK);
+    cr_assert(fault_disarm());
+    cr_expect_eq(st->ops->recover(st, keep_referred, &m), BLOB_OK);
+    cr_expect_eq(m.answered_no, 1);
+    st->ops->close(&st);
+    fault_power_cut(0);
+    st = open_store();
+    cr_expect_eq(st->ops->recover(st, keep_referred, &m), BLOB_OK);
+    cr_expect_eq(m.answered_no, 2);
     cr_expect_eq(count_files(), 1);
     st->ops->close(&st);
 }

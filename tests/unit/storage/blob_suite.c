@@ -312,6 +312,36 @@ Test(blob_suite, removal)
     for_each_backend(removal);
 }
 
+static void removals_for_good(struct fixture *fx)
+{
+    const struct blob_ops *ops = fx->st->ops;
+    struct blob_id id[3];
+
+    for (int i = 0; i < 3; i++) {
+        put_ok(fx, 1000, "", &id[i]);
+        ops->settled(fx->st, &id[i]);
+    }
+    cr_expect_eq(ops->sync_removals(fx->st, NULL, 0), BLOB_OK);
+    cr_assert_eq(ops->remove(fx->st, &id[0]), BLOB_OK);
+    cr_expect_eq(ops->sync_removals(fx->st, id, 1), BLOB_OK, "%s: in the run that wrote them", fx->name);
+    restart(fx);
+    ops = fx->st->ops;
+    for (int i = 0; i < 2; i++)
+        cr_assert_eq(ops->remove(fx->st, &id[i]), BLOB_OK);
+    cr_expect_eq(ops->sync_removals(fx->st, id, 2), BLOB_OK, "%s: and later", fx->name);
+    cr_expect_eq(ops->sync_removals(fx->st, id, 2), BLOB_OK, "%s: twice", fx->name);
+    cr_expect(!exists(fx, &id[0]) && !exists(fx, &id[1]) && exists(fx, &id[2]));
+    cr_assert_eq(ops->remove(fx->st, &id[2]), BLOB_OK);
+    cr_expect_eq(ops->sync_removals(fx->st, id, 3), BLOB_OK);
+    cr_expect_eq(ops->remove(fx->st, &id[2]), BLOB_OK);
+    cr_expect_eq(ops->sync_removals(fx->st, id, 3), BLOB_OK, "%s: when nothing is left there", fx->name);
+}
+
+Test(blob_suite, removals_for_good)
+{
+    for_each_backend(removals_for_good);
+}
+
 struct keeping {
     int answer;
     int asked;
@@ -541,6 +571,28 @@ Test(blob_double, fails_on_demand)
     ops->close_reader(&r);
     cr_expect_eq(blob_double_users(fx.st), 0);
     ops->close(&fx.st);
+}
+
+Test(blob_double, a_power_cut_brings_back_what_was_not_removed_for_good)
+{
+    struct fixture fx = {.name = "double", .st = blob_double_new()};
+    struct blob_id id[3];
+
+    for (int i = 0; i < 3; i++) {
+        put_ok(&fx, 10, "", &id[i]);
+        fx.st->ops->settled(fx.st, &id[i]);
+        cr_assert_eq(fx.st->ops->remove(fx.st, &id[i]), BLOB_OK);
+    }
+    cr_assert_eq(fx.st->ops->sync_removals(fx.st, &id[1], 1), BLOB_OK);
+    blob_double_fail(fx.st, BLOB_DOUBLE_SYNC_REMOVALS, 0, BLOB_IO);
+    cr_expect_eq(fx.st->ops->sync_removals(fx.st, &id[2], 1), BLOB_IO);
+    cr_expect(blob_double_calm(fx.st));
+    blob_double_restart(fx.st);
+    cr_expect_eq(blob_double_count(fx.st), 0, "the death of the process does not");
+    blob_double_power_cut(fx.st);
+    cr_expect(blob_double_has(fx.st, &id[0]) && !blob_double_has(fx.st, &id[1]) && blob_double_has(fx.st, &id[2]));
+    cr_expect_eq(blob_double_unsettled(fx.st), 0);
+    fx.st->ops->close(&fx.st);
 }
 
 Test(blob, rc_names)

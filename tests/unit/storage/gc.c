@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The collector: ages, intents, tombstones, its thread; and the races that its rules are for. */
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
+#include "blob_file.h"
+#include "tests/double/fault_io.h"
 #include "tests/double/index_double.h"
 #include "tests/unit/storage/store_world.h"
 
@@ -280,6 +288,207 @@ Test(gc, a_blob_that_cannot_be_removed_stops_no_other)
     cr_assert_eq(world_blobs_count(&w), 0);
     world_check(&w, true);
     world_close(&w);
+}
+
+/* The power goes at every step of the collector: a blob that is back has its garbage entry still. */
+Test(gc, DUR_04_power_cut_at_every_step)
+{
+    for (int after = 0; after < 2; after++)
+        for (unsigned nth = 1;; nth++) {
+            struct world w = world_open();
+            struct store_etag e;
+            for (int i = 0; i < 3; i++) {
+                char *key = arena_printf(w.arena, "k%d", i);
+                cr_assert_eq(world_put(&w, &w.bucket, key, (unsigned)i, BIG, NULL), STORE_OK);
+                cr_assert(i == 0 || store_object_delete(w.store, &w.bucket, bytes_str(key), NULL, NULL) == STORE_OK);
+            }
+            struct store_upload u = world_upload(&w, &w.bucket, "m");
+            cr_assert_eq(world_put_part(&w, &w.bucket, "m", u.id, 1, 1, BIG, &e), STORE_OK);
+            cr_assert_eq(store_upload_abort(w.store, &w.bucket, BYTES_LIT("m"), u.id), STORE_OK);
+            world_restart(&w);
+            gc_set_ages(w.store, 0, 0, 0);
+            world_kill_at(&w, nth, after);
+            store_collect(w.store);
+            bool killed = world_killed(&w);
+            world_power_cut(&w);
+            size_t back = world_blobs_count(&w) - 1;
+            cr_assert(back == 0 || world_records(&w, w.bucket.partition, KEY_GARBAGE) > 0, "step %u", nth);
+            world_collect(&w);
+            world_check(&w, true);
+            cr_assert_eq(world_blobs_count(&w), 1, "step %u", nth);
+            cr_assert(world_holds(&w, &w.bucket, "k0", 0, BIG));
+            world_close(&w);
+            if (!killed)
+                break;
+        }
+}
+
+/* ---- on files ---- */
+
+struct on_files {
+    struct world w;
+    struct index *index;
+    char top[64], data[80], graveyard[80];
+};
+
+static int rm_one(const char *path, const struct stat *sb, int flag, struct FTW *ftw)
+{
+    (void)sb, (void)flag, (void)ftw;
+    return remove(path);
+}
+
+static void files_start(struct on_files *f)
+{
+    struct blob_file_options files = {.folder = f->data, .io = &fault_io};
+    struct store_options o = {.index = f->index, .no_background = true};
+    cr_assert_eq(blob_file_open(&files, &o.blobs), BLOB_OK);
+    cr_assert_eq(store_open(&o, &f->w.store), STORE_OK);
+    gc_set_ages(f->w.store, 0, 0, 0);
+}
+
+/* The world's index, and blobs in files below a folder of our own. */
+static void files_open(struct on_files *f)
+{
+    f->w = world_open();
+    f->index = f->w.store->index;
+    snprintf(f->top, sizeof f->top, "/tmp/gc-files-XXXXXX");
+    cr_assert_not_null(mkdtemp(f->top));
+    snprintf(f->data, sizeof f->data, "%s/data", f->top);
+    snprintf(f->graveyard, sizeof f->graveyard, "%s/graveyard", f->top);
+    cr_assert(mkdir(f->data, 0700) == 0 && mkdir(f->graveyard, 0700) == 0);
+    fault_reset();
+    store_close(&f->w.store);
+    files_start(f);
+}
+
+static void files_close(struct on_files *f)
+{
+    world_close(&f->w);
+    fault_reset();
+    nftw(f->top, rm_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static size_t files_found;
+
+static int count_one(const char *path, const struct stat *sb, int flag, struct FTW *ftw)
+{
+    (void)flag, (void)ftw;
+    files_found += S_ISREG(sb->st_mode) && strcmp(strrchr(path, '/'), "/unsettled") != 0;
+    return 0;
+}
+
+static size_t files_count(struct on_files *f)
+{
+    files_found = 0;
+    nftw(f->data, count_one, 16, FTW_PHYS);
+    return files_found;
+}
+
+/* Objects of this run and of a former one are deleted; from its nth call on the disk is dead, then the power goes. */
+static bool power_cut_on_files(int nth, unsigned seed)
+{
+    struct on_files f;
+    struct world *w = &f.w;
+    static const char *const keys[] = {"old-1", "old-2", "new", "kept"};
+    log_setup(LOG_TEXT, LOG_ERROR);
+    files_open(&f);
+    for (unsigned i = 0; i < ARRAY_LEN(keys); i++) {
+        if (i == 2) {
+            store_close(&w->store);
+            files_start(&f);
+        }
+        cr_assert_eq(world_put(w, &w->bucket, keys[i], i, BIG, NULL), STORE_OK);
+    }
+    for (unsigned i = 0; i < 3; i++)
+        cr_assert_eq(store_object_delete(w->store, &w->bucket, bytes_str(keys[i]), NULL, NULL), STORE_OK);
+    fault_power_watch(f.graveyard);
+    fault_arm_from(FAULT_ANY, nth, EIO);
+    int rc = store_collect(w->store);
+    bool fired = fault_disarm();
+    cr_assert(fired || rc == STORE_OK);
+    store_close(&w->store);
+    fault_power_cut(seed);
+    files_start(&f);
+    size_t entries = world_records(w, w->bucket.partition, KEY_GARBAGE);
+    cr_assert(entries > 0 || files_count(&f) == 1, "call %d seed %u", nth, seed);
+    world_collect(w);
+    cr_assert_eq(files_count(&f), 1, "call %d seed %u", nth, seed);
+    cr_assert_eq(world_records(w, w->bucket.partition, KEY_GARBAGE), 0);
+    cr_assert(world_holds(w, &w->bucket, "kept", 3, BIG));
+    files_close(&f);
+    return fired;
+}
+
+Test(gc, DUR_04_power_cut_on_files)
+{
+    for (unsigned seed = 0; seed < 4; seed++)
+        for (int nth = 0; power_cut_on_files(nth, seed); nth++)
+            ;
+}
+
+static void files_put(struct on_files *f, const char *prefix, int n)
+{
+    for (int i = 0; i < n; i++)
+        cr_assert_eq(world_put(&f->w, &f->w.bucket, arena_printf(f->w.arena, "%s%d", prefix, i), 1, BIG, NULL),
+                     STORE_OK);
+}
+
+static void files_delete(struct on_files *f, const char *prefix, int n)
+{
+    for (int i = 0; i < n; i++) {
+        struct bytes key = arena_bytesf(f->w.arena, "%s%d", prefix, i);
+        cr_assert_eq(store_object_delete(f->w.store, &f->w.bucket, key, NULL, NULL), STORE_OK);
+    }
+}
+
+/* What is removed together is synced together. */
+Test(gc, one_sync_serves_many_removals)
+{
+    struct on_files f;
+    files_open(&f);
+    files_put(&f, "k", 100);
+    cr_assert_eq(files_count(&f), 100);
+    cr_assert_eq(store_collect(f.w.store), STORE_OK);
+    files_delete(&f, "k", 100);
+    size_t before = fault_count(FAULT_FSYNC);
+    cr_assert_eq(store_collect(f.w.store), STORE_OK);
+    cr_assert_eq(files_count(&f), 0);
+    cr_assert_lt(fault_count(FAULT_FSYNC) - before, 40, "one a page of entries, and the double's pages are short");
+    files_close(&f);
+}
+
+/*
+ * The folder of the former run cannot be synced. Its entries stay until the next start, those in the pages behind them
+ * go, and the folder is not asked again.
+ */
+Test(gc, IOE_01_a_folder_that_cannot_be_synced_keeps_its_entries_only)
+{
+    enum { OLD = 100, NEW = 60 }; /* more than a page of each */
+    struct on_files f;
+    struct world *w = &f.w;
+    files_open(&f);
+    files_put(&f, "old", OLD);
+    store_close(&w->store);
+    files_start(&f);
+    files_put(&f, "new", NEW);
+    cr_assert_eq(store_collect(w->store), STORE_OK);
+    files_delete(&f, "old", OLD);
+    usleep(2000); /* garbage is sorted by the time */
+    files_delete(&f, "new", NEW);
+    fault_arm(FAULT_FSYNC, 0, EIO);
+    size_t before = fault_count(FAULT_FSYNC);
+    cr_assert_eq(store_collect(w->store), STORE_IO);
+    cr_assert(fault_disarm());
+    cr_assert_eq(store_collect(w->store), STORE_IO);
+    cr_assert_leq(fault_count(FAULT_FSYNC) - before, 1 + NEW, "one that failed, and those of the new folder");
+    cr_assert_eq(files_count(&f), 0);
+    size_t entries = world_records(w, w->bucket.partition, KEY_GARBAGE);
+    cr_assert(entries >= OLD && entries < OLD + NEW, "%zu: where a page has old and new ones, both stay", entries);
+    store_close(&w->store);
+    files_start(&f);
+    world_collect(w);
+    cr_assert_eq(world_records(w, w->bucket.partition, KEY_GARBAGE), 0);
+    files_close(&f);
 }
 
 Test(gc, index_faults_only_delay_it)

@@ -31,7 +31,7 @@ struct mem_blob {
     struct blob_id id;
     char *data, *desc, *trailer;
     size_t n, cap, desc_n, trailer_n;
-    bool finished, removed, settled, rotten;
+    bool finished, removed, gone, settled, rotten; /* gone: the removal is durable */
     unsigned epoch;
 };
 
@@ -315,6 +315,20 @@ static int b_remove(struct blob_store *bs, const struct blob_id *id)
     return blob_end(w, s);
 }
 
+static int b_sync_removals(struct blob_store *bs, const struct blob_id *ids, size_t n)
+{
+    struct world_blobs *w = wb(bs);
+    enum step s;
+    int rc = blob_begin(w, &s);
+    if (rc != BLOB_OK)
+        return rc;
+    for (size_t i = 0; i < w->n; i++)
+        for (size_t k = 0; k < n && w->blobs[i]->removed; k++)
+            if (memcmp(&w->blobs[i]->id, &ids[k], sizeof *ids) == 0)
+                w->blobs[i]->gone = true;
+    return blob_end(w, s);
+}
+
 static int b_recover(struct blob_store *bs, int (*keep)(void *, const struct blob_id *, struct bytes), void *arg)
 {
     struct world_blobs *w = wb(bs);
@@ -333,7 +347,7 @@ static int b_recover(struct blob_store *bs, int (*keep)(void *, const struct blo
         if (kept == 1)
             b->settled = true;
         else if (kept == 0)
-            b->removed = true;
+            b->removed = b->gone = true;
         pthread_mutex_unlock(&w->fate.lock);
     }
     return BLOB_OK;
@@ -372,6 +386,7 @@ static const struct blob_ops blob_ops = {
     .describe = b_describe,
     .close_reader = b_close_reader,
     .remove = b_remove,
+    .sync_removals = b_sync_removals,
     .recover = b_recover,
     .settled = b_settled,
     .space = b_space,
@@ -415,6 +430,14 @@ void world_restart(struct world *w)
     pthread_mutex_unlock(&w->blobs->fate.lock);
     index_double_fail(w->disk_index, 0, INDEX_DOUBLE_CONFLICT);
     start(w);
+}
+
+void world_power_cut(struct world *w)
+{
+    store_close(&w->store);
+    for (size_t i = 0; i < w->blobs->n; i++)
+        w->blobs->blobs[i]->removed = w->blobs->blobs[i]->gone;
+    world_restart(w);
 }
 
 void world_close(struct world *w)

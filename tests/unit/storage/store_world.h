@@ -30,6 +30,8 @@ struct world world_open(void);
 void world_close(struct world *);
 /* Ends the store and starts another on the same disks. What was killed comes back to life. */
 void world_restart(struct world *);
+/* The same by a power cut: blobs whose removal was not synced are back. */
+void world_power_cut(struct world *);
 
 /* The process dies at the nth index batch or blob operation from now (1: the next), before or after it takes effect. */
 void world_kill_at(struct world *, unsigned nth, bool after);
