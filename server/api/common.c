@@ -136,6 +136,7 @@ int api_refuse_unsupported(struct req *r)
 {
     static const char *const headers[] = {"x-amz-server-side-encryption",
                                           "x-amz-server-side-encryption-customer-algorithm",
+                                          "x-amz-server-side-encryption-customer-key",
                                           "x-amz-server-side-encryption-aws-kms-key-id",
                                           "x-amz-tagging",
                                           "x-amz-object-lock-mode",

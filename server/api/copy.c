@@ -145,7 +145,7 @@ int part_copy(struct req *r)
 {
     struct source s;
     unsigned number;
-    if (api_part_number(r, &number) < 0 || find_source(r, &s) < 0)
+    if (api_refuse_unsupported(r) < 0 || api_part_number(r, &number) < 0 || find_source(r, &s) < 0)
         return -1;
     struct store_copy copy = {.source = s.object, .source_bucket = &s.bucket};
     if (part_range(r, s.object, &copy) < 0)

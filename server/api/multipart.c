@@ -68,7 +68,7 @@ int part_put(struct req *r)
     struct store_put put = {
         .bucket = &r->bucket, .key = r->key, .owner = r->who.account, .upload_id = req_param(r, "uploadId")};
     struct store_upload upload;
-    if (api_part_number(r, &put.part_number) < 0 || find_upload(r, &upload) < 0)
+    if (api_refuse_unsupported(r) < 0 || api_part_number(r, &put.part_number) < 0 || find_upload(r, &upload) < 0)
         return -1;
     enum checksum_alg sent = payload_checksum_alg(r->payload);
     if (sent != CHECKSUM_NONE && upload.checksum != CHECKSUM_NONE && sent != upload.checksum)

@@ -195,6 +195,22 @@ def MPU_08_upload_ids(t):
 
 
 @mpu.case
+def what_is_asked_for_and_not_done_is_refused(t):
+    t.put("/aaa/mpurefsrc", b"x")
+    upload, _ = t.multipart("/aaa/mpuref")
+    part = f"partNumber=1&uploadId={upload}"
+    for name in ("algorithm", "key"):
+        header = (f"x-amz-server-side-encryption-customer-{name}", "AES256")
+        for label, query, more in (("object", "", []), ("part", part, []), ("create", "uploads=", []),
+                                   ("copy", "", [("x-amz-copy-source", "/aaa/mpurefsrc")]),
+                                   ("part copy", part, [("x-amz-copy-source", "/aaa/mpurefsrc")])):
+            method = "POST" if label == "create" else "PUT"
+            t.expect(f"{label} with {header[0]}", t.ask(t.signed(method, "/aaa/mpuref", query, [header, *more])),
+                     "501 NotImplemented")
+    t.absent("nothing is stored", "/aaa/mpuref")
+
+
+@mpu.case
 def MPU_09_ranges_of_part_copies(t):
     t.put("/aaa/mpu09src", b"0123456789")
     upload, _ = t.multipart("/aaa/mpu09")
