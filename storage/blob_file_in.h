@@ -29,7 +29,7 @@ struct blob_folder {
     bool active;
     bool broken; /* its fsync failed: nothing more is finished here, since a second fsync would prove nothing */
     bool stuck;  /* something may have stayed that nobody will settle: recovery looks here after the next start */
-    bool dirty;  /* names were removed and the folder was not synced since */
+    bool dirty;  /* names were removed: it is synced before it leaves the list, and may be empty then */
     unsigned writers, started;
     struct blob_id *unsettled;
     size_t unsettled_n, unsettled_cap;
