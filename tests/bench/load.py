@@ -49,7 +49,8 @@ def start_wrk(where, mode, method, targets, connections, seconds, body=0, header
     threads = min(threads, connections)
     command = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--timeout", "120s", "--latency",
                "-s", os.path.join(HERE, "load.lua"), f"http://{where}", "--", mode, method, targets, str(body)]
-    process = subprocess.Popen(command + list(header or ()), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(command + list(header or ()), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               text=True)
     _running.add(process)
     return process
 

@@ -3,10 +3,10 @@
 
 The Disk follows the record and keeps apart what is durable and what is not:
 
-- a file's bytes are durable once an fsync or fdatasync of that file, begun after they were written, has ended; those of a
-  synchronous write once that write has ended;
-- a name is durable once its folder was synced after the name was made or taken away. Syncing a file does not make its name
-  durable, though some file systems do so.
+- a file's bytes are durable once an fsync or fdatasync of that file, begun after they were
+  written, has ended; those of a synchronous write once that write has ended;
+- a name is durable once its folder was synced after the name was made or taken away. Syncing
+  a file does not make its name durable, though some file systems do so.
 
 A Cut decides what becomes of the rest, at every place independently, for the kernel may write
 back anything in any order at any time: dropped, kept, kept in part (sectors of 512 bytes),

@@ -4,8 +4,8 @@
 
     tests/crash/run_faults.py [word]    only cases whose title contains the word
 
-The calls fail by iotrap.c, which the running server is told about through a mapped file; full disks are real (tmpfs) where
-this machine lets us mount one.
+The calls fail by iotrap.c, which is told what to do through a mapped file while the server
+runs; full disks are real (tmpfs) where this machine lets us mount one.
 """
 import errno
 import os

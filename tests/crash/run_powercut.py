@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Power cuts: nothing that was acknowledged is lost, nothing is torn, the server starts by itself.
 
-A server runs under load while every change of its data folder and every reply is recorded (iotrap.c). From the record we
-build the states that a power cut may leave at many moments (replay.py), start the server on each, and compare it with what
-had been acknowledged at that moment.
+A server runs under load while every change of its data folder and every reply is recorded
+(iotrap.c). From the record we build the states that a power cut may leave at many moments
+(replay.py), start the server on each, and compare it with what had been acknowledged then.
 
     tests/crash/run_powercut.py [word]
 
-PAIL_CRASH_STATES: states tried in each case (110); PAIL_CRASH_SEED: to repeat; PAIL_CRASH_KEEP: leave a bad state behind.
+PAIL_CRASH_STATES: states tried in each case (110); PAIL_CRASH_SEED: to repeat a run;
+PAIL_CRASH_KEEP: leave a bad state behind.
 """
 import os
 import queue
@@ -210,7 +211,8 @@ class Check:
     def still_writes(self, client):
         for size in (100, 50_000):
             body = content(size, size)
-            if not client.put(self.model.bucket, "after", body).ok or client.get(self.model.bucket, "after").body != body:
+            stored = client.put(self.model.bucket, "after", body).ok
+            if not stored or client.get(self.model.bucket, "after").body != body:
                 raise Wrong(f"an object of {size} bytes cannot be written")
 
 

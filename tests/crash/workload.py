@@ -382,7 +382,7 @@ def blob_files(data):
 
 
 def wait_for_blobs(data, expected, seconds=45):
-    """Left-overs must go by themselves (the collector lets garbage rest for ten seconds); what is referred to must stay."""
+    """What is referred to must stay, left-overs must go by themselves; garbage rests for ten seconds first."""
     deadline = time.monotonic() + seconds
     while True:
         count = len(blob_files(data))
