@@ -64,7 +64,9 @@ class Recording:
                         big_parts=life == 1)
             if life == 1:
                 self.model.check(client)
-            os.unlink(self.pail.log_path) if life == 0 else self.pail.stop()
+            if life == 1:
+                self.pail.stop()
+            os.unlink(self.pail.log_path)
         self.records = iotrap.read_log(self.log, self.data)
         self.sent = self._reply_positions()
         return self
