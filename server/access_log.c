@@ -43,7 +43,7 @@ void access_log_request(const struct req *r)
         log_json_escape(&line, r->raw_path);
         buf_put_str(&line, "\",\"agent\":\"");
         log_json_escape(&line, r->head_ok ? http_head_value(&r->head, HDR_USER_AGENT) : BYTES_NONE);
-        buf_put_str(&line, "\"");
+        buf_printf(&line, "\",\"note\":\"%s\"", *note ? note + 1 : "");
         log_record(LOG_INFO, "access", BYTES_NONE, buf_bytes(&line));
     } else {
         buf_printf(&line, "%s %s ", r->id, c->peer_text);

@@ -46,6 +46,8 @@ static void arrive(struct loop_msg *m)
 {
     struct newcomer *n = (struct newcomer *)m;
     conn_start(n->loop, n->fd, &n->peer);
+    if (atomic_load(&n->loop->server->draining)) /* it came while the loop was told to drain */
+        conn_drain_all(n->loop);
     free(n);
 }
 
