@@ -2,7 +2,7 @@
 /*
  * The blob store on a local file system: one file a blob, below <folder>/blobs. See blob.h for how to use it.
  *
- * Removal is not synced: after a power cut a blob removed in the last seconds may be back, as an orphan.
+ * remove() alone is not synced: after a power cut the blob may be back, until sync_removals() answered BLOB_OK.
  * A finished blob for which settled() is never called keeps its folder on the list of those that recover() looks into.
  */
 #ifndef PAIL_BLOB_FILE_H

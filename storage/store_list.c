@@ -7,6 +7,8 @@
  */
 #include "storage/store_internal.h"
 
+#include "base/log.h"
+
 #include <string.h>
 
 #define VISIT_BYTES (64u << 20) /* far more than a page of the longest keys: rows are what limits a visit */
@@ -109,6 +111,8 @@ static enum index_visit on_row(void *arg, struct bytes index_key, struct bytes h
     struct bytes group = store__group_of(key, l->list->prefix, l->list->delimiter);
     if (group.n == 0) {
         l->corrupt = !give_object(l, key, head);
+        if (l->corrupt) /* the request's own line can name the bucket only */
+            log_error("list", "the record of key %.*s is damaged", (int)key.n, key.p);
         return l->corrupt ? INDEX_VISIT_STOP : INDEX_VISIT_NEXT;
     }
     give(l, &(struct store_list_row){.key = group, .is_prefix = true});
