@@ -124,6 +124,9 @@ void log_line(enum log_level level, const char *event, const char *fmt, ...)
     va_start(ap, fmt);
     int n = vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    for (char *p = text; *p; p++) /* a key or path may hold anything; a line stays one line */
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            *p = '?';
     struct bytes message = bytes_of(text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
     struct buf json;
     buf_init(&json, LOG_LINE_MAX / 2);
