@@ -228,14 +228,14 @@ void store__pin(struct store *st, struct store_pin *pin, const unsigned char uid
 
 void store__unpin(struct store *st, struct store_pin *pin)
 {
-    if (!pin->link)
-        return;
-    pthread_mutex_lock(&st->pins_lock);
-    *pin->link = pin->next;
-    if (pin->next)
-        pin->next->link = pin->link;
+    pthread_mutex_lock(&st->pins_lock); /* neighbours that leave write to our link */
+    if (pin->link) {
+        *pin->link = pin->next;
+        if (pin->next)
+            pin->next->link = pin->link;
+        pin->link = NULL;
+    }
     pthread_mutex_unlock(&st->pins_lock);
-    pin->link = NULL;
 }
 
 bool store__pinned(struct store *st, const unsigned char uid[KEY_UID_BYTES])
