@@ -38,6 +38,8 @@ test  rclone             client suite
 test  restic             client suite
 test  s3cmd              client suite
 test  strace             fault injection below a running server
+test  nginx-light        requests through a proxy
+test  haproxy            requests through another proxy
 check clang              the second compiler
 check clang-format       layout
 check clang-tidy         static analysis
