@@ -340,6 +340,16 @@ static bool anonymous_overrides(const struct req *r)
     return false;
 }
 
+/* The bucket that Host names, which a signature of version 2 has in front of the path. */
+static struct bytes bucket_of_host(struct req *r)
+{
+    struct s3_target target;
+    if (r->server->n_domains == 0 || uri_s3_target(r->arena, r->raw_path, r->head.host, r->server->domains,
+                                                   r->server->n_domains, &target) != URI_OK)
+        return BYTES_NONE;
+    return target.virtual_host ? target.bucket : BYTES_NONE;
+}
+
 static enum step_result step_authenticate(struct req *r)
 {
     static const char *const services[] = {"s3", NULL};
@@ -360,6 +370,7 @@ static enum step_result step_authenticate(struct req *r)
                               .param_count = r->query.n,
                               .headers = headers,
                               .header_count = r->head.header_count,
+                              .host_bucket = bucket_of_host(r),
                               .now_ms = r->now_ms};
     if (auth_verify(&ac, &ar, r->arena, &r->auth) != AUTH_OK) {
         fail_auth(r, &r->auth.error);
@@ -371,7 +382,8 @@ static enum step_result step_authenticate(struct req *r)
                   "Request specific response headers cannot be used for anonymous GET requests.");
         return STEP_FAIL;
     }
-    return r->auth.mechanism != AUTH_SIGV4_QUERY || hoisted_are_headers(r) ? STEP_NEXT : STEP_FAIL;
+    bool presigned = r->auth.mechanism == AUTH_SIGV4_QUERY || r->auth.mechanism == AUTH_SIGV2_QUERY;
+    return !presigned || hoisted_are_headers(r) ? STEP_NEXT : STEP_FAIL;
 }
 
 int req_check_owner(struct req *r, const char *header, struct bytes owner)

@@ -4,12 +4,12 @@
  * as an attempt to authenticate, so it ends in a refusal and never in "anonymous". Only then is one mechanism's
  * verifier called, and there is exactly one call path from here to a positive answer for each.
  *
- * Invariants: AUTH_OK with an identity only after sigv4_verify_claim compared a signature; on any other answer the
- * result's identity is NULL.
- * Threads: any; state is the caller's.
+ * Invariants: AUTH_OK with an identity only after sigv4_verify_claim or its like in sigv2.c compared a signature; on
+ * any other answer the result's identity is NULL. Threads: any; state is the caller's.
  */
 #include "server/auth/auth.h"
 #include "server/auth/presign.h"
+#include "server/auth/sigv2.h"
 #include "server/auth/sigv4.h"
 #include "base/check.h"
 #include <openssl/crypto.h>
@@ -112,6 +112,8 @@ size_t auth__header(const struct auth_request *req, const char *lower_name, stru
 bool auth_header_is_signed(const struct auth_result *res, struct bytes name)
 {
     size_t start = 0;
+    if (res->mechanism == AUTH_SIGV2_HEADER || res->mechanism == AUTH_SIGV2_QUERY)
+        return sigv2_header_is_signed(name);
     while (name.n > 0 && start < res->signed_headers.n) {
         ptrdiff_t end = bytes_find_char(res->signed_headers, ';', start);
         size_t n = (end < 0 ? res->signed_headers.n : (size_t)end) - start;
@@ -182,6 +184,7 @@ static bool is_v4_query_name(struct bytes name)
 
 static void find_traces(struct auth_work *w, struct traces *t)
 {
+    bool token = false;
     *t = (struct traces){0};
     for (size_t i = 0; i < w->req->header_count; i++) {
         const struct auth_header *h = &w->req->headers[i];
@@ -194,11 +197,15 @@ static void find_traces(struct auth_work *w, struct traces *t)
     }
     for (size_t i = 0; i < w->req->param_count; i++) {
         struct bytes name = w->req->params[i].name;
-        if (is_v4_query_name(name))
+        if (bytes_eq_nocase(name, BYTES_LIT("X-Amz-Security-Token")))
+            token = true;
+        else if (is_v4_query_name(name))
             t->v4_query = true;
         else if (bytes_eq(name, BYTES_LIT("Signature")) || bytes_eq_nocase(name, BYTES_LIT("AWSAccessKeyId")))
             t->v2_query = true;
     }
+    if (token && !t->v2_query) /* both versions name it alike */
+        t->v4_query = true;
 }
 
 static bool is_scheme(struct bytes authorization, struct bytes scheme)
@@ -218,15 +225,19 @@ static enum auth_mechanism detect(const struct auth_work *w, const struct traces
         return AUTH_ANONYMOUS;
     if (is_scheme(w->authorization, BYTES_LIT(SIGV4_ALGORITHM)))
         return AUTH_SIGV4_HEADER;
-    return is_scheme(w->authorization, BYTES_LIT("AWS")) ? AUTH_SIGV2_HEADER : AUTH_OTHER;
+    return is_scheme(w->authorization, BYTES_LIT(SIGV2_SCHEME)) ? AUTH_SIGV2_HEADER : AUTH_OTHER;
 }
 
 /* ---- checks that hold for every mechanism ---- */
 
 /* Parameters that select what is done or whether it is allowed: two of them, and two readers may take different ones.
  */
-static bool must_be_single(struct bytes name)
+static bool must_be_single(struct bytes name, enum auth_mechanism mechanism)
 {
+    if (mechanism == AUTH_SIGV2_QUERY &&
+        (bytes_eq_nocase(name, BYTES_LIT("AWSAccessKeyId")) || bytes_eq_nocase(name, BYTES_LIT("Signature")) ||
+         bytes_eq_nocase(name, BYTES_LIT("Expires"))))
+        return true;
     return auth__is_amz_name(name) || bytes_eq(name, BYTES_LIT("versionId")) || bytes_eq(name, BYTES_LIT("uploadId")) ||
            bytes_eq(name, BYTES_LIT("partNumber"));
 }
@@ -235,7 +246,7 @@ static enum auth_status check_single_params(struct auth_work *w)
 {
     const struct auth_request *req = w->req;
     for (size_t i = 0; i + 1 < req->param_count; i++) {
-        if (!must_be_single(req->params[i].name))
+        if (!must_be_single(req->params[i].name, w->res->mechanism))
             continue;
         for (size_t j = i + 1; j < req->param_count; j++) {
             if (!bytes_eq_nocase(req->params[i].name, req->params[j].name))
@@ -286,6 +297,15 @@ static enum auth_status anonymous(struct auth_work *w)
     return AUTH_OK;
 }
 
+/* What other services call version 2 signs something else: theirs is refused. */
+static enum auth_status sigv2(struct auth_work *w)
+{
+    for (const char *const *s = w->cfg->services; *s != NULL; s++)
+        if (strcmp(*s, "s3") == 0)
+            return w->res->mechanism == AUTH_SIGV2_QUERY ? sigv2_verify_query(w) : sigv2_verify_header(w);
+    return auth__fail(w, "InvalidRequest", "%s", MSG_MECHANISM);
+}
+
 static enum auth_status verify(struct auth_work *w)
 {
     struct traces t;
@@ -308,6 +328,10 @@ static enum auth_status verify(struct auth_work *w)
         break;
     case AUTH_SIGV4_QUERY:
         status = presign_verify(w);
+        break;
+    case AUTH_SIGV2_HEADER:
+    case AUTH_SIGV2_QUERY:
+        status = sigv2(w);
         break;
     default:
         status = auth__fail(w, "InvalidRequest", "%s", MSG_MECHANISM);

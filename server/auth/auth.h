@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who sent this request? One call, auth_verify, answers for every mechanism: the Authorization header and presigned
- * queries of Signature Version 4, nobody (anonymous), and the ones that are recognised only to be refused.
+ * queries of Signature Versions 4 and 2, nobody (anonymous), and the ones that are recognised only to be refused.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html
  *
  * Call it once per request, before routing looks at anything else, and act on nothing but its answer: a request that
@@ -46,6 +46,7 @@ struct auth_request {
     size_t param_count;
     const struct auth_header *headers;
     size_t header_count;
+    struct bytes host_bucket; /* the bucket that the Host header named; empty when the path begins with it */
     int64_t now_ms;
     const unsigned char *body_sha256; /* 32 bytes when the body was read already, or NULL; see AUTH_NEED_BODY */
 };
@@ -88,9 +89,9 @@ enum auth_mechanism {
     AUTH_ANONYMOUS,
     AUTH_SIGV4_HEADER,
     AUTH_SIGV4_QUERY,  /* presigned */
-    AUTH_SIGV2_HEADER, /* recognised, refused */
-    AUTH_SIGV2_QUERY,  /* recognised, refused */
-    AUTH_OTHER,        /* SigV4A, Bearer, Basic, ...: refused */
+    AUTH_SIGV2_HEADER, /* both for S3 only */
+    AUTH_SIGV2_QUERY,
+    AUTH_OTHER, /* SigV4A, Bearer, Basic, ...: refused */
 };
 
 enum auth_payload {
@@ -134,10 +135,10 @@ struct auth_result {
     void *identity;          /* from the look-up; NULL unless AUTH_OK, and for anonymous */
     unsigned key_flags;      /* AUTH_KEY_* of the look-up */
     struct bytes token;      /* session token, empty if none */
-    struct bytes region, service; /* of the credential scope */
-    int64_t signed_ms;            /* when the client says it signed */
+    struct bytes region, service; /* of the credential scope; V2 has no region */
+    int64_t signed_ms;            /* when the client says it signed; 0 if it does not: AUTH_SIGV2_QUERY */
     int64_t expires_ms;           /* presigned: when it ends; otherwise 0 */
-    struct bytes signed_headers;  /* `host;x-amz-date`: sorted, lower-case */
+    struct bytes signed_headers;  /* `host;x-amz-date`: sorted, lower-case; V4 only, see auth_header_is_signed */
     enum auth_payload payload;
     unsigned char payload_sha256[32]; /* with AUTH_PAYLOAD_HASH */
     struct sigv4_seed *seed;          /* with the two signed chunked modes, else NULL */

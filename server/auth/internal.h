@@ -39,6 +39,20 @@ static inline bool auth__is_amz_name(struct bytes name)
 bool auth__payload_parse(struct bytes text, enum auth_payload *ret_mode, unsigned char ret_sha256[32]);
 enum auth_status auth__payload_bad(struct auth_work *w, struct bytes text);
 
+/*
+ * The key of this name, with its session token (may be empty), if both may be used; anything else than AUTH_KEY_FOUND
+ * is for auth__key_fail, after as much work as a known key would have made. *ret holds a secret: wipe it.
+ */
+enum auth_lookup auth__find_key(struct auth_work *w, struct bytes access_key, struct bytes token, struct auth_key *ret);
+enum auth_status auth__key_fail(struct auth_work *w, enum auth_lookup outcome);
+
+/* A text that was signed, for an error document: session tokens and customers' keys blanked; and "41 57 53 ...". */
+struct bytes auth__redact(struct arena *arena, struct bytes text);
+struct bytes auth__hex_pairs(struct arena *arena, struct bytes in);
+
+/* Within AUTH_SKEW_MAX_MS of now, or RequestTimeTooSkewed. */
+enum auth_status auth__check_skew(struct auth_work *w, int64_t signed_ms, struct bytes as_sent);
+
 #define AMZ_DATE_LEN DATE_ISO_BASIC_LEN /* 20130524T000000Z, without a NUL */
 
 /*

@@ -158,16 +158,20 @@ static enum auth_lookup judge_key(const struct auth_key *key, struct bytes token
     return AUTH_KEY_FOUND;
 }
 
+enum auth_lookup auth__find_key(struct auth_work *w, struct bytes access_key, struct bytes token, struct auth_key *ret)
+{
+    if (!access_key_plausible(access_key))
+        return AUTH_KEY_UNKNOWN;
+    w->res->access_key = access_key;
+    enum auth_lookup outcome = w->cfg->lookup(w->cfg->lookup_ctx, access_key, token, ret);
+    return outcome == AUTH_KEY_FOUND ? judge_key(ret, token) : outcome;
+}
+
 static void find_key(struct auth_work *w, const struct sigv4_claim *claim, struct found_key *f)
 {
     const struct sigv4_credential *c = &claim->credential;
     *f = (struct found_key){.outcome = AUTH_KEY_UNKNOWN};
-    if (access_key_plausible(c->access_key)) {
-        w->res->access_key = c->access_key;
-        f->outcome = w->cfg->lookup(w->cfg->lookup_ctx, c->access_key, claim->token, &f->key);
-        if (f->outcome == AUTH_KEY_FOUND)
-            f->outcome = judge_key(&f->key, claim->token);
-    }
+    f->outcome = auth__find_key(w, c->access_key, claim->token, &f->key);
     if (f->outcome != AUTH_KEY_FOUND) {
         signing_key_of_nobody(c->date, c->region, c->service, f->signing_key);
         return;
@@ -187,7 +191,7 @@ static void keep_key(const struct sigv4_claim *claim, const struct found_key *f)
         key_cache_put(&scope, f->signing_key);
 }
 
-static enum auth_status key_fail(struct auth_work *w, enum auth_lookup outcome)
+enum auth_status auth__key_fail(struct auth_work *w, enum auth_lookup outcome)
 {
     switch (outcome) {
     case AUTH_KEY_TOKEN_INVALID:
@@ -295,7 +299,7 @@ static struct bytes blank_after(struct arena *arena, struct bytes text, struct b
 }
 
 /* The error document shows the canonical request; session tokens and customer's keys in it are nobody's business. */
-static struct bytes redact(struct arena *arena, struct bytes text)
+struct bytes auth__redact(struct arena *arena, struct bytes text)
 {
     static const struct bytes headers[] = {
         {"\nx-amz-security-token:", 22},
@@ -308,7 +312,7 @@ static struct bytes redact(struct arena *arena, struct bytes text)
 }
 
 /* "41 57 53 ..." */
-static struct bytes hex_pairs(struct arena *arena, struct bytes in)
+struct bytes auth__hex_pairs(struct arena *arena, struct bytes in)
 {
     static const char hex[] = "0123456789abcdef";
     char *out = arena_alloc(arena, 3 * in.n + 1), *w = out;
@@ -329,16 +333,16 @@ static enum auth_status mismatch_fail(struct auth_work *w, const struct sigv4_cl
     struct bytes text, canonical = canonical_build(in, w->arena, &absent);
     sigv4_sign_canonical(key, claim->date, claim->credential.scope, canonical, w->arena, hex, &text);
     OPENSSL_cleanse(hex, sizeof(hex));
-    canonical = redact(w->arena, canonical);
+    canonical = auth__redact(w->arena, canonical);
     auth__fail(w, "SignatureDoesNotMatch",
                "The request signature we calculated does not match the signature you provided. Check your key and "
                "signing method.");
     auth__extra(w, "AWSAccessKeyId", claim->credential.access_key);
     auth__extra(w, "StringToSign", text);
     auth__extra(w, "SignatureProvided", auth__quote(w->arena, claim->signature));
-    auth__extra(w, "StringToSignBytes", hex_pairs(w->arena, text));
+    auth__extra(w, "StringToSignBytes", auth__hex_pairs(w->arena, text));
     auth__extra(w, "CanonicalRequest", canonical);
-    auth__extra(w, "CanonicalRequestBytes", hex_pairs(w->arena, canonical));
+    auth__extra(w, "CanonicalRequestBytes", auth__hex_pairs(w->arena, canonical));
     return AUTH_FAILED;
 }
 
@@ -419,7 +423,7 @@ enum auth_status sigv4_verify_claim(struct auth_work *w, const struct sigv4_clai
     find_key(w, claim, &f);
     bool same = signature_matches(w, claim, &in, f.signing_key);
     if (f.outcome != AUTH_KEY_FOUND) {
-        status = key_fail(w, f.outcome);
+        status = auth__key_fail(w, f.outcome);
     } else if (!same) {
         status = mismatch_fail(w, claim, &in, f.signing_key);
     } else {
@@ -494,13 +498,13 @@ static enum auth_status claim_date(struct auth_work *w, struct sigv4_claim *clai
     return AUTH_OK;
 }
 
-static enum auth_status check_skew(struct auth_work *w, const struct sigv4_claim *claim)
+enum auth_status auth__check_skew(struct auth_work *w, int64_t signed_ms, struct bytes as_sent)
 {
-    int64_t off = w->req->now_ms - claim->signed_ms;
+    int64_t off = w->req->now_ms - signed_ms;
     if (off >= -AUTH_SKEW_MAX_MS && off <= AUTH_SKEW_MAX_MS)
         return AUTH_OK;
     auth__fail(w, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large.");
-    auth__extra(w, "RequestTime", bytes_dup(w->arena, bytes_of(claim->date, sizeof(claim->date))));
+    auth__extra(w, "RequestTime", bytes_dup(w->arena, as_sent));
     auth__extra(w, "ServerTime", auth__iso_time(w->arena, w->req->now_ms));
     auth__extra(w, "MaxAllowedSkewMilliseconds", arena_bytesf(w->arena, "%d", AUTH_SKEW_MAX_MS));
     return AUTH_FAILED;
@@ -552,12 +556,12 @@ enum auth_status sigv4_verify_header(struct auth_work *w)
         return auth__fail(w, "AuthorizationHeaderMalformed",
                           HEADER_MALFORMED "the Credential is mal-formed; " CREDENTIAL_SHAPE);
     if (auth__header(w->req, "x-amz-security-token", &claim.token) > 1)
-        return key_fail(w, AUTH_KEY_TOKEN_INVALID);
+        return auth__key_fail(w, AUTH_KEY_TOKEN_INVALID);
     if (claim_date(w, &claim) != AUTH_OK || sigv4_check_scope(w, &claim) != AUTH_OK)
         return AUTH_FAILED;
     if ((status = claim_payload(w, &claim)) != AUTH_OK)
         return status;
-    if (check_skew(w, &claim) != AUTH_OK)
+    if (auth__check_skew(w, claim.signed_ms, bytes_of(claim.date, sizeof(claim.date))) != AUTH_OK)
         return AUTH_FAILED;
     return sigv4_verify_claim(w, &claim);
 }

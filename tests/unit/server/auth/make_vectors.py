@@ -3,6 +3,7 @@
 """Writes tests/unit/server/auth/vectors.txt: random requests signed by botocore, an implementation that is not ours.
 
     python3 tests/unit/server/auth/make_vectors.py [count] [seed] > tests/unit/server/auth/vectors.txt
+    python3 tests/unit/server/auth/make_vectors.py 60 2 v2 > tests/unit/server/auth/vectors_v2.txt
 
 Each request is a block of lines, ended by an empty one:
     > METHOD raw-target        as botocore puts it on the wire
@@ -13,6 +14,7 @@ Each request is a block of lines, ended by an empty one:
 import datetime
 import random
 import sys
+from email.utils import formatdate
 from urllib.parse import quote
 
 import botocore.auth
@@ -47,21 +49,25 @@ def freeze():
     botocore.auth.datetime = Module()
     if hasattr(botocore.auth, "get_current_datetime"):
         botocore.auth.get_current_datetime = lambda remove_tzinfo=True: NOW
+    seconds = NOW.replace(tzinfo=datetime.timezone.utc).timestamp()
+    botocore.auth.formatdate = lambda usegmt: formatdate(seconds, usegmt=usegmt)
+    botocore.auth.time = type("Clock", (), {"time": staticmethod(lambda: seconds)})
 
 
 def text(rng, chars, low, high):
     return "".join(rng.choice(chars) for _ in range(rng.randint(low, high)))
 
 
-def random_request(rng):
+def random_request(rng, version):
     path = "/" + text(rng, list("abc019-."), 3, 12)
     if rng.random() < 0.8:
         path += "/" + text(rng, KEY_CHARS, 1, 40)
     query = {}
     for _ in range(rng.choice([0, 0, 1, 2, 4])):
         query[rng.choice(NAMES)] = text(rng, KEY_CHARS, 0, 12)
-    if rng.random() < 0.3:
-        query[rng.choice(SUBRESOURCES)] = ""
+    subresource = rng.choice(SUBRESOURCES) if rng.random() < 0.3 else None
+    if subresource and version == 4:
+        query[subresource] = ""
     headers = {}
     for _ in range(rng.choice([0, 1, 3])):
         headers["x-amz-meta-" + text(rng, list("abcXYZ-"), 1, 8)] = text(rng, list("abc  \t=;,:/é"), 0, 20)
@@ -73,7 +79,10 @@ def random_request(rng):
         headers["Range"] = "bytes=0-9"
     host = rng.choice(["http://127.0.0.1:9000", "http://localhost", "https://b.example.com", "https://h.example:8443",
                        "http://[::1]:9000"])
-    request = {"method": rng.choice(METHODS), "url_path": percent_encode(path, safe="/~"), "query_string": query,
+    url_path = percent_encode(path, safe="/~")
+    if subresource and version == 2:
+        url_path += "?" + subresource  # with a bare name, as in the model; version 2 signs no `=` then
+    request = {"method": rng.choice(METHODS), "url_path": url_path, "query_string": query,
                "headers": headers, "body": text(rng, list("xyz"), 0, 5).encode(), "context": {}}
     prepare_request_dict(request, endpoint_url=host)
     aws = AWSRequest(method=request["method"], url=request["url"], headers=request["headers"], data=request["body"])
@@ -81,13 +90,22 @@ def random_request(rng):
     return aws
 
 
-def sign(rng, aws):
+def sign(rng, aws, version):
     temporary = rng.random() < 0.3
     access = ("ASIA" if temporary else "AKIA") + text(rng, list("ABCDEFGH234567"), 16, 16)
     secret = text(rng, list("abcdefgXYZ0123456789/+"), 40, 40)
     token = text(rng, list("abcXYZ019/+="), 30, 60) if temporary else None
     keys = Credentials(access, secret, token)
     region = rng.choice(REGIONS)
+    if version == 2:
+        presign = rng.random() < 0.5
+        aws.data = b"" if presign else aws.data
+        signer = botocore.auth.HmacV1QueryAuth(keys, rng.randint(1, 10**6)) if presign else botocore.auth.HmacV1Auth(keys)
+        signer.add_auth(aws)
+        if presign:
+            for name in [n for n in aws.headers if n.lower().startswith("x-amz-") or n == "Date"]:
+                del aws.headers[name]  # they moved into the query
+        return secret, token
     if rng.random() < 0.5:
         aws.data = b""  # a presigned body would be hoisted into the query
         botocore.auth.S3SigV4QueryAuth(keys, "s3", region, expires=rng.randint(1, 604800)).add_auth(aws)
@@ -120,12 +138,13 @@ def emit(out, aws, secret, token):
 def main():
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 120
     rng = random.Random(int(sys.argv[2]) if len(sys.argv) > 2 else 1)
+    version = 2 if sys.argv[3:] == ["v2"] else 4
     freeze()
     sys.stdout.write("# Made by make_vectors.py with botocore %s; the clock stood at %sZ.\n\n"
                      % (botocore.__version__, NOW.isoformat()))
     for _ in range(count):
-        aws = random_request(rng)
-        secret, token = sign(rng, aws)
+        aws = random_request(rng, version)
+        secret, token = sign(rng, aws, version)
         emit(sys.stdout, aws, secret, token)
 
 
