@@ -409,7 +409,7 @@ def memory_rows(b):
     del body
     down = b.lines("memory-down", b.presigner.many("GET", bucket, ["down-1", "down-2"]))
     up = b.lines("memory-up", b.presigner.many("PUT", bucket, ["up-1", "up-2"]))
-    seconds = 2 if b.quick else 20
+    seconds = 3 if b.quick else 40
     peak = load.MemoryPeak(b.pail.pid)
     running = [load.start_wrk(b.where, "fixed", "PUT", up, connections, seconds, b.large),
                load.start_wrk(b.where, "fixed", "GET", down, connections, seconds)]

@@ -13,11 +13,13 @@ import hashlib
 import hmac
 import http.client
 import re
+import time
 import urllib.parse
 from xml.sax.saxutils import escape, unescape
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
 SAFE = "-_.~"
+IDLE_SECONDS = 15  # a connection that rested for longer is not used again
 
 
 def quote(text, safe=SAFE):
@@ -121,7 +123,7 @@ class Client:
         self.host, self.port, self.timeout = host, port, timeout
         self.authority = f"{host}:{port}"
         self.signer = Signer(access_key, secret_key, region)
-        self._connection = None
+        self._connection, self._used = None, 0.0
 
     def close(self):
         if self._connection:
@@ -140,12 +142,15 @@ class Client:
 
     def send(self, method, target, body=b"", headers=None):
         """A request whose target is complete, a presigned one for example."""
+        if time.monotonic() - self._used > IDLE_SECONDS:
+            self.close()  # the server may have closed it by now
         try:
             if self._connection is None:
                 self._connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
             self._connection.request(method, target, body or None, headers or {})
             answer = self._connection.getresponse()
             reply = Reply(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+            self._used = time.monotonic()
             if answer.will_close:
                 self.close()
             return reply
