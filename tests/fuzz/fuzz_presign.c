@@ -2,9 +2,9 @@
 /*
  * libFuzzer target: auth_verify on presigned queries. The input is a raw query; each parameter is decoded once.
  *
- * What must hold: a query that holds any X-Amz-* name of signing is never anonymous; nothing verifies without the
- * secret, drawn anew in each process; and what sigv4_presign makes of the very same parameters verifies, and no longer
- * does when its method changes.
+ * What must hold: a query that holds any name of signing, of either version, is never anonymous; nothing verifies
+ * without the secret, drawn anew in each process; and what sigv4_presign makes of the very same parameters verifies,
+ * and no longer does when its method changes.
  */
 #include "server/auth/auth.h"
 #include "server/auth/presign.h"
@@ -68,11 +68,31 @@ static void try_as_sent(const struct auth_config *cfg, struct auth_request *req,
     for (size_t i = 0; i < req->param_count; i++)
         signs = signs || bytes_eq_str_nocase(req->params[i].name, "X-Amz-Signature") ||
                 bytes_eq_str_nocase(req->params[i].name, "X-Amz-Credential") ||
-                bytes_eq_str_nocase(req->params[i].name, "X-Amz-Algorithm");
+                bytes_eq_str_nocase(req->params[i].name, "X-Amz-Algorithm") ||
+                bytes_eq_str_nocase(req->params[i].name, "X-Amz-Security-Token") ||
+                bytes_eq_str_nocase(req->params[i].name, "AWSAccessKeyId") ||
+                bytes_eq_str(req->params[i].name, "Signature");
     enum auth_status status = auth_verify(cfg, req, arena, &res);
     CHECK(res.identity == NULL);
     CHECK(status == AUTH_FAILED || (status == AUTH_OK && !signs && res.mechanism == AUTH_ANONYMOUS));
     CHECK((status == AUTH_FAILED) == (res.error.code != NULL));
+}
+
+/* As a URL of version 2: every form is judged up to the signature. */
+static void try_version_2(const struct auth_config *cfg, const struct auth_request *as_sent, struct arena *arena)
+{
+    struct auth_request req = *as_sent;
+    struct auth_param *params = arena_new_array(arena, struct auth_param, PARAMS_MAX + 3);
+    struct auth_result res;
+    if (req.param_count > 0)
+        memcpy(params, req.params, req.param_count * sizeof(*params));
+    params[req.param_count++] = (struct auth_param){BYTES_LIT("AWSAccessKeyId"), BYTES_LIT("AK")};
+    params[req.param_count++] = (struct auth_param){BYTES_LIT("Expires"), BYTES_LIT("1400000000")};
+    params[req.param_count++] = (struct auth_param){BYTES_LIT("Signature"), BYTES_LIT("AAAAAAAAAAAAAAAAAAAAAAAAAAA=")};
+    req.params = params;
+    req.host_bucket = req.param_count % 2 ? BYTES_LIT("bucket") : BYTES_NONE;
+    CHECK(auth_verify(cfg, &req, arena, &res) == AUTH_FAILED);
+    CHECK(res.identity == NULL && res.error.code != NULL);
 }
 
 static void try_signed(const struct auth_config *cfg, struct auth_request *req, struct arena *arena)
@@ -127,6 +147,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                .header_count = 1,
                                .now_ms = NOW_MS};
     try_as_sent(&cfg, &req, arena);
+    try_version_2(&cfg, &req, arena);
     try_signed(&cfg, &req, arena);
     arena_free(arena);
     return 0;

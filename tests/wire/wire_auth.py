@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who sent this: SigV4 in headers (SIG), presigned URLs (PRE), regions, default credentials."""
+import base64
 import hashlib
+import hmac
 import random
 import re
 import socket
@@ -395,6 +397,46 @@ def PRE_06_other_method(t):
     for method, body in (("PUT", b"evil"), ("DELETE", b""), ("POST", b"x"), ("HEAD", b"")):
         t.expect(method, t.ask(t.plain(method, target, body=body)), "403 / 405 / 501")
     t.expect("POST of an upload", t.ask(t.plain("POST", target + "&uploads")), "403")
+
+
+@pre.case
+def PRE_06_version_2_urls(t):
+    """What boto3 presigns unless told otherwise; it must not become another operation either."""
+    def url(method, path, seconds=60, amz="", secret=None):
+        expires = int(time.time()) + seconds
+        text = f"{method}\n\n\n{expires}\n{amz}{path}"
+        mac = hmac.new((secret or t.secret_key).encode(), text.encode(), "sha1").digest()
+        return (f"{path}{'&' if '?' in path else '?'}AWSAccessKeyId={t.access_key}&Expires={expires}"
+                f"&Signature={urllib.parse.quote(base64.b64encode(mac), safe='')}")
+
+    def ask(method, target, headers=(), body=b""):
+        return t.ask(t.plain(method, target, headers, body), method)
+    good = url("GET", "/bbb/keep")
+    t.expect("GET", ask("GET", good), "200")
+    t.expect("as HEAD", ask("HEAD", good), "403")
+    t.refused("as PUT", t.plain("PUT", good.replace("/bbb/keep", "/aaa/v2"), (), b"x"), "403 SignatureDoesNotMatch",
+              "/aaa/v2")
+    t.expect("wrong secret", ask("GET", url("GET", "/bbb/keep", secret="x" * 40)), "403 SignatureDoesNotMatch")
+    reply = ask("GET", url("GET", "/bbb/keep", -2))
+    t.expect("expired", reply, "403 AccessDenied")
+    t.same("message", reply.message, "Request has expired")
+    for name in ("AWSAccessKeyId", "Expires", "Signature"):
+        part = next(p for p in good.split("?")[1].split("&") if p.startswith(name))
+        t.expect(f"without {name}", ask("GET", good.replace(part, "a=b")), "403 AccessDenied")
+        t.expect(f"{name} twice", ask("GET", f"{good}&{part}"), "400 InvalidArgument")
+    t.expect("and a header", t.get("/bbb/keep", good.split("?")[1]), "400 InvalidArgument")
+    target = url("PUT", "/aaa/v2")
+    t.refused("a copy source", t.plain("PUT", target, [("x-amz-copy-source", "/bbb/keep")]),
+              "403 SignatureDoesNotMatch", "/aaa/v2")
+    t.refused("a copy source in the query", t.plain("PUT", target + "&x-amz-copy-source=%2Fbbb%2Fkeep"),
+              "403 SignatureDoesNotMatch", "/aaa/v2")
+    t.refused("signed chunks", t.plain("PUT", url("PUT", "/aaa/v2", amz=f"x-amz-content-sha256:{SIGNED_CHUNKS}\n"),
+                                       [("x-amz-content-sha256", SIGNED_CHUNKS), ("x-amz-decoded-content-length", "1")],
+                                       b"1\r\nx\r\n0\r\n\r\n"), "400 InvalidRequest", "/aaa/v2")
+    t.expect("PUT", ask("PUT", url("PUT", "/aaa/v2", amz="x-amz-storage-class:STANDARD_IA\n")
+                        + "&x-amz-storage-class=STANDARD_IA", body=b"x"), "200")
+    reply = t.ask(t.signed("HEAD", "/aaa/v2"), "HEAD")
+    t.same("the hoisted header counts", reply.headers.get("x-amz-storage-class"), "STANDARD_IA")
 
 
 @pre.case
