@@ -98,7 +98,7 @@ int api_metadata(struct req *r, const struct store_header **ret, size_t *ret_n)
     size_t system = m.n;
     for (unsigned i = 0; i < r->head.header_count; i++)
         add_user_metadata(r, &m, r->head.headers[i].name, r->head.headers[i].value);
-    if (r->auth.mechanism == AUTH_SIGV4_QUERY)
+    if (r->hoisted)
         for (size_t i = 0; i < r->query.n; i++) {
             bool sent = false; /* as a header too: the verifier has seen that both are the same */
             for (size_t k = system; k < m.n; k++)
