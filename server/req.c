@@ -344,8 +344,8 @@ static bool anonymous_overrides(const struct req *r)
 static struct bytes bucket_of_host(struct req *r)
 {
     struct s3_target target;
-    if (r->server->n_domains == 0 || uri_s3_target(r->arena, r->raw_path, r->head.host, r->server->domains,
-                                                   r->server->n_domains, &target) != URI_OK)
+    if (r->server->n_domains == 0 ||
+        uri_s3_target(r->arena, r->raw_path, r->head.host, r->server->domains, r->server->n_domains, &target) != URI_OK)
         return BYTES_NONE;
     return target.virtual_host ? target.bucket : BYTES_NONE;
 }
