@@ -8,37 +8,10 @@
 #include <endian.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/bigendian.h"
 #include "checksum.h"
 
 static const char header_magic[8] = "PAILBLOB", footer_magic[8] = "PAILBEND", mark_magic[8] = "PAILMARK";
-
-static void put32(unsigned char *out, uint32_t v)
-{
-    v = htobe32(v);
-    memcpy(out, &v, sizeof(v));
-}
-
-static void put64(unsigned char *out, uint64_t v)
-{
-    v = htobe64(v);
-    memcpy(out, &v, sizeof(v));
-}
-
-static uint32_t get32(const unsigned char *p)
-{
-    uint32_t v;
-
-    memcpy(&v, p, sizeof(v));
-    return be32toh(v);
-}
-
-static uint64_t get64(const unsigned char *p)
-{
-    uint64_t v;
-
-    memcpy(&v, p, sizeof(v));
-    return be64toh(v);
-}
 
 uint32_t blob_seed(const struct blob_id *id)
 {

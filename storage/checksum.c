@@ -12,6 +12,7 @@
  *
  * Threads: any; a context belongs to one thread at a time.
  */
+#include "base/bigendian.h"
 #include "checksum.h"
 #include "storage/crc.h"
 #include "base/arena.h"
@@ -288,34 +289,6 @@ void checksum_update(struct checksum_ctx *c, const void *p, size_t n)
         ctx_put(c->md, p, n);
         break;
     }
-}
-
-static void put32(unsigned char *out, uint32_t v)
-{
-    v = htobe32(v);
-    memcpy(out, &v, sizeof(v));
-}
-
-static void put64(unsigned char *out, uint64_t v)
-{
-    v = htobe64(v);
-    memcpy(out, &v, sizeof(v));
-}
-
-static uint32_t get32(const unsigned char *p)
-{
-    uint32_t v;
-
-    memcpy(&v, p, sizeof(v));
-    return be32toh(v);
-}
-
-static uint64_t get64(const unsigned char *p)
-{
-    uint64_t v;
-
-    memcpy(&v, p, sizeof(v));
-    return be64toh(v);
 }
 
 static void put_xxh128(unsigned char *out, XXH128_hash_t v)
