@@ -376,7 +376,7 @@ Test(sigv2, SIG_14_malformed_header)
 
 Test(sigv2, SIG_13_two_mechanisms)
 {
-    static const char *const traces[] = {"Signature=x", "AWSAccessKeyId=" AK, "X-Amz-Signature=1",
+    static const char *const traces[] = {"Signature=x", ("AWSAccessKeyId=" AK), "X-Amz-Signature=1",
                                          "X-Amz-Security-Token=t"};
     for (size_t i = 0; i < 4; i++) {
         struct shot *s = v2_get("/b/k", "/b/k");
@@ -384,7 +384,7 @@ Test(sigv2, SIG_13_two_mechanisms)
         shot_fails(s, "InvalidArgument", "Only one auth mechanism allowed");
         shot_free(s);
     }
-    static const char *const v4[] = {"X-Amz-Signature=1", "x-amz-date=" DATE, "X-Amz-Credential=a",
+    static const char *const v4[] = {"X-Amz-Signature=1", ("x-amz-date=" DATE), "X-Amz-Credential=a",
                                      "X-Amz-Algorithm=a"};
     for (size_t i = 0; i < 4; i++) { /* PRE-03 */
         struct shot *s = v2_presigned("GET", "/b/k", "/b/k");
