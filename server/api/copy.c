@@ -11,7 +11,7 @@
 
 struct source {
     struct store_bucket bucket;
-    struct store_object *object;
+    struct store_object *object = NULL;
     struct bytes key;
 };
 
@@ -99,7 +99,7 @@ static int fill_copy(struct req *r, const struct source *s, struct store_copy *c
 
 int object_copy(struct req *r)
 {
-    struct source s;
+    struct source s = {0};
     if (api_refuse_unsupported(r) < 0 || find_source(r, &s) < 0)
         return -1;
     struct store_copy copy = {.source = s.object, .source_bucket = &s.bucket, .length = s.object->size};
@@ -107,7 +107,7 @@ int object_copy(struct req *r)
         .bucket = &r->bucket, .key = r->key, .owner = r->who.account, .expected_size = s.object->size};
     if (fill_copy(r, &s, &copy) < 0)
         return -1;
-    struct store_object *made;
+    struct store_object *made = NULL;
     int rc = store_copy(r->server->store, &copy, r->arena, &made);
     if (rc < 0)
         return req_fail_write(r, rc);
@@ -143,7 +143,7 @@ static int part_range(struct req *r, const struct store_object *o, struct store_
 
 int part_copy(struct req *r)
 {
-    struct source s;
+    struct source s = {0};
     unsigned number;
     if (api_refuse_unsupported(r) < 0 || api_part_number(r, &number) < 0 || find_source(r, &s) < 0)
         return -1;
@@ -160,7 +160,7 @@ int part_copy(struct req *r)
                                  .upload_id = req_param(r, "uploadId"),
                                  .part_number = number,
                                  .expected_size = copy.length};
-    struct store_object *made;
+    struct store_object *made = NULL;
     int rc = store_copy(r->server->store, &copy, r->arena, &made);
     if (rc < 0)
         return req_fail_store(r, rc);
