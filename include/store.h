@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "bucket_conf.h"
 #include "checksum.h"
 
 struct index;
@@ -51,6 +52,12 @@ enum store_rc {
     STORE_ABORTED = -19,     /* the bucket is being deleted: OperationAborted */
     STORE_INVALID_RANGE = -20,
     STORE_MD5_MISMATCH = -21,
+    STORE_NO_SUCH_VERSION = -22,
+    STORE_DELETE_MARKER = -23,   /* what was asked for is a delete marker; lookups fill in *ret with it */
+    STORE_LOCKED = -24,          /* retention or legal hold: AccessDenied */
+    STORE_BUCKET_STATE = -25,    /* versioning and lock exclude this change: InvalidBucketState */
+    STORE_NO_SUCH_SETTING = -26, /* the bucket has no configuration of that kind */
+    STORE_NO_LOCK = -27,         /* retention or hold in a bucket without object lock */
 };
 
 const char *store_rc_name(int rc);
@@ -75,6 +82,12 @@ struct store_bucket {
     int64_t created_ms;
     struct bytes owner;  /* account id */
     struct bytes region; /* as given at creation, may be empty */
+    enum versioning versioning;
+    bool lock_enabled; /* object lock: never to be turned off */
+    struct lock_default lock_default;
+    enum accelerate accelerate;
+    bool requester_pays;
+    uint64_t lifecycle_seq; /* another number whenever the lifecycle configuration changes; 0: there is none */
 };
 
 int store_bucket_get(struct store *, struct bytes name, struct arena *, struct store_bucket *ret); /* [loop] */
@@ -82,9 +95,56 @@ int store_bucket_get(struct store *, struct bytes name, struct arena *, struct s
 int store_bucket_create(struct store *, struct bytes name, struct bytes owner, struct bytes region, struct arena *,
                         struct store_bucket *ret);
 int store_bucket_delete(struct store *, struct bytes name); /* [worker] NO_SUCH_BUCKET, NOT_EMPTY */
+
+/*
+ * Changes those settings that lie in the bucket's own record; what is not named stays. Answers once every later write
+ * sees the change and no earlier one can land any more. BUCKET_STATE: lock without versioning, versioning suspended
+ * with lock. *ret (may be NULL): the bucket afterwards. [worker]
+ */
+struct store_bucket_change {
+    enum versioning versioning; /* NEVER: unchanged */
+    bool lock;                  /* enable object lock, with this default */
+    struct lock_default lock_default;
+    bool set_accelerate, set_payment;
+    enum accelerate accelerate;
+    bool requester_pays;
+};
+int store_bucket_change(struct store *, struct bytes name, const struct store_bucket_change *, struct arena *,
+                        struct store_bucket *ret);
+
+/*
+ * Whole documents that belong to a bucket, kept as bytes of their owner's own format. They go with the bucket. Numbers
+ * are on disk: append only.
+ */
+enum store_setting {
+    STORE_SETTING_TAGS = 1,
+    STORE_SETTING_LIFECYCLE = 2,
+    STORE_SETTING_LAST = 2,
+};
+#define STORE_SETTING_MAX (1u << 20) /* bytes */
+int store_setting_get(struct store *, struct bytes bucket, enum store_setting, struct arena *,
+                      struct bytes *ret); /* NO_SUCH_SETTING [loop] */
+/* The empty value removes it (STORE_OK too when there is none). [worker] */
+int store_setting_put(struct store *, struct bytes bucket, enum store_setting, struct bytes value);
 /* Names in order, those greater than `after` (may be empty) that start with `prefix`. [worker] */
 int store_bucket_list(struct store *, struct bytes prefix, struct bytes after, size_t max, struct arena *,
                       struct store_bucket **ret, size_t *ret_n, bool *ret_more);
+
+/* ---- versions ---- */
+
+/*
+ * Which version of a key. In a bucket that never had versioning every object is the null version. Versions of a key are
+ * ordered by `seq`, the newest has the greatest.
+ */
+struct store_version {
+    uint64_t seq;
+    unsigned char uid[16]; /* of the object */
+    bool null;             /* then the rest need not be filled in to look it up */
+};
+#define STORE_VERSION_TEXT 32 /* characters of a version id, but for "null" */
+/* As x-amz-version-id has it; answers its length. */
+size_t store_version_text(const struct store_version *, char out[STORE_VERSION_TEXT]);
+bool store_version_parse(struct bytes text, struct store_version *ret); /* false: no version can have this id */
 
 /* ---- objects as they are read ---- */
 
@@ -121,6 +181,14 @@ struct store_object {
     size_t n_headers;
     const struct store_part_info *parts; /* of a multipart object, in order; NULL otherwise */
     size_t n_parts;
+    struct store_version version;
+    bool marker;                     /* a delete marker: no size, no ETag, no bytes */
+    bool latest;                     /* it was the newest version when it was looked up */
+    const struct store_header *tags; /* name and value, in the order in which they were set */
+    size_t n_tags;
+    struct object_lock lock;
+    bool restore_ongoing;      /* RestoreObject was accepted, the copy is not there yet */
+    int64_t restored_until_ms; /* an archived object can be read until then; 0: it was not restored */
     /* private: */
     unsigned char uid[16];
     struct bytes inline_data;
@@ -129,15 +197,44 @@ struct store_object {
     uint64_t partition;
 };
 
-/* The current object with all that reading it needs. NO_SUCH_KEY. [loop] */
-int store_object_get(struct store *, const struct store_bucket *, struct bytes key, struct arena *,
-                     struct store_object **ret);
+/*
+ * A version (NULL: the newest) with all that reading it needs. NO_SUCH_KEY, NO_SUCH_VERSION; DELETE_MARKER with *ret
+ * the marker. [loop]
+ */
+int store_object_get(struct store *, const struct store_bucket *, struct bytes key, const struct store_version *,
+                     struct arena *, struct store_object **ret);
 /*
  * The same for HEAD: of an object with many parts only their number is read, `parts` may be NULL with n_parts > 0, and
  * the object cannot be read from. [loop]
  */
-int store_object_head(struct store *, const struct store_bucket *, struct bytes key, struct arena *,
-                      struct store_object **ret);
+int store_object_head(struct store *, const struct store_bucket *, struct bytes key, const struct store_version *,
+                      struct arena *, struct store_object **ret);
+
+/*
+ * Changes what may change of a version (NULL: the newest) without a new one: tags, lock, restore state, storage class.
+ * Size, ETag, time and version id stay. Retention that would become shorter or weaker is LOCKED, unless it is
+ * GOVERNANCE and `bypass_governance` is set. In a bucket without object lock retention and hold are NO_LOCK. *ret: the
+ * object afterwards, as of store_object_head. [worker]
+ */
+struct store_change {
+    bool set_tags;
+    const struct store_header *tags;
+    size_t n_tags;
+    bool set_retention; /* mode NONE takes it away */
+    enum lock_mode mode;
+    int64_t until_ms;
+    bool bypass_governance;
+    bool set_hold, hold;
+    bool set_restore;
+    bool restore_ongoing;
+    int64_t restored_until_ms;
+    struct bytes storage_class;      /* empty: unchanged. A label only: bytes do not move */
+    const unsigned char *expect_uid; /* not NULL: only if it is that object (16 bytes); else PRECONDITION_FAILED */
+};
+int store_object_change(struct store *, const struct store_bucket *, struct bytes key, const struct store_version *,
+                        const struct store_change *, struct arena *, struct store_object **ret);
+/* The time that locks go by, in ms: the wall clock, but never before what it was once, across restarts too. [loop] */
+int64_t store_lock_now_ms(struct store *);
 
 struct store_read;
 
@@ -180,6 +277,9 @@ struct store_put {
     struct bytes storage_class;
     const struct store_header *headers;
     size_t n_headers;
+    const struct store_header *tags;
+    size_t n_tags;
+    struct object_lock lock; /* mode NONE: the bucket's default applies when it is committed */
     struct store_condition condition;
     /* A part of a multipart upload: */
     struct bytes upload_id; /* empty: an object */
@@ -221,18 +321,29 @@ uint64_t store_write_size(const struct store_write *);
 void store_write_etag(struct store_write *, struct store_etag *ret);
 void store_write_checksum(struct store_write *, struct checksum_value *ret);
 int64_t store_write_mtime_ms(const struct store_write *);
+void store_write_version(const struct store_write *, struct store_version *ret); /* after commit */
 
-/* Deleting a missing key is STORE_OK with *ret_existed false. Conditions: if_match. [worker] */
-int store_object_delete(struct store *, const struct store_bucket *, struct bytes key, const struct store_condition *,
-                        bool *ret_existed);
-/* Many at once: as many batches as needed, each one sync; every item gets its own answer. [worker] */
+/*
+ * Deletes as S3 does. Without `version`: the object, in a bucket that never had versioning (a missing one is STORE_OK
+ * with `existed` false); otherwise a delete marker becomes the newest version. With `version`: that version goes for
+ * good, the next newest becomes the newest one (LOCKED, NO_SUCH_VERSION). Many at once: as many batches as needed, each
+ * one sync; every item gets its own answer; a key may be named more than once. [worker]
+ */
 struct store_delete {
     struct bytes key;
-    struct store_condition condition;
-    int rc;       /* out */
-    bool existed; /* out */
+    const struct store_version *version; /* NULL: see above */
+    struct store_condition condition;    /* if_match, on the newest version; not together with `version` */
+    bool bypass_governance;
+    const unsigned char *expect_uid; /* not NULL: only if what goes (without version: the newest) is that object; else
+                                        PRECONDITION_FAILED */
+    int rc;                          /* out */
+    bool existed;                    /* out: there was a current object, or the version */
+    bool marker;                     /* out: a marker was made, or the version removed was one */
+    bool has_version; /* out: there is a version id to tell: of the marker made, or of what was removed */
+    struct store_version ret_version;
 };
-void store_objects_delete(struct store *, const struct store_bucket *, struct store_delete *items, size_t n);
+void store_objects_delete(struct store *, const struct store_bucket *, struct bytes owner, struct store_delete *items,
+                          size_t n);
 
 /*
  * Copies by reference: no bytes move (inline data is copied within the index). headers: those of the new object (the
@@ -269,6 +380,10 @@ struct store_list_row { /* valid during the call only */
     struct bytes owner;
     enum checksum_alg checksum_alg;
     enum checksum_type checksum_type;
+    bool restore_ongoing;
+    int64_t restored_until_ms;
+    struct store_version version; /* from here on: store_version_list only */
+    bool latest, marker;
 };
 typedef void store_list_f(void *arg, const struct store_list_row *);
 
@@ -279,6 +394,22 @@ struct store_list_end {
 /* `row` runs inside an index read: quick, and no store calls in it. [worker] */
 int store_list_objects(struct store *, const struct store_bucket *, const struct store_list *, store_list_f *row,
                        void *arg, struct arena *, struct store_list_end *ret);
+
+struct store_version_list {
+    struct bytes prefix, delimiter;
+    struct bytes key_marker;                    /* keys after it ... */
+    const struct store_version *version_marker; /* ... and, not NULL, versions of that key older than this */
+    size_t max;
+};
+struct store_version_list_end {
+    bool truncated;
+    struct bytes last_key;
+    bool last_is_version; /* false: last_key is a common prefix (or there was no row) */
+    struct store_version last_version;
+};
+/* All versions and markers: keys ascending, versions of a key newest first. As store_list_objects. [worker] */
+int store_version_list(struct store *, const struct store_bucket *, const struct store_version_list *,
+                       store_list_f *row, void *arg, struct arena *, struct store_version_list_end *ret);
 
 /* ---- multipart uploads ---- */
 
@@ -292,6 +423,9 @@ struct store_upload {
     enum checksum_type checksum_type;
     const struct store_header *headers;
     size_t n_headers;
+    const struct store_header *tags;
+    size_t n_tags;
+    struct object_lock lock;
 };
 
 /* checksum_type: NONE takes the algorithm's default. [worker] */

@@ -102,6 +102,17 @@ enum s3_error s3_error_of_store(int rc)
         return S3E_OPERATION_ABORTED;
     case STORE_INVALID_RANGE:
         return S3E_INVALID_RANGE;
+    case STORE_NO_SUCH_VERSION:
+        return S3E_NO_SUCH_VERSION;
+    case STORE_DELETE_MARKER:
+        return S3E_METHOD_NOT_ALLOWED;
+    case STORE_LOCKED:
+        return S3E_ACCESS_DENIED;
+    case STORE_BUCKET_STATE:
+        return S3E_INVALID_BUCKET_STATE;
+    case STORE_NO_LOCK:
+        return S3E_INVALID_REQUEST;
+    case STORE_NO_SUCH_SETTING: /* each setting has a code of its own: its handler knows */
     case STORE_IO:
     case STORE_CORRUPT:
     case STORE_WOULD_BLOCK: /* a nowait read that nobody repeated: our mistake */

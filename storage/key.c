@@ -5,25 +5,27 @@
  *
  *   in a bucket's partition
  *     o <S3 key>                                   the current object: listing fields first, small data inside
- *     m <uid 16>                                   manifest: extents and parts that are too many for the object record
- *     u <S3 key> 00 <initiated ms 8> <random 16>   a multipart upload in progress
- *     p <upload 24> <number 2>                     one of its parts
- *     c <upload 24>                                an upload that was completed, kept a day: Complete may be sent twice
- *     r <blob 16> <ref 16>                         somebody needs the blob, which has its home in this partition
- *     i <uid 16>                                   references were added here for a copy that may not be committed yet
- *     g <time ms 8> <random 8>                     garbage: extents to release, or an upload whose parts are to be
- * purged
+ *     w <S3 key> 00 <~seq 8> <uid 16>              a version that is not the current object: older ones, newest first,
+ * and delete markers; uid zeros: the null version h <S3 key>                                   its history, when the
+ * two above do not tell all: struct rec_history m <uid 16>                                   manifest: extents and
+ * parts that are too many for the object record u <S3 key> 00 <initiated ms 8> <random 16>   a multipart upload in
+ * progress p <upload 24> <number 2>                     one of its parts c <upload 24> an upload that was completed,
+ * kept a day: Complete may be sent twice r <blob 16> <ref 16>                         somebody needs the blob, which
+ * has its home in this partition i <uid 16>                                   references were added here for a copy
+ * that may not be committed yet g <time ms 8> <random 8>                     garbage: extents to release, or an upload
+ * whose parts are to be purged
  *
  *   in the system partition
  *     b <name>             bucket            d <partition 8>      partition of a deleted (or not quite created) bucket
  *     n                    next partition    v                    format of the whole
+ *     s <name> 00 <number> a bucket's setting k                   the latest time that was seen, for locks
  *
  *   upload and part:    u photo.jpg 00 [ms rand] ----- [ms rand] is the upload id -----> p [ms rand] 0001, p [ms rand]
  * 0002 ... object and blob:    o photo.jpg { extent: home, blob, ref } ----> in `home`:  r [blob] [ref] ----> the blob
  * lives
  *
- * An upload's key is parsed from its end, so S3 keys with a 00 inside are told apart too (they may list out of order
- * there). Threads: pure functions.
+ * S3 keys have no 00 inside (the server refuses such), so the 00 behind them keeps their order.
+ * Threads: pure functions.
  */
 #include "storage/key.h"
 
@@ -70,6 +72,36 @@ struct bytes key_rest(struct bytes key)
 struct bytes key_object(struct arena *a, struct bytes s3_key)
 {
     return key_of_kind(a, KEY_OBJECT, s3_key);
+}
+
+#define VERSION_TAIL (1 + 8 + KEY_UID_BYTES)
+
+struct bytes key_version(struct arena *a, struct bytes s3_key, uint64_t seq, const unsigned char uid[KEY_UID_BYTES])
+{
+    char tail[VERSION_TAIL] = {0};
+    put_be(tail + 1, ~seq, 8);
+    memcpy(tail + 9, uid, KEY_UID_BYTES);
+    return key_two(a, KEY_VERSION, s3_key.p, s3_key.n, tail, sizeof tail);
+}
+
+struct bytes key_versions(struct arena *a, struct bytes s3_key)
+{
+    return key_two(a, KEY_VERSION, s3_key.p, s3_key.n, "", 1);
+}
+
+bool key_version_parse(struct bytes key, struct bytes *ret_s3_key, uint64_t *ret_seq, const unsigned char **ret_uid)
+{
+    if (key.n < 2 + VERSION_TAIL || key.p[0] != KEY_VERSION || key.p[key.n - VERSION_TAIL] != 0)
+        return false;
+    *ret_s3_key = bytes_of(key.p + 1, key.n - 1 - VERSION_TAIL);
+    *ret_seq = ~get_be(key.p + key.n - VERSION_TAIL + 1, 8);
+    *ret_uid = (const unsigned char *)key.p + key.n - KEY_UID_BYTES;
+    return true;
+}
+
+struct bytes key_history(struct arena *a, struct bytes s3_key)
+{
+    return key_of_kind(a, KEY_HISTORY, s3_key);
 }
 
 struct bytes key_manifest(struct arena *a, const unsigned char uid[KEY_UID_BYTES])
@@ -153,6 +185,12 @@ struct bytes key_tombstone(struct arena *a, const unsigned char id[KEY_UPLOAD_BY
 struct bytes key_bucket(struct arena *a, struct bytes name)
 {
     return key_of_kind(a, KEY_BUCKET, name);
+}
+
+struct bytes key_setting(struct arena *a, struct bytes bucket, unsigned setting)
+{
+    char tail[2] = {0, (char)setting};
+    return key_two(a, KEY_SETTING, bucket.p, bucket.n, tail, sizeof tail);
 }
 
 struct bytes key_dropped(struct arena *a, uint64_t partition)

@@ -23,17 +23,29 @@ enum key_kind { /* the first byte of every key */
                 KEY_INTENT = 'i',
                 KEY_GARBAGE = 'g',
                 KEY_TOMBSTONE = 'c',
+                KEY_VERSION = 'w',
+                KEY_HISTORY = 'h',
                 /* in the system partition: */
                 KEY_BUCKET = 'b',
                 KEY_DROPPED = 'd',
                 KEY_COUNTER = 'n',
                 KEY_FORMAT = 'v',
+                KEY_SETTING = 's',
+                KEY_CLOCK = 'k',
 };
 
 struct bytes key_of_kind(struct arena *, enum key_kind, struct bytes rest);
 struct bytes key_rest(struct bytes key); /* without the kind: an S3 key of an object's, a name of a bucket's */
 
 struct bytes key_object(struct arena *, struct bytes s3_key);
+/*
+ * A version that is not the current object: noncurrent ones and all delete markers. `uid` is that of the object, zeros
+ * for the null version.
+ */
+struct bytes key_version(struct arena *, struct bytes s3_key, uint64_t seq, const unsigned char uid[KEY_UID_BYTES]);
+struct bytes key_versions(struct arena *, struct bytes s3_key); /* prefix of all those of one key */
+bool key_version_parse(struct bytes key, struct bytes *ret_s3_key, uint64_t *ret_seq, const unsigned char **ret_uid);
+struct bytes key_history(struct arena *, struct bytes s3_key);
 struct bytes key_manifest(struct arena *, const unsigned char uid[KEY_UID_BYTES]);
 struct bytes key_upload(struct arena *, struct bytes s3_key, const unsigned char id[KEY_UPLOAD_BYTES]);
 /* False when it is no upload's key. *ret_id points into the key. */
@@ -49,6 +61,7 @@ struct bytes key_garbage_from(struct arena *, int64_t time_ms); /* the first tha
 int64_t key_garbage_time_ms(struct bytes key);
 struct bytes key_tombstone(struct arena *, const unsigned char id[KEY_UPLOAD_BYTES]);
 struct bytes key_bucket(struct arena *, struct bytes name);
+struct bytes key_setting(struct arena *, struct bytes bucket, unsigned setting);
 struct bytes key_dropped(struct arena *, uint64_t partition);
 uint64_t key_dropped_partition(struct bytes key); /* 0 when it is none */
 

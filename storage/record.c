@@ -5,7 +5,8 @@
  *
  * Encoding runs backwards, last field first: a nested message's length is then known when its prefix is written,
  * without a second pass, and data that was received into place can be given a record's beginning without moving. Zero
- * values are left out. An object's listing fields have the lowest numbers, so they come first and make the head.
+ * values are left out. Fields are written by rising number, unless the type has an order of its own: an object's
+ * listing fields come first and make the head, its data comes last.
  *
  * Decoding trusts nothing: every length is checked against what is left, every list has a ceiling.
  * Threads: pure functions, constant tables.
@@ -41,9 +42,10 @@ struct rec_field {
 struct rec_type {
     unsigned char kind, version;
     unsigned char n_fields; /* of the table, the unused position 0 included */
-    unsigned char head;     /* the last field of the head; 0: no head */
+    unsigned char head;     /* how many fields, in the order in which they are written, make the head; 0: no head */
     unsigned short size;
     const struct rec_field *fields;
+    const unsigned char *order; /* all n_fields - 1 numbers as they are written; NULL: ascending */
 };
 
 #define F(k, T, m)                                                                                                     \
@@ -96,7 +98,6 @@ static const struct rec_type extent_type = TYPE(0, 0, 0, struct store_extent, ex
     [12] = LIST_OF(struct rec_object, o.parts, o.n_parts, part_info_type), [13] =                                      \
                                                                                LIST_OF(struct rec_object, o.extents,   \
                                                                                        o.n_extents, extent_type)
-#define OBJECT_HEAD_LAST 8
 
 static const struct rec_field object_fields[] = {
     OBJECT_HEAD,
@@ -104,16 +105,37 @@ static const struct rec_field object_fields[] = {
     OBJECT_TABLES,
     [14] = F(F_BOOL, struct rec_object, in_manifest),
     [15] = F(F_U32, struct rec_object, manifest_parts),
-    [16] = F(F_BYTES, struct rec_object, o.inline_data), /* the last, see record_encode_before */
+    [16] = F(F_BYTES, struct rec_object, o.inline_data),
+    [17] = F(F_U64, struct rec_object, o.version.seq),
+    [18] = F(F_BOOL, struct rec_object, versioned),
+    [19] = F(F_BOOL, struct rec_object, o.marker),
+    [20] = F(F_U64, struct rec_object, noncurrent_ms),
+    [21] = LIST_OF(struct rec_object, o.tags, o.n_tags, header_type),
+    [22] = F(F_U32, struct rec_object, o.lock.mode),
+    [23] = F(F_U64, struct rec_object, o.lock.until_ms),
+    [24] = F(F_BOOL, struct rec_object, o.lock.hold),
+    [25] = F(F_BOOL, struct rec_object, o.lock.hold_set),
+    [26] = F(F_BOOL, struct rec_object, o.restore_ongoing),
+    [27] = F(F_U64, struct rec_object, o.restored_until_ms),
 };
+/* The head has what lists and the lifecycle worker need; the data is the last, see record_encode_before. */
+static const unsigned char object_order[] = {1,  2,  3, 4,  5,  6,  7,  8,  10, 17, 18, 19, 20, 21,
+                                             26, 27, 9, 11, 12, 13, 14, 15, 22, 23, 24, 25, 16};
+#define OBJECT_HEAD_FIELDS 16
+_Static_assert(ARRAY_LEN(object_order) == ARRAY_LEN(object_fields) - 1, "each field has its place");
 static const struct rec_field manifest_fields[] = {OBJECT_TABLES};
 static const struct rec_field tombstone_fields[] = {
     OBJECT_HEAD,
     [11] = F(F_BYTES, struct rec_object, o.key),
     [12] = F(F_U64, struct rec_object, time_ms),
 };
-const struct rec_type rec_object = TYPE(REC_OBJECT, 1, OBJECT_HEAD_LAST, struct rec_object, object_fields);
-const struct rec_type rec_part = TYPE(REC_PART, 1, OBJECT_HEAD_LAST, struct rec_object, object_fields);
+#define OBJECT_TYPE(k)                                                                                                 \
+    {                                                                                                                  \
+        .kind = (k), .version = 1, .n_fields = ARRAY_LEN(object_fields), .head = OBJECT_HEAD_FIELDS,                   \
+        .size = sizeof(struct rec_object), .fields = object_fields, .order = object_order                              \
+    }
+const struct rec_type rec_object = OBJECT_TYPE(REC_OBJECT);
+const struct rec_type rec_part = OBJECT_TYPE(REC_PART);
 const struct rec_type rec_manifest = TYPE(REC_MANIFEST, 1, 0, struct rec_object, manifest_fields);
 const struct rec_type rec_tombstone = TYPE(REC_TOMBSTONE, 1, 0, struct rec_object, tombstone_fields);
 
@@ -125,6 +147,11 @@ static const struct rec_field upload_fields[] = {
     [5] = F(F_BOOL, struct rec_upload, explicit_checksum),
     [6] = F_ARRAY(struct rec_upload, current_uid),
     [7] = LIST_OF(struct rec_upload, u.headers, u.n_headers, header_type),
+    [8] = LIST_OF(struct rec_upload, u.tags, u.n_tags, header_type),
+    [9] = F(F_U32, struct rec_upload, u.lock.mode),
+    [10] = F(F_U64, struct rec_upload, u.lock.until_ms),
+    [11] = F(F_BOOL, struct rec_upload, u.lock.hold),
+    [12] = F(F_BOOL, struct rec_upload, u.lock.hold_set),
 };
 const struct rec_type rec_upload = TYPE(REC_UPLOAD, 1, 6, struct rec_upload, upload_fields);
 
@@ -151,11 +178,32 @@ static const struct rec_field garbage_fields[] = {
 const struct rec_type rec_garbage = TYPE(REC_GARBAGE, 1, 0, struct rec_garbage, garbage_fields);
 
 static const struct rec_field bucket_fields[] = {
-    [1] = F(F_U64, struct rec_bucket, b.partition),  [2] = F(F_U64, struct rec_bucket, b.generation),
-    [3] = F(F_U64, struct rec_bucket, b.created_ms), [4] = F(F_BYTES, struct rec_bucket, b.owner),
-    [5] = F(F_BYTES, struct rec_bucket, b.region),   [6] = F(F_U32, struct rec_bucket, state),
+    [1] = F(F_U64, struct rec_bucket, b.partition),
+    [2] = F(F_U64, struct rec_bucket, b.generation),
+    [3] = F(F_U64, struct rec_bucket, b.created_ms),
+    [4] = F(F_BYTES, struct rec_bucket, b.owner),
+    [5] = F(F_BYTES, struct rec_bucket, b.region),
+    [6] = F(F_U32, struct rec_bucket, state),
+    [7] = F(F_U32, struct rec_bucket, b.versioning),
+    [8] = F(F_BOOL, struct rec_bucket, b.lock_enabled),
+    [9] = F(F_U32, struct rec_bucket, b.lock_default.mode),
+    [10] = F(F_U32, struct rec_bucket, b.lock_default.days),
+    [11] = F(F_U32, struct rec_bucket, b.lock_default.years),
+    [12] = F(F_U32, struct rec_bucket, b.accelerate),
+    [13] = F(F_BOOL, struct rec_bucket, b.requester_pays),
+    [14] = F(F_U64, struct rec_bucket, b.lifecycle_seq),
 };
 const struct rec_type rec_bucket = TYPE(REC_BUCKET, 1, 0, struct rec_bucket, bucket_fields);
+
+static const struct rec_field history_fields[] = {
+    [1] = F(F_U64, struct rec_history, null_seq),
+    [2] = F(F_U64, struct rec_history, marker_seq),
+    [3] = F_ARRAY(struct rec_history, marker_uid),
+};
+const struct rec_type rec_history = TYPE(REC_HISTORY, 1, 0, struct rec_history, history_fields);
+
+static const struct rec_field setting_fields[] = {[1] = F(F_BYTES, struct rec_setting, value)};
+const struct rec_type rec_setting = TYPE(REC_SETTING, 1, 0, struct rec_setting, setting_fields);
 
 static const struct rec_field dropped_fields[] = {
     [1] = F(F_U32, struct rec_dropped, state),
@@ -208,6 +256,8 @@ const struct rec_type *rec_type_of(unsigned kind)
         [REC_BLOB_DESC] = &rec_blob_desc,
         [REC_BLOB_TRAILER] = &rec_blob_trailer,
         [REC_FORMAT] = &rec_format,
+        [REC_HISTORY] = &rec_history,
+        [REC_SETTING] = &rec_setting,
     };
     return kind < ARRAY_LEN(types) ? types[kind] : NULL;
 }
@@ -324,9 +374,10 @@ static void back_field(struct back *b, unsigned number, const struct rec_field *
 static void back_fields(struct back *b, const struct rec_type *t, const void *rec, char **ret_head_end)
 {
     for (unsigned i = t->n_fields - 1u; i > 0; i--) {
+        unsigned number = t->order ? t->order[i - 1] : i;
         if (ret_head_end && i == t->head)
             *ret_head_end = b->p;
-        back_field(b, i, &t->fields[i], rec);
+        back_field(b, number, &t->fields[number], rec);
     }
 }
 

@@ -30,13 +30,16 @@ enum rec_kind {
     REC_BLOB_DESC = 12,
     REC_BLOB_TRAILER = 13,
     REC_FORMAT = 14,
+    REC_HISTORY = 15,
+    REC_SETTING = 16,
 };
 
 #define REC_LIST_MAX (1u << 20) /* elements of a list in one record; more is damage */
 
 struct rec_type;
 extern const struct rec_type rec_object, rec_part, rec_manifest, rec_upload, rec_ref, rec_intent, rec_garbage,
-    rec_tombstone, rec_bucket, rec_dropped, rec_counter, rec_blob_desc, rec_blob_trailer, rec_format;
+    rec_tombstone, rec_bucket, rec_dropped, rec_counter, rec_blob_desc, rec_blob_trailer, rec_format, rec_history,
+    rec_setting;
 
 /* The type of a kind; NULL for unknown ones. */
 const struct rec_type *rec_type_of(unsigned kind);
@@ -55,6 +58,8 @@ struct rec_object {
     struct store_object o;   /* o.key only in a tombstone */
     bool in_manifest;        /* extents and parts are in a record of their own */
     uint32_t manifest_parts; /* how many parts are there */
+    bool versioned;          /* it has a version id of its own: o.version is not null */
+    int64_t noncurrent_ms;   /* since when a newer version exists; 0: this is the newest */
     int64_t time_ms;         /* tombstone: when */
 };
 
@@ -80,6 +85,20 @@ struct rec_garbage {
     size_t n_extents;
     bool purge; /* instead: all parts of an upload */
     unsigned char upload[KEY_UPLOAD_BYTES];
+};
+
+/*
+ * What the object record cannot tell of a key with versions: is the newest one a delete marker, and where the null
+ * version lies when it is not the current object. Absent when there is nothing to tell.
+ */
+struct rec_history {
+    uint64_t null_seq;                       /* of the null version among the older ones; 0: none */
+    uint64_t marker_seq;                     /* of the delete marker that is the newest version; 0: none is */
+    unsigned char marker_uid[KEY_UID_BYTES]; /* its own in the key; zeros: it is the null version */
+};
+
+struct rec_setting {
+    struct bytes value;
 };
 
 enum rec_bucket_state { REC_BUCKET_ACTIVE = 0, REC_BUCKET_DELETING = 1 };

@@ -50,6 +50,12 @@ const char *store_rc_name(int rc)
         "ABORTED",
         "INVALID_RANGE",
         "MD5_MISMATCH",
+        "NO_SUCH_VERSION",
+        "DELETE_MARKER",
+        "LOCKED",
+        "BUCKET_STATE",
+        "NO_SUCH_SETTING",
+        "NO_LOCK",
     };
     return rc <= 0 && (size_t)-rc < ARRAY_LEN(names) ? names[-rc] : "unknown";
 }

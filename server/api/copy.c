@@ -33,7 +33,7 @@ static int find_source(struct req *r, struct source *s)
     if (rc == STORE_OK && req_check_owner(r, "x-amz-source-expected-bucket-owner", s->bucket.owner) < 0)
         return -1;
     if (rc == STORE_OK)
-        rc = store_object_get(r->server->store, &s->bucket, named.key, r->arena, &s->object);
+        rc = store_object_get(r->server->store, &s->bucket, named.key, NULL, r->arena, &s->object);
     if (rc == STORE_NO_SUCH_KEY) {
         req_fail(r, S3E_NO_SUCH_KEY);
         return req_extra(r, "Key", named.key);

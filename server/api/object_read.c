@@ -175,8 +175,8 @@ static int prepare(struct req *r, bool whole, struct store_object **ret, struct 
     struct store_object *o;
     if (api_version_id(r) < 0)
         return -1;
-    int rc = whole ? store_object_get(r->server->store, &r->bucket, r->key, r->arena, &o)
-                   : store_object_head(r->server->store, &r->bucket, r->key, r->arena, &o);
+    int rc = whole ? store_object_get(r->server->store, &r->bucket, r->key, NULL, r->arena, &o)
+                   : store_object_head(r->server->store, &r->bucket, r->key, NULL, r->arena, &o);
     if (rc < 0)
         return req_fail_store(r, rc);
     *ret = o;
@@ -285,7 +285,7 @@ int object_attributes(struct req *r)
     struct store_object *o;
     if (asked_attributes(r, &ask) < 0 || api_version_id(r) < 0)
         return -1;
-    int rc = store_object_get(r->server->store, &r->bucket, r->key, r->arena, &o);
+    int rc = store_object_get(r->server->store, &r->bucket, r->key, NULL, r->arena, &o);
     if (rc < 0)
         return req_fail_store(r, rc);
     struct xml_attributes_checksum sums = {.type = o->checksum_type};

@@ -42,12 +42,14 @@ static int refuse_directory_conditions(struct req *r)
 int object_delete(struct req *r)
 {
     struct bytes match = req_header(r, "if-match");
-    struct store_condition condition = {
-        .if_match = match.p != NULL, .if_match_any = bytes_eq_str(match, "*"), .if_match_etag = etag_unquote(match)};
-    bool existed;
+    struct store_delete item = {.key = r->key,
+                                .condition = {.if_match = match.p != NULL,
+                                              .if_match_any = bytes_eq_str(match, "*"),
+                                              .if_match_etag = etag_unquote(match)}};
     if (refuse_directory_conditions(r) < 0 || api_version_id(r) < 0)
         return -1;
-    int rc = store_object_delete(r->server->store, &r->bucket, r->key, &condition, &existed);
+    store_objects_delete(r->server->store, &r->bucket, r->who.account, &item, 1);
+    int rc = item.rc;
     if (rc == STORE_PRECONDITION_FAILED) {
         req_fail(r, S3E_PRECONDITION_FAILED);
         return req_extra(r, "Condition", BYTES_LIT("If-Match"));
@@ -98,7 +100,7 @@ int objects_delete(struct req *r)
     if (req_document(r, &xml_delete_doc, &want) < 0)
         return -1;
     struct store_delete *items = collect_deletes(r, &want, &n);
-    store_objects_delete(r->server->store, &r->bucket, items, n);
+    store_objects_delete(r->server->store, &r->bucket, r->who.account, items, n);
     struct xml_deleted_row *deleted = arena_new_array(r->arena, struct xml_deleted_row, want.n_objects + 1);
     struct xml_delete_error_row *errors = arena_new_array(r->arena, struct xml_delete_error_row, want.n_objects + 1);
     struct xml_delete_result doc = {.deleted = deleted, .errors = errors};

@@ -20,7 +20,7 @@
 static struct store_object *get(struct world *w, const struct store_bucket *b, const char *key)
 {
     struct store_object *o;
-    cr_assert_eq(store_object_get(w->store, b, bytes_str(key), w->arena, &o), STORE_OK);
+    cr_assert_eq(store_object_get(w->store, b, bytes_str(key), NULL, w->arena, &o), STORE_OK);
     return o;
 }
 
@@ -29,7 +29,7 @@ Test(gc, garbage_rests_until_it_is_old)
     struct world w = world_open();
     gc_set_ages(w.store, 10000, 3600000, 86400000);
     cr_assert_eq(world_put(&w, &w.bucket, "k", 1, BIG, NULL), STORE_OK);
-    cr_assert_eq(store_object_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
+    cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
     cr_assert_eq(store_collect(w.store), STORE_OK);
     cr_assert_eq(world_blobs_count(&w), 1);
     clock_test_shift_ms(9000);
@@ -49,7 +49,7 @@ Test(gc, IOE_10_garbage_from_the_future)
     gc_set_ages(w.store, 10000, 3600000, 86400000);
     clock_test_shift_ms(10ll * 365 * 86400000);
     cr_assert_eq(world_put(&w, &w.bucket, "k", 1, BIG, NULL), STORE_OK);
-    cr_assert_eq(store_object_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
+    cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
     clock_test_shift_ms(0);
     cr_assert_eq(store_collect(w.store), STORE_OK);
     cr_assert_eq(world_blobs_count(&w), 0);
@@ -115,7 +115,7 @@ Test(gc, the_collector_dies_anywhere_over_an_intent)
             struct store_bucket other = world_bucket(&w, "other");
             cr_assert_eq(world_put(&w, &w.bucket, "k", 1, BIG, NULL), STORE_OK);
             leave_intent(&w, &w.bucket, &other);
-            cr_assert_eq(store_object_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
+            cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
             gc_set_ages(w.store, 0, 0, 0);
             world_kill_at(&w, nth, after);
             store_collect(w.store);
@@ -225,7 +225,7 @@ Test(gc, a_completion_between_reading_an_intent_and_judging_it)
     cr_assert_eq(store_collect(w.store), STORE_OK);
     cr_assert_null(h.hook, "it came to it");
     w.store->index = h.inner;
-    cr_assert_eq(store_object_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
+    cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
     world_collect(&w);
     world_check(&w, true);
     cr_assert(world_holds(&w, &c.to, "c", 1, BIG));
@@ -240,7 +240,7 @@ struct deleting {
 static void delete_now(void *arg)
 {
     struct deleting *d = arg;
-    cr_assert_eq(store_object_delete(d->w->store, &d->w->bucket, bytes_str(d->key), NULL, NULL), STORE_OK);
+    cr_assert_eq(world_delete(d->w->store, &d->w->bucket, bytes_str(d->key), NULL, NULL), STORE_OK);
     world_collect(d->w);
 }
 
@@ -278,7 +278,7 @@ Test(gc, a_blob_that_cannot_be_removed_stops_no_other)
     for (int i = 0; i < 5; i++) {
         char *key = arena_printf(w.arena, "k%d", i);
         cr_assert_eq(world_put(&w, &w.bucket, key, 1, BIG, NULL), STORE_OK);
-        cr_assert_eq(store_object_delete(w.store, &w.bucket, bytes_str(key), NULL, NULL), STORE_OK);
+        cr_assert_eq(world_delete(w.store, &w.bucket, bytes_str(key), NULL, NULL), STORE_OK);
     }
     world_fail_blob(&w, 2, BLOB_IO);
     gc_set_ages(w.store, 0, 0, 0);
@@ -300,7 +300,7 @@ Test(gc, DUR_04_power_cut_at_every_step)
             for (int i = 0; i < 3; i++) {
                 char *key = arena_printf(w.arena, "k%d", i);
                 cr_assert_eq(world_put(&w, &w.bucket, key, (unsigned)i, BIG, NULL), STORE_OK);
-                cr_assert(i == 0 || store_object_delete(w.store, &w.bucket, bytes_str(key), NULL, NULL) == STORE_OK);
+                cr_assert(i == 0 || world_delete(w.store, &w.bucket, bytes_str(key), NULL, NULL) == STORE_OK);
             }
             struct store_upload u = world_upload(&w, &w.bucket, "m");
             cr_assert_eq(world_put_part(&w, &w.bucket, "m", u.id, 1, 1, BIG, &e), STORE_OK);
@@ -400,7 +400,7 @@ static bool power_cut_on_files(int nth, unsigned seed)
         cr_assert_eq(world_put(w, &w->bucket, keys[i], i, BIG, NULL), STORE_OK);
     }
     for (unsigned i = 0; i < 3; i++)
-        cr_assert_eq(store_object_delete(w->store, &w->bucket, bytes_str(keys[i]), NULL, NULL), STORE_OK);
+        cr_assert_eq(world_delete(w->store, &w->bucket, bytes_str(keys[i]), NULL, NULL), STORE_OK);
     fault_power_watch(f.graveyard);
     fault_arm_from(FAULT_ANY, nth, EIO);
     int rc = store_collect(w->store);
@@ -437,7 +437,7 @@ static void files_delete(struct on_files *f, const char *prefix, int n)
 {
     for (int i = 0; i < n; i++) {
         struct bytes key = arena_bytesf(f->w.arena, "%s%d", prefix, i);
-        cr_assert_eq(store_object_delete(f->w.store, &f->w.bucket, key, NULL, NULL), STORE_OK);
+        cr_assert_eq(world_delete(f->w.store, &f->w.bucket, key, NULL, NULL), STORE_OK);
     }
 }
 
@@ -539,7 +539,7 @@ Test(gc, works_by_itself)
     struct world w = world_open();
     w.background = true;
     cr_assert_eq(world_put(&w, &w.bucket, "old", 1, BIG, NULL), STORE_OK);
-    cr_assert_eq(store_object_delete(w.store, &w.bucket, BYTES_LIT("old"), NULL, NULL), STORE_OK);
+    cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("old"), NULL, NULL), STORE_OK);
     world_kill_at(&w, 3, true); /* a blob without a record: created, written, killed when finished */
     cr_assert_neq(world_put(&w, &w.bucket, "orphan", 1, 20000, NULL), STORE_OK);
     world_restart(&w);
@@ -550,7 +550,7 @@ Test(gc, works_by_itself)
     cr_assert(world_holds(&w, &w.bucket, "k", 19, BIG));
     struct store_bucket b = world_bucket(&w, "b");
     cr_assert_eq(world_put(&w, &b, "x", 1, BIG, NULL), STORE_OK);
-    cr_assert_eq(store_object_delete(w.store, &b, BYTES_LIT("x"), NULL, NULL), STORE_OK);
+    cr_assert_eq(world_delete(w.store, &b, BYTES_LIT("x"), NULL, NULL), STORE_OK);
     cr_assert_eq(store_bucket_delete(w.store, b.name), STORE_OK);
     for (int i = 0; i < 500 && world_records(&w, INDEX_PARTITION_SYSTEM, KEY_DROPPED); i++)
         usleep(10000);

@@ -25,7 +25,7 @@ Test(store_bucket, create_get_delete)
     cr_assert(b.partition == a.partition && bytes_eq_str(b.owner, "alice"));
     cr_assert_eq(world_put(&w, &a, "k", 1, 5, NULL), STORE_OK);
     cr_assert_eq(store_bucket_delete(w.store, BYTES_LIT("new")), STORE_BUCKET_NOT_EMPTY);
-    cr_assert_eq(store_object_delete(w.store, &a, BYTES_LIT("k"), NULL, NULL), STORE_OK);
+    cr_assert_eq(world_delete(w.store, &a, BYTES_LIT("k"), NULL, NULL), STORE_OK);
     cr_assert_eq(store_bucket_delete(w.store, BYTES_LIT("new")), STORE_OK);
     cr_assert_eq(store_bucket_delete(w.store, BYTES_LIT("new")), STORE_NO_SUCH_BUCKET);
     cr_assert_eq(world_put(&w, &a, "k", 1, 5, NULL), STORE_NO_SUCH_BUCKET);
@@ -95,7 +95,7 @@ Test(store_bucket, a_partition_stays_as_long_as_a_copy_needs_it)
     struct store_bucket b = world_bucket(&w, "other");
     cr_assert_eq(world_put(&w, &b, "k", 1, 50000, NULL), STORE_OK);
     cr_assert_eq(world_copy(&w, &b, "k", &w.bucket, "copy"), STORE_OK);
-    cr_assert_eq(store_object_delete(w.store, &b, BYTES_LIT("k"), NULL, NULL), STORE_OK);
+    cr_assert_eq(world_delete(w.store, &b, BYTES_LIT("k"), NULL, NULL), STORE_OK);
     cr_assert_eq(store_bucket_delete(w.store, b.name), STORE_OK);
     world_collect(&w);
     cr_assert(world_holds(&w, &w.bucket, "copy", 1, 50000));
@@ -104,10 +104,10 @@ Test(store_bucket, a_partition_stays_as_long_as_a_copy_needs_it)
     world_collect(&w);
     cr_assert(world_holds(&w, &w.bucket, "copy", 1, 50000));
     cr_assert_eq(world_copy(&w, &w.bucket, "copy", &w.bucket, "copy2"), STORE_OK, "its home has no name any more");
-    cr_assert_eq(store_object_delete(w.store, &w.bucket, BYTES_LIT("copy"), NULL, NULL), STORE_OK);
+    cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("copy"), NULL, NULL), STORE_OK);
     world_collect(&w);
     cr_assert(world_holds(&w, &w.bucket, "copy2", 1, 50000));
-    cr_assert_eq(store_object_delete(w.store, &w.bucket, BYTES_LIT("copy2"), NULL, NULL), STORE_OK);
+    cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("copy2"), NULL, NULL), STORE_OK);
     world_collect(&w);
     cr_assert_eq(world_blobs_count(&w), 0);
     cr_assert_eq(world_records(&w, INDEX_PARTITION_SYSTEM, KEY_DROPPED), 0);
@@ -127,7 +127,7 @@ static void check_usable(struct world *w, const char *name)
     cr_assert(rc == STORE_OK || rc == STORE_BUCKET_EXISTS, "%s", store_rc_name(rc));
     cr_assert_eq(world_put(w, &b, "k", 1, 50000, NULL), STORE_OK);
     cr_assert(world_holds(w, &b, "k", 1, 50000));
-    cr_assert_eq(store_object_delete(w->store, &b, BYTES_LIT("k"), NULL, NULL), STORE_OK);
+    cr_assert_eq(world_delete(w->store, &b, BYTES_LIT("k"), NULL, NULL), STORE_OK);
     cr_assert_eq(store_bucket_delete(w->store, bytes_str(name)), STORE_OK);
     world_collect(w);
     world_check(w, true);
@@ -253,8 +253,8 @@ static void *fight(void *arg)
         r->bad +=
             store_bucket_get(r->w->store, BYTES_LIT("arena"), a, &now) != STORE_OK || now.partition != b.partition;
         if (r->id == 2) {
-            r->bad += store_object_get(r->w->store, &b, BYTES_LIT("k"), a, &o) != STORE_OK;
-            rc = store_object_delete(r->w->store, &b, BYTES_LIT("k"), NULL, NULL);
+            r->bad += store_object_get(r->w->store, &b, BYTES_LIT("k"), NULL, a, &o) != STORE_OK;
+            rc = world_delete(r->w->store, &b, BYTES_LIT("k"), NULL, NULL);
             r->bad += rc != STORE_OK && rc != STORE_ABORTED;
         }
     }

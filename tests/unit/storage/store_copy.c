@@ -19,7 +19,7 @@ static int copy_as(struct world *w, const struct store_object *source, struct st
 static struct store_object *get(struct world *w, const struct store_bucket *b, const char *key)
 {
     struct store_object *o;
-    cr_assert_eq(store_object_get(w->store, b, bytes_str(key), w->arena, &o), STORE_OK);
+    cr_assert_eq(store_object_get(w->store, b, bytes_str(key), NULL, w->arena, &o), STORE_OK);
     return o;
 }
 
@@ -38,7 +38,7 @@ Test(store_copy, same_bucket_and_other_bucket_every_size)
         world_collect(&w);
         world_check(&w, true);
         cr_assert_eq(world_blobs_count(&w), sizes[i] > STORE_INLINE_MAX ? 1 : 0);
-        cr_assert_eq(store_object_delete(w.store, &w.bucket, BYTES_LIT("a"), NULL, NULL), STORE_OK);
+        cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("a"), NULL, NULL), STORE_OK);
         world_collect(&w);
         world_check(&w, true);
         cr_assert(world_holds(&w, &w.bucket, "b", 1, sizes[i]) && world_holds(&w, &other, "c", 1, sizes[i]) &&
@@ -48,10 +48,10 @@ Test(store_copy, same_bucket_and_other_bucket_every_size)
     world_restart(&w);
     const char *keys[] = {"b", "d"};
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-        cr_assert_eq(store_object_delete(w.store, &w.bucket, bytes_str(keys[i]), NULL, NULL), STORE_OK);
+        cr_assert_eq(world_delete(w.store, &w.bucket, bytes_str(keys[i]), NULL, NULL), STORE_OK);
     world_collect(&w);
     cr_assert_eq(world_blobs_count(&w), 1);
-    cr_assert_eq(store_object_delete(w.store, &other, BYTES_LIT("c"), NULL, NULL), STORE_OK);
+    cr_assert_eq(world_delete(w.store, &other, BYTES_LIT("c"), NULL, NULL), STORE_OK);
     world_collect(&w);
     cr_assert_eq(world_blobs_count(&w), 0);
     cr_assert_eq(index_double_records(w.disk_index, w.bucket.partition), 0);
@@ -170,7 +170,7 @@ Test(store_copy, parts_from_ranges)
     cr_assert_eq(copy_as(&w, src, bad, WORLD_BIG, 1, &made), STORE_INVALID_RANGE);
     cr_assert_eq(copy_as(&w, src, bad, 1, UINT64_MAX, &made), STORE_INVALID_RANGE);
     world_check(&w, false);
-    cr_assert_eq(store_object_delete(w.store, &w.bucket, BYTES_LIT("src"), NULL, NULL), STORE_OK);
+    cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("src"), NULL, NULL), STORE_OK);
     world_collect(&w);
     cr_assert_eq(world_complete(&w, &other, "m", u.id, N, numbers, e, NULL), STORE_OK);
     cr_assert_eq(world_get(&w, &other, "m", &got), STORE_OK);
@@ -187,7 +187,7 @@ Test(store_copy, parts_from_ranges)
     struct store_put to = {.bucket = &w.bucket, .key = BYTES_LIT("n"), .upload_id = v.id, .part_number = 1};
     cr_assert_eq(copy_as(&w, m, to, 1500, length, &made), STORE_OK);
     cr_assert_eq(world_complete(&w, &w.bucket, "n", v.id, 1, (unsigned[]){1}, &made->etag, NULL), STORE_OK);
-    cr_assert_eq(store_object_delete(w.store, &other, BYTES_LIT("m"), NULL, NULL), STORE_OK);
+    cr_assert_eq(world_delete(w.store, &other, BYTES_LIT("m"), NULL, NULL), STORE_OK);
     world_collect(&w);
     world_check(&w, true);
     cr_assert_eq(world_get(&w, &w.bucket, "n", &got), STORE_OK);
@@ -225,7 +225,7 @@ Test(store_copy, pieces_are_gathered)
     cr_assert_eq(world_blobs_count(&w), 2);
     world_collect(&w);
     world_check(&w, true);
-    cr_assert_eq(store_object_delete(w.store, &w.bucket, BYTES_LIT("m"), NULL, NULL), STORE_OK);
+    cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("m"), NULL, NULL), STORE_OK);
     world_collect(&w);
     cr_assert_eq(world_blobs_count(&w), 1);
     buf_fini(&want);
@@ -267,7 +267,7 @@ Test(store_copy, of_very_many_extents)
     cr_assert_eq(world_get(&w, &w.bucket, "whole", &got), STORE_OK);
     cr_assert(bytes_eq(got, buf_bytes(&want)));
     struct store_object *head;
-    cr_assert_eq(store_object_head(w.store, &w.bucket, BYTES_LIT("m"), w.arena, &head), STORE_OK);
+    cr_assert_eq(store_object_head(w.store, &w.bucket, BYTES_LIT("m"), NULL, w.arena, &head), STORE_OK);
     to = (struct store_put){.bucket = &w.bucket, .key = BYTES_LIT("x")};
     cr_assert_eq(copy_as(&w, head, to, 0, head->size, &made), STORE_CORRUPT,
                  "what was only looked at cannot be copied");
@@ -301,11 +301,11 @@ Test(store_copy, a_source_that_is_gone)
     struct store_object *src, *made;
     cr_assert_eq(world_put(&w, &w.bucket, "k", 1, BIG, NULL), STORE_OK);
     src = get(&w, &w.bucket, "k");
-    cr_assert_eq(store_object_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
+    cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
     struct store_put to = {.bucket = &w.bucket, .key = BYTES_LIT("c")};
     cr_assert_eq(copy_as(&w, src, to, 0, BIG, &made), STORE_OK,
                  "it was there when it was looked up, and is not collected yet");
-    cr_assert_eq(store_object_delete(w.store, &w.bucket, BYTES_LIT("c"), NULL, NULL), STORE_OK);
+    cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("c"), NULL, NULL), STORE_OK);
     world_collect(&w);
     cr_assert_eq(copy_as(&w, src, to, 0, BIG, &made), STORE_NO_SUCH_KEY);
     to.bucket = &other;
@@ -340,7 +340,7 @@ static void check_after(struct world *w, const struct store_bucket *to, int rc)
     world_collect(w);
     world_check(w, true);
     cr_assert_eq(world_blobs_count(w), is_new ? 1 : 2);
-    cr_assert_eq(store_object_delete(w->store, &w->bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
+    cr_assert_eq(world_delete(w->store, &w->bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
     world_collect(w);
     world_check(w, true);
     cr_assert(is_new ? world_holds(w, to, "c", 1, BIG) : world_holds(w, to, "c", 2, BIG));
@@ -410,7 +410,7 @@ Test(store_copy, DUR_03_part_copy_and_complete_killed_at_every_step)
                 cr_assert_eq(world_complete(&w, &to, "c", u.id, 1, (unsigned[]){1}, &parts[0].etag, NULL), STORE_OK);
             else
                 cr_assert_eq(store_upload_abort(w.store, &to, BYTES_LIT("c"), u.id), STORE_OK);
-            cr_assert_eq(store_object_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
+            cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
             world_collect(&w);
             world_check(&w, true);
             struct bytes got;
@@ -436,7 +436,7 @@ struct racer {
 static int copy_once(struct racer *r, struct arena *a, unsigned i)
 {
     struct store_object *src, *made;
-    int rc = store_object_get(r->w->store, &r->w->bucket, BYTES_LIT("k"), a, &src);
+    int rc = store_object_get(r->w->store, &r->w->bucket, BYTES_LIT("k"), NULL, a, &src);
     if (rc != STORE_OK)
         return rc;
     struct store_copy req = {
@@ -457,7 +457,7 @@ static void *act(void *arg)
             rc = store_collect(r->w->store);
         else if (r->id == 1)
             rc = i % 2 ? world_put(r->w, &r->w->bucket, "k", i, BIG, NULL)
-                       : store_object_delete(r->w->store, &r->w->bucket, BYTES_LIT("k"), NULL, NULL);
+                       : world_delete(r->w->store, &r->w->bucket, BYTES_LIT("k"), NULL, NULL);
         else
             rc = copy_once(r, a, i);
         r->made += rc == STORE_OK;
@@ -510,7 +510,7 @@ Test(store_copy, CON_08_complete_copy_delete_at_once)
         cr_assert_eq(world_put_part(&w, &w.bucket, "up", u.id, 1, i, 17000 + i, &e), STORE_OK);
         cr_assert_eq(world_complete(&w, &w.bucket, "up", u.id, 1, (unsigned[]){1}, &e, NULL), STORE_OK);
         cr_assert_eq(world_copy(&w, &w.bucket, "up", &w.bucket, to), STORE_OK);
-        cr_assert_eq(store_object_delete(w.store, &w.bucket, BYTES_LIT("up"), NULL, NULL), STORE_OK);
+        cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("up"), NULL, NULL), STORE_OK);
         if (i % 10 == 0)
             cr_assert_eq(store_collect(w.store), STORE_OK);
         struct bytes got;

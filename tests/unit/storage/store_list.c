@@ -242,7 +242,7 @@ static void *come_and_go(void *arg)
         if (i % 3)
             world_put(wr->w, &wr->w->bucket, key, i, 10, NULL);
         else
-            store_object_delete(wr->w->store, &wr->w->bucket, bytes_str(key), NULL, NULL);
+            world_delete(wr->w->store, &wr->w->bucket, bytes_str(key), NULL, NULL);
     }
     return NULL;
 }

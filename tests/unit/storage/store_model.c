@@ -176,7 +176,7 @@ static void do_put(struct model *m, struct model_bucket *b, int key)
 static void do_delete(struct model *m, struct model_bucket *b, int key)
 {
     bool existed;
-    cr_assert_eq(store_object_delete(m->w.store, &b->b, bytes_str(key_names[key]), NULL, &existed), STORE_OK);
+    cr_assert_eq(world_delete(m->w.store, &b->b, bytes_str(key_names[key]), NULL, &existed), STORE_OK);
     cr_assert_eq(existed, b->objects[key].exists);
     unset(&b->objects[key]);
 }
@@ -202,7 +202,7 @@ static void do_read(struct model *m, struct model_bucket *b, int key)
     struct store_object *o;
     struct bytes got;
     const struct content *want = &b->objects[key];
-    int rc = store_object_get(m->w.store, &b->b, bytes_str(key_names[key]), m->w.arena, &o);
+    int rc = store_object_get(m->w.store, &b->b, bytes_str(key_names[key]), NULL, m->w.arena, &o);
     cr_assert_eq(rc, want->exists ? STORE_OK : STORE_NO_SUCH_KEY);
     if (rc != STORE_OK)
         return;
@@ -240,7 +240,7 @@ static void do_part_copy(struct model *m, struct model_bucket *b, struct model_u
     int p = roll(UPLOAD_PARTS);
     if (!c->exists || c->n < 2000)
         return;
-    cr_assert_eq(store_object_get(m->w.store, &from->b, bytes_str(key_names[key]), m->w.arena, &source), STORE_OK);
+    cr_assert_eq(store_object_get(m->w.store, &from->b, bytes_str(key_names[key]), NULL, m->w.arena, &source), STORE_OK);
     struct store_copy req = {.source = source, .source_bucket = &from->b, .offset = (uint64_t)roll((int)c->n - 1500)};
     req.length = 1100 + (uint64_t)roll((int)(c->n - req.offset - 1100));
     req.to = (struct store_put){
@@ -436,7 +436,7 @@ static void *overwrite(void *arg)
     for (unsigned i = 0; i < 60; i++) {
         static const char *const keys[] = {"x", "y"};
         int rc = i % 7 ? world_put(&r->m->w, &r->m->w.bucket, keys[i % 2], r->id * 100 + i, i % 3 ? 500 : 20000, NULL)
-                       : store_object_delete(r->m->w.store, &r->m->w.bucket, bytes_str(keys[i % 2]), NULL, NULL);
+                       : world_delete(r->m->w.store, &r->m->w.bucket, bytes_str(keys[i % 2]), NULL, NULL);
         r->bad += rc != STORE_OK;
         if (r->id == 0)
             r->bad += store_collect(r->m->w.store) != STORE_OK;

@@ -47,8 +47,8 @@ Test(store_object, everything_put_comes_back)
         cr_assert_eq(store_write_open(w.store, &put, &wr), STORE_OK);
         cr_assert_eq(store_write_append(wr, world_bytes(w.arena, 3, size), size), STORE_OK);
         cr_assert_eq(store_write_commit_wait(wr), STORE_OK);
-        cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("a/b"), w.arena, &o), STORE_OK);
-        cr_assert_eq(store_object_head(w.store, &w.bucket, BYTES_LIT("a/b"), w.arena, &h), STORE_OK);
+        cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("a/b"), NULL, w.arena, &o), STORE_OK);
+        cr_assert_eq(store_object_head(w.store, &w.bucket, BYTES_LIT("a/b"), NULL, w.arena, &h), STORE_OK);
         cr_assert(bytes_eq_str(o->key, "a/b") && bytes_eq_str(o->owner, "alice"));
         cr_assert(bytes_eq_str(o->storage_class, "STANDARD_IA") && bytes_eq_str(h->storage_class, "STANDARD_IA"));
         cr_assert(o->explicit_checksum && o->checksum.alg == CHECKSUM_SHA256 &&
@@ -72,7 +72,7 @@ Test(store_object, ranges)
     struct store_read *r;
     struct bytes got;
     cr_assert_eq(world_put(&w, &w.bucket, "k", 1, size, NULL), STORE_OK);
-    cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("k"), w.arena, &o), STORE_OK);
+    cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("k"), NULL, w.arena, &o), STORE_OK);
     uint64_t points[] = {0, 1, BLOB_BLOCK - 1, BLOB_BLOCK, BLOB_BLOCK + 1, size - 1, size};
     for (size_t i = 0; i < ARRAY_LEN(points); i++)
         for (size_t k = i; k < ARRAY_LEN(points); k++) {
@@ -91,9 +91,9 @@ Test(store_object, delete_and_delete_again)
     bool existed;
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
         cr_assert_eq(world_put(&w, &w.bucket, "k", 1, sizes[i], NULL), STORE_OK);
-        cr_assert_eq(store_object_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, &existed), STORE_OK);
+        cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, &existed), STORE_OK);
         cr_assert(existed);
-        cr_assert_eq(store_object_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, &existed), STORE_OK);
+        cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, &existed), STORE_OK);
         cr_assert_not(existed);
         struct bytes got;
         cr_assert_eq(world_get(&w, &w.bucket, "k", &got), STORE_NO_SUCH_KEY);
@@ -117,7 +117,7 @@ Test(store_object, delete_many)
     }
     items[0].condition = (struct store_condition){.if_match = true, .if_match_etag = BYTES_LIT("nonsense")};
     uint64_t before = index_double_batches(w.disk_index);
-    store_objects_delete(w.store, &w.bucket, items, N);
+    store_objects_delete(w.store, &w.bucket, BYTES_NONE, items, N);
     cr_assert_leq(index_double_batches(w.disk_index) - before, 3, "a batch a few hundred keys");
     cr_assert_eq(items[0].rc, STORE_PRECONDITION_FAILED);
     cr_assert(items[1].rc == STORE_OK && items[1].existed, "unconditional, of the same key");
@@ -159,13 +159,13 @@ Test(store_object, conditions_of_a_write)
     cr_assert_eq(world_put(&w, &w.bucket, "k", 2, 50000, &wrong), STORE_PRECONDITION_FAILED);
     cr_assert(world_holds(&w, &w.bucket, "k", 1, 10));
     cr_assert_eq(world_blobs_count(&w), 0, "what was refused leaves no blob");
-    cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("k"), w.arena, &o), STORE_OK);
+    cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("k"), NULL, w.arena, &o), STORE_OK);
     struct store_condition right = {.if_match = true, .if_match_etag = bytes_of(text, store_etag_text(&o->etag, text))};
     cr_assert_eq(world_put(&w, &w.bucket, "k", 2, 50000, &right), STORE_OK);
     cr_assert_eq(world_put(&w, &w.bucket, "k", 3, 5, &right), STORE_PRECONDITION_FAILED);
-    cr_assert_eq(store_object_delete(w.store, &w.bucket, BYTES_LIT("k"), &right, &existed), STORE_PRECONDITION_FAILED);
-    cr_assert_eq(store_object_delete(w.store, &w.bucket, BYTES_LIT("gone"), &right, &existed), STORE_NO_SUCH_KEY);
-    cr_assert_eq(store_object_delete(w.store, &w.bucket, BYTES_LIT("k"), &any, &existed), STORE_OK);
+    cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("k"), &right, &existed), STORE_PRECONDITION_FAILED);
+    cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("gone"), &right, &existed), STORE_NO_SUCH_KEY);
+    cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("k"), &any, &existed), STORE_OK);
     world_close(&w);
 }
 
@@ -204,10 +204,10 @@ Test(store_object, digests_are_verified)
             cr_assert(checksum_equal(&got, &right) && memcmp(etag.md5, md5.b, 16) == 0);
             store_write_close(&wr);
             if (wrong) {
-                cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("k"), w.arena, &o), STORE_NO_SUCH_KEY);
+                cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("k"), NULL, w.arena, &o), STORE_NO_SUCH_KEY);
                 cr_assert_eq(world_blobs_count(&w), 0);
             } else {
-                cr_assert_eq(store_object_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
+                cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
                 world_collect(&w);
             }
         }
@@ -260,10 +260,10 @@ Test(store_object, mtime_of_a_key_never_goes_back)
     struct store_object *a, *b;
     clock_test_shift_ms(1000000);
     cr_assert_eq(world_put(&w, &w.bucket, "k", 1, 5, NULL), STORE_OK);
-    cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("k"), w.arena, &a), STORE_OK);
+    cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("k"), NULL, w.arena, &a), STORE_OK);
     clock_test_shift_ms(0);
     cr_assert_eq(world_put(&w, &w.bucket, "k", 1, 5, NULL), STORE_OK);
-    cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("k"), w.arena, &b), STORE_OK);
+    cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("k"), NULL, w.arena, &b), STORE_OK);
     cr_assert_geq(b->mtime_ms, a->mtime_ms);
     world_close(&w);
 }
@@ -354,7 +354,7 @@ Test(store_object, killed_at_every_step_of_a_delete)
             struct bytes got;
             cr_assert_eq(world_put(&w, &w.bucket, "k", 1, 50000, NULL), STORE_OK);
             world_kill_at(&w, nth, after);
-            int rc = store_object_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL);
+            int rc = world_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL);
             gc_set_ages(w.store, 0, 0, 0);
             store_collect(w.store); /* dies there too */
             bool killed = world_killed(&w);
@@ -426,7 +426,7 @@ static int cas_once(struct world *w, struct arena *a)
     struct store_span span;
     struct store_write *wr;
     char number[20] = {0}, text[STORE_ETAG_TEXT_MAX], scratch[64];
-    cr_assert_eq(store_object_get(w->store, &w->bucket, BYTES_LIT("n"), a, &o), STORE_OK);
+    cr_assert_eq(store_object_get(w->store, &w->bucket, BYTES_LIT("n"), NULL, a, &o), STORE_OK);
     cr_assert_eq(store_read_open(w->store, o, 0, o->size, &r), STORE_OK);
     cr_assert_eq(store_read_next(r, sizeof number - 1, false, scratch, &span), STORE_OK);
     memcpy(number, span.bytes.p, span.n);
@@ -482,7 +482,7 @@ static void *put_and_delete(void *arg)
         char key[] = "a";
         key[0] = (char)('a' + (r->id + i) % 3);
         int rc = (r->id + i) % 4 ? world_put(r->w, &r->w->bucket, key, i, i % 2 ? 30000 : 30, NULL)
-                                 : store_object_delete(r->w->store, &r->w->bucket, bytes_str(key), NULL, NULL);
+                                 : world_delete(r->w->store, &r->w->bucket, bytes_str(key), NULL, NULL);
         r->other += rc != STORE_OK;
     }
     return NULL;

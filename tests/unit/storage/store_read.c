@@ -18,7 +18,7 @@ static struct store_object *big_object(struct world *w, const struct store_bucke
         cr_assert_eq(world_put_part(w, b, key, u.id, i + 1, i, PART, &e[i]), STORE_OK);
     }
     cr_assert_eq(world_complete(w, b, key, u.id, PARTS, numbers, e, NULL), STORE_OK);
-    cr_assert_eq(store_object_get(w->store, b, bytes_str(key), w->arena, &o), STORE_OK);
+    cr_assert_eq(store_object_get(w->store, b, bytes_str(key), NULL, w->arena, &o), STORE_OK);
     return o;
 }
 
@@ -49,7 +49,7 @@ Test(store_read, CON_05_old_bytes_to_the_end)
         if (what == 1)
             cr_assert_eq(world_put(&w, &b, "k", 1, 100, NULL), STORE_OK);
         else
-            cr_assert_eq(store_object_delete(w.store, &b, BYTES_LIT("k"), NULL, NULL), STORE_OK);
+            cr_assert_eq(world_delete(w.store, &b, BYTES_LIT("k"), NULL, NULL), STORE_OK);
         if (what == 2)
             cr_assert_eq(store_bucket_delete(w.store, b.name), STORE_OK);
         for (int i = 0; i < 3; i++) {
@@ -93,7 +93,7 @@ Test(store_read, an_object_collected_before_the_reader_opened)
     struct store_read *r;
     struct store_span span;
     char scratch[100];
-    cr_assert_eq(store_object_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
+    cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
     world_collect(&w);
     cr_assert_eq(store_read_open(w.store, o, 0, o->size, &r), STORE_OK);
     cr_assert_eq(store_read_next(r, sizeof scratch, false, scratch, &span), STORE_NO_SUCH_KEY);
@@ -113,7 +113,7 @@ Test(store_read, a_lost_blob_is_damage)
     struct store_object *o;
     struct bytes got;
     cr_assert_eq(world_put(&w, &w.bucket, "k", 1, WORLD_BIG, NULL), STORE_OK);
-    cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("k"), w.arena, &o), STORE_OK);
+    cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("k"), NULL, w.arena, &o), STORE_OK);
     w.store->blobs->ops->remove(w.store->blobs, &o->extents[0].blob);
     cr_assert_eq(world_get(&w, &w.bucket, "k", &got), STORE_CORRUPT);
     world_close(&w);
@@ -127,7 +127,7 @@ Test(store_read, a_small_object_is_read_from_its_record)
     struct store_span span;
     char scratch[400];
     cr_assert_eq(world_put(&w, &w.bucket, "k", 1, 1000, NULL), STORE_OK);
-    cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("k"), w.arena, &o), STORE_OK);
+    cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("k"), NULL, w.arena, &o), STORE_OK);
     cr_assert_eq(store_read_open(w.store, o, 10, 500, &r), STORE_OK);
     cr_assert_eq(store_read_next(r, sizeof scratch, true, scratch, &span), STORE_OK);
     cr_assert(span.n == 400 && span.bytes.p == o->inline_data.p + 10, "no copy");
@@ -151,7 +151,7 @@ Test(store_read, spans_end_where_checked_blocks_end)
     const char *want = world_bytes(w.arena, 1, WORLD_BIG);
     size_t at = from;
     cr_assert_eq(world_put(&w, &w.bucket, "k", 1, WORLD_BIG, NULL), STORE_OK);
-    cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("k"), w.arena, &o), STORE_OK);
+    cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("k"), NULL, w.arena, &o), STORE_OK);
     cr_assert_eq(store_read_open(w.store, o, from, o->size - from, &r), STORE_OK);
     for (;;) {
         cr_assert_eq(store_read_next(r, sizeof scratch, false, scratch, &span), STORE_OK);

@@ -26,7 +26,7 @@ static bool holds_parts(struct world *w, const char *key, size_t n, const unsign
         buf_put(&want, world_bytes(w->arena, 100 + numbers[i], part_sizes[i]), part_sizes[i]);
     bool ok = world_get(w, &w->bucket, key, &got) == STORE_OK && bytes_eq(got, buf_bytes(&want));
     if (ok) {
-        cr_assert_eq(store_object_get(w->store, &w->bucket, bytes_str(key), w->arena, &o), STORE_OK);
+        cr_assert_eq(store_object_get(w->store, &w->bucket, bytes_str(key), NULL, w->arena, &o), STORE_OK);
         cr_assert_eq(o->etag.parts, n);
         cr_assert_eq(o->n_parts, n);
         for (size_t i = 0; i < n; i++)
@@ -76,14 +76,14 @@ Test(store_upload, parts_become_an_object)
         cr_assert(world_holds(&w, &w.bucket, "k", 1, 60000), "nothing to be seen before completion");
         cr_assert_eq(world_complete(&w, &w.bucket, "k", u.id, cases[c].n, numbers, etags, NULL), STORE_OK);
         cr_assert(holds_parts(&w, "k", cases[c].n, numbers, cases[c].sizes), "case %zu", c);
-        cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("k"), w.arena, &o), STORE_OK);
+        cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("k"), NULL, w.arena, &o), STORE_OK);
         cr_assert_eq(o->n_extents == 0, cases[c].inlined);
         world_restart(&w);
         world_collect(&w);
         world_check(&w, true);
         cr_assert(holds_parts(&w, "k", cases[c].n, numbers, cases[c].sizes), "case %zu", c);
         cr_assert_eq(world_records(&w, w.bucket.partition, KEY_PART), 0);
-        cr_assert_eq(store_object_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
+        cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
         world_collect(&w);
         cr_assert_eq(world_blobs_count(&w), 0);
         cr_assert_eq(index_double_records(w.disk_index, w.bucket.partition), 0);
@@ -108,14 +108,14 @@ Test(store_upload, many_parts_use_a_manifest)
     cr_assert_eq(world_complete(&w, &w.bucket, "k", u.id, N, numbers, etags, NULL), STORE_OK);
     cr_assert_eq(world_records(&w, w.bucket.partition, KEY_MANIFEST), 1);
     cr_assert(holds_parts(&w, "k", N, numbers, part_sizes));
-    cr_assert_eq(store_object_head(w.store, &w.bucket, BYTES_LIT("k"), w.arena, &o), STORE_OK);
+    cr_assert_eq(store_object_head(w.store, &w.bucket, BYTES_LIT("k"), NULL, w.arena, &o), STORE_OK);
     cr_assert(o->n_parts == N && o->parts == NULL && o->etag.parts == N);
     cr_assert_eq(world_copy(&w, &w.bucket, "k", &w.bucket, "copy"), STORE_OK);
     cr_assert_eq(world_put(&w, &w.bucket, "k", 1, 3, NULL), STORE_OK);
     world_collect(&w);
     world_check(&w, true);
     cr_assert_eq(world_blobs_count(&w), N);
-    cr_assert_eq(store_object_delete(w.store, &w.bucket, BYTES_LIT("copy"), NULL, NULL), STORE_OK);
+    cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("copy"), NULL, NULL), STORE_OK);
     world_collect(&w);
     cr_assert_eq(world_blobs_count(&w), 0);
     cr_assert_eq(world_records(&w, w.bucket.partition, KEY_MANIFEST), 0);
@@ -322,7 +322,7 @@ Test(store_upload, MPU_10_object_checksum_and_size_are_verified)
         cr_assert_eq(store_upload_complete(w.store, &req, w.arena, &o, &err), STORE_OK);
         cr_assert(checksum_equal(&o->checksum, &want) && o->checksum_type == cases[c].want);
         cr_assert(holds_parts(&w, "k", 3, numbers, part_sizes));
-        cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("k"), w.arena, &o), STORE_OK);
+        cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("k"), NULL, w.arena, &o), STORE_OK);
         cr_assert(checksum_equal(&o->checksum, &want) && o->checksum_type == cases[c].want);
         cr_assert(bytes_eq_str(o->storage_class, "GLACIER_IR") && bytes_eq_str(o->owner, "alice") && o->n_headers == 1);
         cr_assert_eq(o->explicit_checksum, cases[c].alg != CHECKSUM_NONE);
@@ -403,10 +403,10 @@ Test(store_upload, conditions_remember_writes_since_the_upload_began)
             cr_assert_eq(world_put(&w, &w.bucket, "k", cases[c].since == PUT ? 2 : 1, 10, NULL), STORE_OK);
         struct store_condition cond = {
             .if_none_match = cases[c].none_match, .if_match = cases[c].match, .if_match_etag = BYTES_LIT("x")};
-        if (cases[c].match && store_object_get(w.store, &w.bucket, BYTES_LIT("k"), w.arena, &o) == STORE_OK)
+        if (cases[c].match && store_object_get(w.store, &w.bucket, BYTES_LIT("k"), NULL, w.arena, &o) == STORE_OK)
             cond.if_match_etag = bytes_of(text, store_etag_text(&o->etag, text));
         if (cases[c].since == DELETE)
-            cr_assert_eq(store_object_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
+            cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
         cr_assert_eq(world_complete(&w, &w.bucket, "k", u.id, 1, (unsigned[]){1}, &e, &cond), cases[c].want, "case %zu",
                      c);
         struct store_upload still;
@@ -704,7 +704,7 @@ Test(store_upload, complete_against_abort)
             cr_assert_eq(world_get(&w, &w.bucket, "k", &got), STORE_NO_SUCH_KEY);
         else
             cr_assert(holds_parts(&w, "k", 1, two, two_sizes));
-        cr_assert_eq(store_object_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
+        cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
         world_collect(&w);
         cr_assert_eq(world_blobs_count(&w), 0);
     }

@@ -587,10 +587,22 @@ int world_read(struct world *w, const struct store_object *o, uint64_t offset, u
     return rc;
 }
 
+int world_delete(struct store *st, const struct store_bucket *b, struct bytes key, const struct store_condition *c,
+                 bool *ret_existed)
+{
+    struct store_delete item = {.key = key};
+    if (c)
+        item.condition = *c;
+    store_objects_delete(st, b, BYTES_NONE, &item, 1);
+    if (item.rc == STORE_OK && ret_existed)
+        *ret_existed = item.existed;
+    return item.rc;
+}
+
 int world_get(struct world *w, const struct store_bucket *b, const char *key, struct bytes *ret)
 {
     struct store_object *o;
-    int rc = store_object_get(w->store, b, bytes_str(key), w->arena, &o);
+    int rc = store_object_get(w->store, b, bytes_str(key), NULL, w->arena, &o);
     return rc == STORE_OK ? world_read(w, o, 0, o->size, ret) : rc;
 }
 
@@ -601,7 +613,7 @@ bool world_holds(struct world *w, const struct store_bucket *b, const char *key,
     struct checksum_value sum;
     unsigned char md5[16];
     const char *want = world_bytes(w->arena, seed, size);
-    if (store_object_get(w->store, b, bytes_str(key), w->arena, &o) != STORE_OK || o->size != size ||
+    if (store_object_get(w->store, b, bytes_str(key), NULL, w->arena, &o) != STORE_OK || o->size != size ||
         world_read(w, o, 0, size, &got) != STORE_OK || !bytes_eq(got, bytes_of(want, size)))
         return false;
     md5_of(got.p, got.n, md5);
@@ -644,7 +656,7 @@ int world_copy(struct world *w, const struct store_bucket *from, const char *key
                const char *to_key)
 {
     struct store_object *source, *made;
-    int rc = store_object_get(w->store, from, bytes_str(key), w->arena, &source);
+    int rc = store_object_get(w->store, from, bytes_str(key), NULL, w->arena, &source);
     if (rc != STORE_OK)
         return rc;
     struct store_copy copy_req = {.source = source,

@@ -61,6 +61,9 @@ int world_complete(struct world *, const struct store_bucket *, const char *key,
                    const unsigned *numbers, const struct store_etag *etags, const struct store_condition *);
 int world_copy(struct world *, const struct store_bucket *from, const char *key, const struct store_bucket *to,
                const char *to_key);
+/* Deletes one key, without a version. */
+int world_delete(struct store *, const struct store_bucket *, struct bytes key, const struct store_condition *,
+                 bool *ret_existed);
 struct store_bucket world_bucket(struct world *, const char *name); /* makes it */
 /* Records of one kind in a partition. */
 size_t world_records(struct world *, uint64_t partition, enum key_kind);
