@@ -33,8 +33,9 @@ struct s3_op {
     const char *query2; /* and this one */
     const char *header; /* and this header (or hoisted parameter) */
     enum op_kind kind;
-    const char *action; /* IAM */
-    size_t body_max;    /* bytes of a document's body; 0: a body is read and ignored up to OP_IGNORED_BODY */
+    const char *action;         /* IAM */
+    const char *version_action; /* IAM, instead of it when the request names a versionId; NULL: there is no other */
+    size_t body_max;            /* bytes of a document's body; 0: a body is read and ignored up to OP_IGNORED_BODY */
     unsigned flags;
     int (*handle)(struct req *); /* 0, or -1 after req_fail; NULL: in S3's model, not here: NotImplemented */
     int (*finish)(struct req *); /* uploads */

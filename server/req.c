@@ -170,6 +170,10 @@ int req_fail_store(struct req *r, int rc)
         req_extra(r, "Key", r->key);
     else if (rc == STORE_NO_SUCH_UPLOAD)
         req_extra(r, "UploadId", req_param(r, "uploadId"));
+    else if (rc == STORE_LOCKED)
+        r->err.message = REQ_LOCKED;
+    else if (rc == STORE_NO_LOCK)
+        r->err.message = "Bucket is missing Object Lock Configuration";
     if (s3_error_status(r->err.code) >= 500)
         log_error("request", "%s %s: %s", r->id, r->op ? r->op->name : "-", store_rc_name(rc));
     return -1;

@@ -26,6 +26,7 @@ struct xml_doc;
 
 #define REQ_ID_TEXT 16 /* upper-case hex */
 #define REQ_HOST_ID 56
+#define REQ_LOCKED  "Access Denied because object protected by object lock."
 #define REQ_EXTRAS  10                  /* elements of an error body beside Code and Message */
 #define REQ_DOC_MAX (16u * 1024 * 1024) /* bytes of a reply document */
 

@@ -18,9 +18,13 @@ int bucket_create(struct req *);
 int bucket_head(struct req *);
 int bucket_location(struct req *);
 int bucket_delete(struct req *);
+/* versioning.c */
+int versioning_put(struct req *);
+int versioning_get(struct req *);
 /* list.c */
 int list_objects_v1(struct req *);
 int list_objects_v2(struct req *);
+int list_versions(struct req *);
 /* object_read.c */
 int object_get(struct req *);
 int object_head(struct req *);
@@ -52,8 +56,33 @@ int api_storage_class(struct req *, struct bytes *ret);
 int api_refuse_unsupported(struct req *);
 /* If-Match and If-None-Match of a write. */
 int api_write_condition(struct req *, struct store_condition *ret);
-/* versionId of a bucket without versions: absent or `null`. */
-int api_version_id(struct req *);
+
+/* ---- versions ---- */
+
+/*
+ * The version that the request names (versionId): *ret NULL when it names none. Ids that no version can have, and ids
+ * other than `null` in a bucket that never had versioning, are refused.
+ */
+int api_version_id(struct req *, const struct store_version **ret);
+/* The same for an id that stands elsewhere; `name` is what an error calls it. */
+int api_version_parse(struct req *, const char *name, struct bytes text, const struct store_bucket *,
+                      struct store_version *ret);
+/* For operations that make versions and take no versionId. */
+int api_no_version_id(struct req *);
+/*
+ * What a look-up that failed is to the client: NoSuchVersion with its elements; a delete marker named by its id (or
+ * `write` of one that is the newest) is MethodNotAllowed, another one NoSuchKey. `o`: as the store filled it in.
+ */
+int api_fail_version(struct req *, int rc, const struct store_version *asked, const struct store_object *o, bool write);
+struct bytes api_version_text(struct req *, const struct store_version *);
+/* x-amz-version-id of what was read: every answer about an object in a bucket that has, or had, versioning. */
+void api_version_header(struct req *, const struct store_version *);
+/* x-amz-version-id of what was written: S3 names no null version here. */
+void api_made_version_header(struct req *, const struct store_version *);
+/* x-amz-bypass-governance-retention: true. */
+bool api_bypass_governance(struct req *);
+/* x-amz-optional-object-attributes of listings: sets *ret when it names RestoreStatus. */
+int api_optional_attributes(struct req *, bool *ret_restore);
 /* A decimal parameter within [min, max]; absent: *ret is untouched. */
 int api_number(struct req *, const char *name, uint64_t min, uint64_t max, const char *message, uint64_t *ret);
 /* max-keys and its like: absent is 1,000, more than that is 1,000, a negative or no number is refused. */

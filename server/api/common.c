@@ -233,14 +233,6 @@ enum api_condition api_read_condition(struct req *r, const char *prefix, const s
 
 /* ---- parameters ---- */
 
-int api_version_id(struct req *r)
-{
-    struct bytes id = req_param(r, "versionId");
-    if (!id.p || bytes_eq_str(id, "null"))
-        return 0;
-    return req_fail_argument(r, "versionId", id, "Invalid version id specified");
-}
-
 int api_number(struct req *r, const char *name, uint64_t min, uint64_t max, const char *message, uint64_t *ret)
 {
     struct bytes text = req_param(r, name);
@@ -299,6 +291,103 @@ int api_checksum_algorithm(struct req *r, const char *header, enum checksum_alg 
         return req_failf(r, S3E_INVALID_REQUEST,
                          "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
                          "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256, SHA512, MD5, XXHASH64, XXHASH3, XXHASH128]");
+    return 0;
+}
+
+/* ---- versions ---- */
+
+int api_version_parse(struct req *r, const char *name, struct bytes text, const struct store_bucket *b,
+                      struct store_version *ret)
+{
+    if (text.n == 0)
+        return req_fail_argument(r, name, text, "Version id cannot be the empty string");
+    if (!store_version_parse(text, ret) || (b->versioning == VERSIONING_NEVER && !ret->null))
+        return req_fail_argument(r, name, text, "Invalid version id specified");
+    return 0;
+}
+
+int api_version_id(struct req *r, const struct store_version **ret)
+{
+    struct bytes text = req_param(r, "versionId");
+    *ret = NULL;
+    if (!text.p)
+        return 0;
+    struct store_version *v = arena_new(r->arena, struct store_version);
+    if (api_version_parse(r, "versionId", text, &r->bucket, v) < 0)
+        return -1;
+    *ret = v;
+    return 0;
+}
+
+int api_no_version_id(struct req *r)
+{
+    struct bytes text = req_param(r, "versionId");
+    return text.p ? req_fail_argument(r, "versionId", text, "This operation does not accept a version-id.") : 0;
+}
+
+struct bytes api_version_text(struct req *r, const struct store_version *v)
+{
+    char *text = arena_alloc(r->arena, STORE_VERSION_TEXT);
+    return bytes_of(text, store_version_text(v, text));
+}
+
+void api_version_header(struct req *r, const struct store_version *v)
+{
+    if (r->bucket.versioning != VERSIONING_NEVER)
+        resp_header(r, "x-amz-version-id", api_version_text(r, v));
+}
+
+void api_made_version_header(struct req *r, const struct store_version *v)
+{
+    if (!v->null)
+        api_version_header(r, v);
+}
+
+/* A marker is neither there nor quite absent: the reply names it, in a 405 with what can be done to it. */
+static int fail_marker(struct req *r, bool not_allowed, const struct store_object *marker)
+{
+    char date[DATE_HTTP_LEN + 1];
+    req_fail(r, not_allowed ? S3E_METHOD_NOT_ALLOWED : S3E_NO_SUCH_KEY);
+    resp_header(r, "x-amz-delete-marker", BYTES_LIT("true"));
+    api_version_header(r, &marker->version);
+    if (!not_allowed)
+        return req_extra(r, "Key", r->key);
+    date_format_http(marker->mtime_ms / 1000, date);
+    resp_header(r, "Allow", BYTES_LIT("DELETE"));
+    resp_header(r, "Last-Modified", bytes_of(date, DATE_HTTP_LEN));
+    req_extra(r, "Method", r->head.method_text);
+    return req_extra(r, "ResourceType", BYTES_LIT("DeleteMarker"));
+}
+
+int api_fail_version(struct req *r, int rc, const struct store_version *asked, const struct store_object *o, bool write)
+{
+    if (rc == STORE_DELETE_MARKER)
+        return fail_marker(r, asked || write, o);
+    req_fail_store(r, rc);
+    if (rc == STORE_NO_SUCH_VERSION) {
+        req_extra(r, "Key", r->key);
+        req_extra(r, "VersionId", asked ? api_version_text(r, asked) : BYTES_NONE);
+    }
+    return -1;
+}
+
+bool api_bypass_governance(struct req *r)
+{
+    return bytes_eq_str_nocase(req_header(r, "x-amz-bypass-governance-retention"), "true");
+}
+
+int api_optional_attributes(struct req *r, bool *ret_restore)
+{
+    struct bytes text = req_header(r, "x-amz-optional-object-attributes");
+    *ret_restore = false;
+    for (size_t at = 0; text.p && at <= text.n;) {
+        ptrdiff_t comma = bytes_find_char(text, ',', at);
+        size_t end = comma < 0 ? text.n : (size_t)comma;
+        if (!bytes_eq_str(bytes_trim(bytes_cut(text, at, end - at)), "RestoreStatus"))
+            return req_fail_argument(r, "x-amz-optional-object-attributes", text, "Invalid attribute name specified.");
+        *ret_restore = true;
+        at = end + 1;
+    }
     return 0;
 }
 

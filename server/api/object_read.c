@@ -151,6 +151,7 @@ static int head_of_object(struct req *r, const struct store_object *o, const str
     if (put_overrides(r) < 0)
         return -1;
     validators(r, o);
+    api_version_header(r, &o->version);
     resp_header(r, "Accept-Ranges", BYTES_LIT("bytes"));
     for (size_t i = 0; i < o->n_headers; i++)
         if (!overridden(r, o->headers[i].name))
@@ -172,19 +173,21 @@ static int head_of_object(struct req *r, const struct store_object *o, const str
 /* Common to GET and HEAD: 1 when there is nothing to send (304). `whole`: with where its bytes and parts lie. */
 static int prepare(struct req *r, bool whole, struct store_object **ret, struct slice *s)
 {
-    struct store_object *o;
-    if (api_version_id(r) < 0)
+    struct store_object *o = NULL;
+    const struct store_version *version;
+    if (api_version_id(r, &version) < 0)
         return -1;
-    int rc = whole ? store_object_get(r->server->store, &r->bucket, r->key, NULL, r->arena, &o)
-                   : store_object_head(r->server->store, &r->bucket, r->key, NULL, r->arena, &o);
+    int rc = whole ? store_object_get(r->server->store, &r->bucket, r->key, version, r->arena, &o)
+                   : store_object_head(r->server->store, &r->bucket, r->key, version, r->arena, &o);
     if (rc < 0)
-        return req_fail_store(r, rc);
+        return api_fail_version(r, rc, version, o, false);
     *ret = o;
     switch (api_read_condition(r, "", o)) {
     case API_FAILED:
         return -1;
     case API_NOT_MODIFIED:
         validators(r, o);
+        api_version_header(r, &o->version);
         r->resp.status = 304;
         return 1;
     case API_PASS:
@@ -282,12 +285,13 @@ static int attribute_parts(struct req *r, const struct store_object *o, struct x
 int object_attributes(struct req *r)
 {
     unsigned ask;
-    struct store_object *o;
-    if (asked_attributes(r, &ask) < 0 || api_version_id(r) < 0)
+    struct store_object *o = NULL;
+    const struct store_version *version;
+    if (asked_attributes(r, &ask) < 0 || api_version_id(r, &version) < 0)
         return -1;
-    int rc = store_object_get(r->server->store, &r->bucket, r->key, NULL, r->arena, &o);
+    int rc = store_object_get(r->server->store, &r->bucket, r->key, version, r->arena, &o);
     if (rc < 0)
-        return req_fail_store(r, rc);
+        return api_fail_version(r, rc, version, o, false);
     struct xml_attributes_checksum sums = {.type = o->checksum_type};
     struct xml_attributes_parts parts = {0};
     struct xml_object_attributes doc = {0};
@@ -308,5 +312,6 @@ int object_attributes(struct req *r)
     char date[DATE_HTTP_LEN + 1];
     date_format_http(o->mtime_ms / 1000, date);
     resp_header(r, "Last-Modified", bytes_of(date, DATE_HTTP_LEN));
+    api_version_header(r, &o->version);
     return resp_document(r, &xml_object_attributes_doc, &doc);
 }

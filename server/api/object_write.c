@@ -13,7 +13,7 @@
 int object_put(struct req *r)
 {
     struct store_put put = {.bucket = &r->bucket, .key = r->key, .owner = r->who.account};
-    if (api_refuse_unsupported(r) < 0 || api_write_condition(r, &put.condition) < 0 ||
+    if (api_no_version_id(r) < 0 || api_refuse_unsupported(r) < 0 || api_write_condition(r, &put.condition) < 0 ||
         api_storage_class(r, &put.storage_class) < 0 || api_metadata(r, &put.headers, &put.n_headers) < 0)
         return -1;
     return api_open_write(r, &put);
@@ -22,8 +22,11 @@ int object_put(struct req *r)
 int object_put_done(struct req *r)
 {
     struct checksum_value sum;
+    struct store_version version;
     store_write_checksum(r->write, &sum);
+    store_write_version(r->write, &version);
     api_write_etag(r);
+    api_made_version_header(r, &version);
     api_checksum_headers(r, &sum, CHECKSUM_FULL_OBJECT, 0);
     return 0;
 }
@@ -39,6 +42,50 @@ static int refuse_directory_conditions(struct req *r)
     return 0;
 }
 
+/* Who may bypass is decided before; here it must make sense at all. */
+static int read_bypass(struct req *r, bool *ret)
+{
+    struct bytes sent = req_header(r, "x-amz-bypass-governance-retention");
+    *ret = api_bypass_governance(r);
+    if (*ret && !r->bucket.lock_enabled)
+        return req_fail_argument(
+            r, "x-amz-bypass-governance-retention", sent,
+            "x-amz-bypass-governance-retention is only applicable to Object Lock enabled buckets.");
+    return 0;
+}
+
+/*
+ * A condition always means the newest version, also when another one is to go. A version that is named keeps its ETag
+ * for ever, so looking first is as good as looking at the same time; the null version alone can become another object.
+ */
+static int check_condition(struct req *r, struct store_delete *item)
+{
+    struct store_object *newest = NULL;
+    char text[STORE_ETAG_TEXT_MAX];
+    if (!item->version || !item->condition.if_match)
+        return STORE_OK;
+    int rc = store_object_head(r->server->store, &r->bucket, item->key, NULL, r->arena, &newest);
+    if (rc == STORE_DELETE_MARKER)
+        return STORE_PRECONDITION_FAILED;
+    if (rc < 0)
+        return rc;
+    struct bytes etag = bytes_of(text, store_etag_text(&newest->etag, text));
+    if (!item->condition.if_match_any && !bytes_eq(item->condition.if_match_etag, etag))
+        return STORE_PRECONDITION_FAILED;
+    if (item->version->null && newest->version.null)
+        item->expect_uid = newest->uid;
+    item->condition = (struct store_condition){0};
+    return STORE_OK;
+}
+
+static int fail_delete(struct req *r, const struct store_delete *item, int rc)
+{
+    if (rc != STORE_PRECONDITION_FAILED)
+        return api_fail_version(r, rc, item->version, NULL, true);
+    req_fail(r, S3E_PRECONDITION_FAILED);
+    return req_extra(r, "Condition", BYTES_LIT("If-Match"));
+}
+
 int object_delete(struct req *r)
 {
     struct bytes match = req_header(r, "if-match");
@@ -46,30 +93,43 @@ int object_delete(struct req *r)
                                 .condition = {.if_match = match.p != NULL,
                                               .if_match_any = bytes_eq_str(match, "*"),
                                               .if_match_etag = etag_unquote(match)}};
-    if (refuse_directory_conditions(r) < 0 || api_version_id(r) < 0)
+    if (refuse_directory_conditions(r) < 0 || api_version_id(r, &item.version) < 0 ||
+        read_bypass(r, &item.bypass_governance) < 0)
         return -1;
-    store_objects_delete(r->server->store, &r->bucket, r->who.account, &item, 1);
-    int rc = item.rc;
-    if (rc == STORE_PRECONDITION_FAILED) {
-        req_fail(r, S3E_PRECONDITION_FAILED);
-        return req_extra(r, "Condition", BYTES_LIT("If-Match"));
+    int rc = check_condition(r, &item);
+    if (rc == STORE_OK) {
+        store_objects_delete(r->server->store, &r->bucket, r->who.account, &item, 1);
+        rc = item.rc;
     }
-    if (rc < 0)
-        return req_fail_store(r, rc);
+    if (rc < 0 && rc != STORE_NO_SUCH_VERSION) /* gone already is as good as gone */
+        return fail_delete(r, &item, rc);
+    if (rc == STORE_OK && item.marker)
+        resp_header(r, "x-amz-delete-marker", BYTES_LIT("true"));
+    if (rc == STORE_OK && item.has_version)
+        resp_header(r, "x-amz-version-id", api_version_text(r, &item.ret_version));
+    else if (item.version)
+        resp_header(r, "x-amz-version-id", api_version_text(r, item.version));
     r->resp.status = 204;
     return 0;
 }
 
+/* ---- many at once ---- */
+
+/* One entry of a DeleteObjects: what is wrong with it before the store is asked, else what the store answered. */
+struct entry {
+    const struct xml_delete_object *want;
+    enum s3_error error;
+    struct store_delete *item; /* NULL: it is not asked for */
+};
+
 /* What is wrong with an entry before the store is asked; S3E_OK when nothing is. */
-static enum s3_error check_entry(const struct xml_delete_object *entry)
+static enum s3_error check_entry(const struct xml_delete_object *want)
 {
-    if (entry->version_id.n && !bytes_eq_str(entry->version_id, "null"))
-        return S3E_NO_SUCH_VERSION;
-    if (entry->key.n == 0)
+    if (want->key.n == 0)
         return S3E_USER_KEY_MUST_BE_SPECIFIED;
-    if (entry->key.n > STORE_KEY_MAX)
+    if (want->key.n > STORE_KEY_MAX)
         return S3E_KEY_TOO_LONG;
-    return entry->modified_ms.has || entry->size.has ? S3E_NOT_IMPLEMENTED : S3E_OK;
+    return want->modified_ms.has || want->size.has ? S3E_NOT_IMPLEMENTED : S3E_OK;
 }
 
 static enum s3_error entry_error(int rc)
@@ -77,43 +137,75 @@ static enum s3_error entry_error(int rc)
     return rc == STORE_PRECONDITION_FAILED ? S3E_PRECONDITION_FAILED : s3_error_of_store(rc);
 }
 
-/* Those entries that can be asked for, as the store wants them; *ret_n of them. */
-static struct store_delete *collect_deletes(struct req *r, const struct xml_delete *want, size_t *ret_n)
+/* Fills in the item for the store, or says why there is none. */
+static enum s3_error read_entry(struct req *r, const struct xml_delete_object *want, bool bypass,
+                                struct store_delete *item)
 {
-    struct store_delete *items = arena_new_array(r->arena, struct store_delete, want->n_objects + 1);
-    *ret_n = 0;
-    for (size_t i = 0; i < want->n_objects; i++) {
-        const struct xml_delete_object *entry = &want->objects[i];
-        if (check_entry(entry) == S3E_OK)
-            items[(*ret_n)++] = (struct store_delete){.key = entry->key,
-                                                      .condition = {.if_match = entry->etag.p != NULL,
-                                                                    .if_match_any = bytes_eq_str(entry->etag, "*"),
-                                                                    .if_match_etag = entry->etag}};
-    }
-    return items;
+    enum s3_error e = check_entry(want);
+    if (e != S3E_OK)
+        return e;
+    *item = (struct store_delete){.key = want->key,
+                                  .bypass_governance = bypass,
+                                  .condition = {.if_match = want->etag.p != NULL,
+                                                .if_match_any = bytes_eq_str(want->etag, "*"),
+                                                .if_match_etag = want->etag}};
+    if (want->version_id.n == 0)
+        return S3E_OK;
+    struct store_version *v = arena_new(r->arena, struct store_version);
+    if (!store_version_parse(want->version_id, v) || (r->bucket.versioning == VERSIONING_NEVER && !v->null))
+        return S3E_NO_SUCH_VERSION;
+    item->version = v;
+    return entry_error(check_condition(r, item));
+}
+
+static void add_deleted(struct req *r, const struct entry *e, struct xml_delete_result *doc,
+                        struct xml_deleted_row *rows)
+{
+    struct xml_deleted_row *row = &rows[doc->n_deleted++];
+    *row = (struct xml_deleted_row){.key = e->want->key,
+                                    .version_id = e->item->version ? e->want->version_id : BYTES_NONE};
+    if (!e->item->marker)
+        return;
+    row->marker = true;
+    row->marker_version_id = api_version_text(r, &e->item->ret_version);
+}
+
+static void add_error(const struct entry *e, struct xml_delete_result *doc, struct xml_delete_error_row *rows)
+{
+    bool locked = e->item && e->item->rc == STORE_LOCKED;
+    rows[doc->n_errors++] =
+        (struct xml_delete_error_row){e->want->key, e->want->version_id, bytes_str(s3_error_code(e->error)),
+                                      bytes_str(locked ? REQ_LOCKED : s3_error_message(e->error))};
 }
 
 int objects_delete(struct req *r)
 {
     struct xml_delete want;
-    size_t n, next = 0;
-    if (req_document(r, &xml_delete_doc, &want) < 0)
+    size_t n = 0;
+    bool bypass;
+    if (read_bypass(r, &bypass) < 0 || req_document(r, &xml_delete_doc, &want) < 0)
         return -1;
-    struct store_delete *items = collect_deletes(r, &want, &n);
+    struct entry *entries = arena_new_array(r->arena, struct entry, want.n_objects + 1);
+    struct store_delete *items = arena_new_array(r->arena, struct store_delete, want.n_objects + 1);
+    for (size_t i = 0; i < want.n_objects; i++) {
+        struct entry *e = &entries[i];
+        e->want = &want.objects[i];
+        e->error = read_entry(r, e->want, bypass, &items[n]);
+        if (e->error == S3E_OK)
+            e->item = &items[n++];
+    }
     store_objects_delete(r->server->store, &r->bucket, r->who.account, items, n);
     struct xml_deleted_row *deleted = arena_new_array(r->arena, struct xml_deleted_row, want.n_objects + 1);
     struct xml_delete_error_row *errors = arena_new_array(r->arena, struct xml_delete_error_row, want.n_objects + 1);
     struct xml_delete_result doc = {.deleted = deleted, .errors = errors};
     for (size_t i = 0; i < want.n_objects; i++) {
-        const struct xml_delete_object *entry = &want.objects[i];
-        enum s3_error e = check_entry(entry);
-        if (e == S3E_OK)
-            e = entry_error(items[next++].rc);
-        if (e != S3E_OK)
-            errors[doc.n_errors++] = (struct xml_delete_error_row){
-                entry->key, entry->version_id, bytes_str(s3_error_code(e)), bytes_str(s3_error_message(e))};
+        struct entry *e = &entries[i];
+        if (e->item)
+            e->error = entry_error(e->item->rc);
+        if (e->error != S3E_OK)
+            add_error(e, &doc, errors);
         else if (!want.quiet)
-            deleted[doc.n_deleted++] = (struct xml_deleted_row){.key = entry->key, .version_id = entry->version_id};
+            add_deleted(r, e, &doc, deleted);
     }
     return resp_document(r, &xml_delete_result_doc, &doc);
 }
