@@ -168,7 +168,11 @@ int bucket_delete(struct req *r)
 {
     int rc = store_bucket_delete(r->server->store, r->bucket_name);
     if (rc < 0)
-        return req_fail_store(r, rc);
+        req_fail_store(r, rc);
+    if (rc == STORE_BUCKET_NOT_EMPTY && r->bucket.versioning != VERSIONING_NEVER)
+        r->err.message = "The bucket you tried to delete is not empty. You must delete all versions in the bucket.";
+    if (rc < 0)
+        return -1;
     r->resp.status = 204;
     return 0;
 }

@@ -11,9 +11,37 @@
 
 struct source {
     struct store_bucket bucket;
-    struct store_object *object = NULL;
+    struct store_object *object;
     struct bytes key;
+    const struct store_version *version; /* NULL: the newest was meant */
 };
+
+/* As api_fail_version, for the source: the request's own key is another one. */
+static int fail_source(struct req *r, const struct source *s, int rc)
+{
+    if (rc == STORE_DELETE_MARKER && s->version)
+        return req_failf(r, S3E_INVALID_REQUEST,
+                         "The source of a copy request may not specifically refer to a delete marker by version id.");
+    if (rc == STORE_NO_SUCH_KEY || rc == STORE_DELETE_MARKER) {
+        req_fail(r, S3E_NO_SUCH_KEY);
+        return req_extra(r, "Key", s->key);
+    }
+    req_fail_store(r, rc);
+    if (rc == STORE_NO_SUCH_VERSION) {
+        req_extra(r, "Key", s->key);
+        req_extra(r, "VersionId", api_version_text(r, s->version));
+    }
+    return -1;
+}
+
+static int read_source_version(struct req *r, const struct copy_source *named, struct source *s)
+{
+    if (!named->has_version)
+        return 0;
+    struct store_version *v = arena_new(r->arena, struct store_version);
+    s->version = v;
+    return api_version_parse(r, "x-amz-copy-source", named->version_id, &s->bucket, v);
+}
 
 /* The source, its conditions checked. */
 static int find_source(struct req *r, struct source *s)
@@ -22,24 +50,20 @@ static int find_source(struct req *r, struct source *s)
     struct copy_source named;
     if (uri_copy_source(r->arena, header, &named) != URI_OK)
         return req_fail_argument(r, "x-amz-copy-source", header, "Invalid copy source object key");
-    if (named.has_version && !bytes_eq_str(named.version_id, "null"))
-        return req_fail_argument(r, "versionId", named.version_id, "Invalid version id specified");
     s->key = named.key;
     int rc = store_bucket_get(r->server->store, named.bucket, r->arena, &s->bucket);
     if (rc == STORE_NO_SUCH_BUCKET) {
         req_fail(r, S3E_NO_SUCH_BUCKET);
         return req_extra(r, "BucketName", named.bucket);
     }
-    if (rc == STORE_OK && req_check_owner(r, "x-amz-source-expected-bucket-owner", s->bucket.owner) < 0)
-        return -1;
-    if (rc == STORE_OK)
-        rc = store_object_get(r->server->store, &s->bucket, named.key, NULL, r->arena, &s->object);
-    if (rc == STORE_NO_SUCH_KEY) {
-        req_fail(r, S3E_NO_SUCH_KEY);
-        return req_extra(r, "Key", named.key);
-    }
     if (rc < 0)
         return req_fail_store(r, rc);
+    if (req_check_owner(r, "x-amz-source-expected-bucket-owner", s->bucket.owner) < 0 ||
+        read_source_version(r, &named, s) < 0)
+        return -1;
+    rc = store_object_get(r->server->store, &s->bucket, s->key, s->version, r->arena, &s->object);
+    if (rc < 0)
+        return fail_source(r, s, rc);
     return api_read_condition(r, "x-amz-copy-source-", s->object) == API_PASS ? 0 : -1;
 }
 
@@ -66,9 +90,17 @@ static void keep_headers(struct req *r, const struct store_object *source, struc
         kept[to->n_headers++] = (struct store_header){BYTES_LIT("x-amz-website-redirect-location"), redirect};
 }
 
+/* A version that is named is copied onto its own key to bring it back; that is a new version, not the same one. */
 static bool onto_itself(struct req *r, const struct source *s)
 {
-    return s->bucket.partition == r->bucket.partition && bytes_eq(s->key, r->key);
+    bool restores = s->version && r->bucket.versioning != VERSIONING_NEVER;
+    return s->bucket.partition == r->bucket.partition && bytes_eq(s->key, r->key) && !restores;
+}
+
+static void source_version_header(struct req *r, const struct source *s)
+{
+    if (s->bucket.versioning != VERSIONING_NEVER)
+        resp_header(r, "x-amz-copy-source-version-id", api_version_text(r, &s->object->version));
 }
 
 static int fill_copy(struct req *r, const struct source *s, struct store_copy *copy)
@@ -100,7 +132,7 @@ static int fill_copy(struct req *r, const struct source *s, struct store_copy *c
 int object_copy(struct req *r)
 {
     struct source s = {0};
-    if (api_refuse_unsupported(r) < 0 || find_source(r, &s) < 0)
+    if (api_no_version_id(r) < 0 || api_refuse_unsupported(r) < 0 || find_source(r, &s) < 0)
         return -1;
     struct store_copy copy = {.source = s.object, .source_bucket = &s.bucket, .length = s.object->size};
     copy.to = (struct store_put){
@@ -111,6 +143,8 @@ int object_copy(struct req *r)
     int rc = store_copy(r->server->store, &copy, r->arena, &made);
     if (rc < 0)
         return req_fail_write(r, rc);
+    source_version_header(r, &s);
+    api_made_version_header(r, &made->version);
     struct xml_copy_result doc = {
         .modified_ms = made->mtime_ms, .etag = api_etag(r, &made->etag), .checksum_type = made->checksum_type};
     api_checksum_slot(r, doc.checksums, &made->checksum, made->checksum_type, made->etag.parts);
@@ -164,6 +198,7 @@ int part_copy(struct req *r)
     int rc = store_copy(r->server->store, &copy, r->arena, &made);
     if (rc < 0)
         return req_fail_store(r, rc);
+    source_version_header(r, &s);
     struct xml_copy_result doc = {.modified_ms = made->mtime_ms, .etag = api_etag(r, &made->etag)};
     if (made->explicit_checksum)
         api_checksum_slot(r, doc.checksums, &made->checksum, CHECKSUM_TYPE_NONE, 0);

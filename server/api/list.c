@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ListObjects and ListObjectsV2. Rows go from the index straight into the reply: the store visits, this renders.
+ * ListObjects, ListObjectsV2 and ListObjectVersions. Rows go from the index straight into the reply: the store visits,
+ * this renders.
  * Threads: workers.
  */
 #include <string.h>
@@ -12,16 +13,17 @@
 struct page {
     struct req *req;
     struct xml_rows rows;
-    const struct xml_field *object, *prefix;
-    const struct xml_owner *owner; /* NULL: not wanted */
-    bool url;
+    const struct xml_field *object, *marker, *prefix; /* marker: ListObjectVersions only */
+    const struct xml_owner *owner;                    /* NULL: not wanted */
+    bool url, restore;
     size_t n;
     struct buf name; /* the encoded key of the present row */
 };
 
-static void add_row(void *arg, const struct store_list_row *row)
+/* The row's name as it is to be shown, until the next one; BYTES_NONE after a common prefix, which it adds.
+ */
+static struct bytes begin_row(struct page *p, const struct store_list_row *row)
 {
-    struct page *p = arg;
     struct bytes name = row->key;
     p->n++;
     if (p->url) {
@@ -29,12 +31,29 @@ static void add_row(void *arg, const struct store_list_row *row)
         uri_encode_list(&p->name, row->key);
         name = buf_bytes(&p->name);
     }
-    if (row->is_prefix) {
-        struct xml_prefix_row item = {name};
-        xml_rows_add(&p->rows, p->prefix, &item);
-        return;
-    }
+    if (!row->is_prefix)
+        return name;
+    struct xml_prefix_row item = {name};
+    xml_rows_add(&p->rows, p->prefix, &item);
+    return BYTES_NONE;
+}
+
+/* RestoreStatus, where it was asked for and there is something to tell. */
+static const struct xml_restore_status *restore_status(const struct page *p, const struct store_list_row *row,
+                                                       struct xml_restore_status *status)
+{
+    *status = (struct xml_restore_status){row->restore_ongoing, row->restored_until_ms};
+    return p->restore && (row->restore_ongoing || row->restored_until_ms) ? status : NULL;
+}
+
+static void add_row(void *arg, const struct store_list_row *row)
+{
+    struct page *p = arg;
+    struct xml_restore_status status;
     char etag[STORE_ETAG_TEXT_MAX];
+    struct bytes name = begin_row(p, row);
+    if (!name.p)
+        return;
     struct xml_object_row item = {.key = name,
                                   .modified_ms = row->mtime_ms,
                                   .etag = bytes_of(etag, store_etag_text(&row->etag, etag)),
@@ -42,31 +61,69 @@ static void add_row(void *arg, const struct store_list_row *row)
                                   .checksum_type = row->checksum_type,
                                   .size = row->size,
                                   .owner = p->owner,
-                                  .storage_class = row->storage_class};
+                                  .storage_class = row->storage_class,
+                                  .restore = restore_status(p, row, &status)};
+    xml_rows_add(&p->rows, p->object, &item);
+}
+
+static void add_version(void *arg, const struct store_list_row *row)
+{
+    struct page *p = arg;
+    struct xml_restore_status status;
+    char etag[STORE_ETAG_TEXT_MAX], id[STORE_VERSION_TEXT];
+    struct bytes name = begin_row(p, row), version = bytes_of(id, store_version_text(&row->version, id));
+    if (!name.p)
+        return;
+    if (row->marker) {
+        struct xml_marker_row item = {name, version, row->latest, row->mtime_ms, p->owner};
+        xml_rows_add(&p->rows, p->marker, &item);
+        return;
+    }
+    struct xml_version_row item = {.key = name,
+                                   .version_id = version,
+                                   .latest = row->latest,
+                                   .modified_ms = row->mtime_ms,
+                                   .etag = bytes_of(etag, store_etag_text(&row->etag, etag)),
+                                   .checksum_alg = row->checksum_alg,
+                                   .checksum_type = row->checksum_type,
+                                   .size = row->size,
+                                   .owner = p->owner,
+                                   .storage_class = row->storage_class,
+                                   .restore = restore_status(p, row, &status)};
     xml_rows_add(&p->rows, p->object, &item);
 }
 
 struct list_query {
     struct bytes prefix, delimiter;
     uint64_t max;
-    bool url;
+    bool url, restore;
 };
 
 static int read_query(struct req *r, struct list_query *q)
 {
     q->prefix = req_param(r, "prefix");
     q->delimiter = req_param(r, "delimiter");
-    return api_page_size(r, "max-keys", &q->max) < 0 || api_encoding(r, &q->url) < 0 ? -1 : 0;
+    return api_page_size(r, "max-keys", &q->max) < 0 || api_encoding(r, &q->url) < 0 ||
+                   api_optional_attributes(r, &q->restore) < 0
+               ? -1
+               : 0;
+}
+
+/* `object` is the element of an ordinary row. */
+static void begin_page(struct req *r, const struct xml_doc *doc, const char *object, const struct list_query *q,
+                       const struct xml_owner *owner, struct page *p)
+{
+    *p = (struct page){.req = r, .owner = owner, .url = q->url, .restore = q->restore};
+    buf_init(&p->name, 3 * STORE_KEY_MAX + 1);
+    p->object = xml_rows_field(doc, object);
+    p->prefix = xml_rows_field(doc, "CommonPrefixes");
+    xml_rows_begin(&p->rows, &r->resp.doc, doc);
 }
 
 static int run(struct req *r, const struct xml_doc *doc, const struct list_query *q, struct bytes after,
                const struct xml_owner *owner, struct page *p, struct store_list_end *end)
 {
-    *p = (struct page){.req = r, .owner = owner, .url = q->url};
-    buf_init(&p->name, 3 * STORE_KEY_MAX + 1);
-    p->object = xml_rows_field(doc, "Contents");
-    p->prefix = xml_rows_field(doc, "CommonPrefixes");
-    xml_rows_begin(&p->rows, &r->resp.doc, doc);
+    begin_page(r, doc, "Contents", q, owner, p);
     struct store_list list = {.prefix = q->prefix, .delimiter = q->delimiter, .after = after, .max = (size_t)q->max};
     int rc = store_list_objects(r->server->store, &r->bucket, &list, add_row, p, r->arena, end);
     buf_fini(&p->name);
@@ -153,5 +210,56 @@ int list_objects_v2(struct req *r)
                                       .truncated = end.truncated};
     if (end.truncated)
         doc.next_continuation_token = make_token(r, end.last);
+    return finish(r, &p, &doc);
+}
+
+/* ---- versions ---- */
+
+static int read_markers(struct req *r, struct store_version_list *list)
+{
+    struct bytes id = req_param(r, "version-id-marker");
+    list->key_marker = req_param(r, "key-marker");
+    if (!id.p)
+        return 0;
+    if (list->key_marker.n == 0)
+        return req_fail_argument(r, "version-id-marker", id,
+                                 "A version-id marker cannot be specified without a key marker.");
+    if (id.n == 0)
+        return req_fail_argument(r, "version-id-marker", id, "A version-id marker cannot be empty.");
+    struct store_version *v = arena_new(r->arena, struct store_version);
+    list->version_marker = v;
+    return api_version_parse(r, "version-id-marker", id, &r->bucket, v);
+}
+
+int list_versions(struct req *r)
+{
+    struct list_query q;
+    struct page p;
+    struct store_version_list list = {0};
+    struct store_version_list_end end = {0};
+    if (read_query(r, &q) < 0 || read_markers(r, &list) < 0)
+        return -1;
+    list.prefix = q.prefix;
+    list.delimiter = q.delimiter;
+    list.max = (size_t)q.max;
+    begin_page(r, &xml_list_versions_doc, "Version", &q, api_owner(r), &p);
+    p.marker = xml_rows_field(&xml_list_versions_doc, "DeleteMarker");
+    int rc = store_version_list(r->server->store, &r->bucket, &list, add_version, &p, r->arena, &end);
+    buf_fini(&p.name);
+    if (rc < 0)
+        return req_fail_store(r, rc);
+    struct xml_list_versions doc = {.name = r->bucket_name,
+                                    .prefix = api_encoded(r, present(q.prefix), q.url),
+                                    .key_marker = api_encoded(r, present(list.key_marker), q.url),
+                                    .version_id_marker = present(req_param(r, "version-id-marker")),
+                                    .delimiter = api_encoded(r, if_any(q.delimiter), q.url),
+                                    .encoding_type = q.url ? BYTES_LIT("url") : BYTES_NONE,
+                                    .max_keys = q.max,
+                                    .truncated = end.truncated};
+    if (end.truncated) {
+        doc.next_key_marker = api_encoded(r, end.last_key, q.url);
+        if (end.last_is_version)
+            doc.next_version_id_marker = api_version_text(r, &end.last_version);
+    }
     return finish(r, &p, &doc);
 }

@@ -40,7 +40,7 @@ int upload_create(struct req *r)
     struct store_put put = {.bucket = &r->bucket, .key = r->key, .owner = r->who.account};
     enum checksum_type type;
     struct store_upload made;
-    if (api_refuse_unsupported(r) < 0 || api_storage_class(r, &put.storage_class) < 0 ||
+    if (api_no_version_id(r) < 0 || api_refuse_unsupported(r) < 0 || api_storage_class(r, &put.storage_class) < 0 ||
         api_metadata(r, &put.headers, &put.n_headers) < 0 ||
         api_checksum_algorithm(r, "x-amz-checksum-algorithm", &put.checksum) < 0 ||
         read_checksum_type(r, put.checksum, &type) < 0)
@@ -211,6 +211,7 @@ int upload_complete(struct req *r)
     rc = store_upload_complete(r->server->store, &c, r->arena, &made, &why);
     if (rc < 0)
         return fail_complete(r, rc, &c, &why);
+    api_made_version_header(r, &made->version);
     struct xml_complete_result doc = {.location = location_of(r),
                                       .bucket = r->bucket_name,
                                       .key = r->key,

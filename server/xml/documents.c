@@ -107,6 +107,17 @@ static const struct xml_field location_constraint[] = {
 const struct xml_doc xml_location_constraint_doc =
     XML_DOC("LocationConstraint", struct xml_location_constraint, location_constraint);
 
+static const char *const versioning_names[] = {"Enabled", "Suspended", NULL};
+_Static_assert(VERSIONING_ENABLED == 1 && VERSIONING_SUSPENDED == 2, "names in the order of the enum");
+static const char *const mfa_delete_names[] = {"Enabled", "Disabled", NULL};
+
+static const struct xml_field versioning[] = {
+    XML_ENUM("Status", struct xml_versioning, status, versioning_names, .optional = true),
+    XML_ENUM("MfaDelete", struct xml_versioning, mfa_delete, mfa_delete_names, .optional = true),
+    XML_END,
+};
+const struct xml_doc xml_versioning_doc = XML_DOC("VersioningConfiguration", struct xml_versioning, versioning);
+
 /* ---- listings ---- */
 
 static const struct xml_field object_row[] = {
@@ -409,6 +420,8 @@ const struct xml_document xml_documents[] = {
     {"ListBuckets", false, &xml_list_buckets_doc},
     {"CreateBucket", true, &xml_create_bucket_doc},
     {"GetBucketLocation", false, &xml_location_constraint_doc},
+    {"PutBucketVersioning", true, &xml_versioning_doc},
+    {"GetBucketVersioning", false, &xml_versioning_doc},
     {"ListObjects", false, &xml_list_objects_doc},
     {"ListObjectsV2", false, &xml_list_objects_v2_doc},
     {"ListObjectVersions", false, &xml_list_versions_doc},

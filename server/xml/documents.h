@@ -13,6 +13,7 @@
 #ifndef PAIL_SERVER_XML_DOCUMENTS_H
 #define PAIL_SERVER_XML_DOCUMENTS_H
 
+#include "bucket_conf.h"
 #include "checksum.h"
 #include "server/xml/schema.h"
 
@@ -67,6 +68,13 @@ struct xml_location_constraint {
     struct bytes region; /* empty: us-east-1 */
 };
 extern const struct xml_doc xml_location_constraint_doc;
+
+#define XML_MFA_DELETE_ENABLED 1
+struct xml_versioning { /* VersioningConfiguration, both ways */
+    enum versioning status;
+    int mfa_delete; /* 0: not said */
+};
+extern const struct xml_doc xml_versioning_doc;
 
 /* ---- listings ---- */
 

@@ -79,6 +79,10 @@ Test(ops, requests_find_their_operation)
         {"GET", "/b?list-type=2&prefix=a", NULL, "ListObjectsV2"},
         {"GET", "/b?uploads", NULL, "ListMultipartUploads"},
         {"POST", "/b?delete", NULL, "DeleteObjects"},
+        {"PUT", "/b?versioning", NULL, "PutBucketVersioning"},
+        {"GET", "/b?versioning=", NULL, "GetBucketVersioning"},
+        {"GET", "/b?versions&prefix=a&key-marker=k", NULL, "ListObjectVersions"},
+        {"DELETE", "/b/k?versionId=x", NULL, "DeleteObject"},
         {"GET", "/b/k", NULL, "GetObject"},
         {"GET", "/b/k?versionId=null", NULL, "GetObject"},
         {"GET", "/b/k?attributes", NULL, "GetObjectAttributes"},
@@ -100,10 +104,10 @@ Test(ops, requests_find_their_operation)
 Test(ops, what_pail_lacks_is_not_implemented)
 {
     static const char *const cases[][2] = {
-        {"GET", "/b?policy"},       {"DELETE", "/b?acl"},    {"PUT", "/b/k?restore"},  {"GET", "/b/k?annotation"},
-        {"PUT", "/b?versioning"},   {"GET", "/b?versions"},  {"PUT", "/b/k?tagging"},  {"DELETE", "/b/k?tagging"},
-        {"GET", "/b/k?acl"},        {"PUT", "/b/k?acl"},     {"POST", "/b/k?restore"}, {"DELETE", "/b?cors"},
-        {"PUT", "/b/k?uploadId=u"}, {"POST", "/b/k?select"}, {"GET", "/b/k?torrent"},  {"POST", "/b"},
+        {"GET", "/b?policy"},        {"DELETE", "/b?acl"},    {"PUT", "/b/k?restore"},  {"GET", "/b/k?annotation"},
+        {"DELETE", "/b?versioning"}, {"POST", "/b?versions"}, {"PUT", "/b/k?tagging"},  {"DELETE", "/b/k?tagging"},
+        {"GET", "/b/k?acl"},         {"PUT", "/b/k?acl"},     {"POST", "/b/k?restore"}, {"DELETE", "/b?cors"},
+        {"PUT", "/b/k?uploadId=u"},  {"POST", "/b/k?select"}, {"GET", "/b/k?torrent"},  {"POST", "/b"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         cr_expect_str_eq(route(cases[i][0], cases[i][1], NULL), "NotImplemented", "%s %s", cases[i][0], cases[i][1]);
