@@ -19,6 +19,7 @@
  *     b <name>             bucket            d <partition 8>      partition of a deleted (or not quite created) bucket
  *     n                    next partition    v                    format of the whole
  *     s <name> 00 <number> a bucket's setting k                   the latest time that was seen, for locks
+ *     l                    how far the lifecycle worker has come
  *
  *   upload and part:    u photo.jpg 00 [ms rand] ----- [ms rand] is the upload id -----> p [ms rand] 0001, p [ms rand]
  * 0002 ... object and blob:    o photo.jpg { extent: home, blob, ref } ----> in `home`:  r [blob] [ref] ----> the blob

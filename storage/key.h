@@ -32,6 +32,7 @@ enum key_kind { /* the first byte of every key */
                 KEY_FORMAT = 'v',
                 KEY_SETTING = 's',
                 KEY_CLOCK = 'k',
+                KEY_LIFECYCLE = 'l',
 };
 
 struct bytes key_of_kind(struct arena *, enum key_kind, struct bytes rest);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "lifecycle.h"
 
 #define REC_HEADER 2 /* bytes: kind, format version */
 
@@ -128,6 +129,8 @@ static const struct rec_field tombstone_fields[] = {
     OBJECT_HEAD,
     [11] = F(F_BYTES, struct rec_object, o.key),
     [12] = F(F_U64, struct rec_object, time_ms),
+    [13] = F(F_U64, struct rec_object, o.version.seq),
+    [14] = F(F_BOOL, struct rec_object, versioned),
 };
 #define OBJECT_TYPE(k)                                                                                                 \
     {                                                                                                                  \
@@ -205,6 +208,48 @@ const struct rec_type rec_history = TYPE(REC_HISTORY, 1, 0, struct rec_history, 
 static const struct rec_field setting_fields[] = {[1] = F(F_BYTES, struct rec_setting, value)};
 const struct rec_type rec_setting = TYPE(REC_SETTING, 1, 0, struct rec_setting, setting_fields);
 
+static const struct rec_field transition_fields[] = {
+    [1] = F(F_BOOL, struct lifecycle_transition, is_date), [2] = F(F_U32, struct lifecycle_transition, days),
+    [3] = F(F_U64, struct lifecycle_transition, date_ms),  [4] = F(F_U32, struct lifecycle_transition, newer),
+    [5] = F(F_U32, struct lifecycle_transition, to),
+};
+static const struct rec_type transition_type = TYPE(0, 0, 0, struct lifecycle_transition, transition_fields);
+
+static const struct rec_field lifecycle_rule_fields[] = {
+    [1] = F(F_BYTES, struct lifecycle_rule, id),
+    [2] = F(F_BOOL, struct lifecycle_rule, enabled),
+    [3] = F(F_U32, struct lifecycle_rule, form),
+    [4] = F(F_BOOL, struct lifecycle_rule, has_prefix),
+    [5] = F(F_BYTES, struct lifecycle_rule, prefix),
+    [6] = F_MANY(struct lifecycle_rule, tags, header_type),
+    [7] = F(F_BOOL, struct lifecycle_rule, has_greater),
+    [8] = F(F_U64, struct lifecycle_rule, size_greater),
+    [9] = F(F_U64, struct lifecycle_rule, size_less),
+    [10] = F(F_U32, struct lifecycle_rule, expire),
+    [11] = F(F_U32, struct lifecycle_rule, expire_days),
+    [12] = F(F_U64, struct lifecycle_rule, expire_date_ms),
+    [13] = F_MANY(struct lifecycle_rule, transitions, transition_type),
+    [14] = F_MANY(struct lifecycle_rule, noncurrent_transitions, transition_type),
+    [15] = F(F_U32, struct lifecycle_rule, noncurrent_days),
+    [16] = F(F_U32, struct lifecycle_rule, noncurrent_newer),
+    [17] = F(F_U32, struct lifecycle_rule, abort_days),
+};
+static const struct rec_type lifecycle_rule_type = TYPE(0, 0, 0, struct lifecycle_rule, lifecycle_rule_fields);
+
+static const struct rec_field lifecycle_fields[] = {
+    [1] = F_MANY(struct lifecycle, rules, lifecycle_rule_type),
+    [2] = F(F_U32, struct lifecycle, minimum),
+};
+const struct rec_type rec_lifecycle = TYPE(REC_LIFECYCLE, 1, 0, struct lifecycle, lifecycle_fields);
+
+static const struct rec_field lifecycle_cursor_fields[] = {
+    [1] = F(F_U64, struct rec_lifecycle_cursor, began_ms), [2] = F(F_BOOL, struct rec_lifecycle_cursor, done),
+    [3] = F(F_BYTES, struct rec_lifecycle_cursor, bucket), [4] = F(F_U64, struct rec_lifecycle_cursor, seq),
+    [5] = F(F_BYTES, struct rec_lifecycle_cursor, key),    [6] = F(F_U32, struct rec_lifecycle_cursor, newer),
+};
+const struct rec_type rec_lifecycle_cursor =
+    TYPE(REC_LIFECYCLE_CURSOR, 1, 0, struct rec_lifecycle_cursor, lifecycle_cursor_fields);
+
 static const struct rec_field dropped_fields[] = {
     [1] = F(F_U32, struct rec_dropped, state),
     [2] = F(F_U64, struct rec_dropped, time_ms),
@@ -258,6 +303,8 @@ const struct rec_type *rec_type_of(unsigned kind)
         [REC_FORMAT] = &rec_format,
         [REC_HISTORY] = &rec_history,
         [REC_SETTING] = &rec_setting,
+        [REC_LIFECYCLE] = &rec_lifecycle,
+        [REC_LIFECYCLE_CURSOR] = &rec_lifecycle_cursor,
     };
     return kind < ARRAY_LEN(types) ? types[kind] : NULL;
 }

@@ -32,6 +32,8 @@ enum rec_kind {
     REC_FORMAT = 14,
     REC_HISTORY = 15,
     REC_SETTING = 16,
+    REC_LIFECYCLE = 17,
+    REC_LIFECYCLE_CURSOR = 18,
 };
 
 #define REC_LIST_MAX (1u << 20) /* elements of a list in one record; more is damage */
@@ -39,7 +41,7 @@ enum rec_kind {
 struct rec_type;
 extern const struct rec_type rec_object, rec_part, rec_manifest, rec_upload, rec_ref, rec_intent, rec_garbage,
     rec_tombstone, rec_bucket, rec_dropped, rec_counter, rec_blob_desc, rec_blob_trailer, rec_format, rec_history,
-    rec_setting;
+    rec_setting, rec_lifecycle, rec_lifecycle_cursor;
 
 /* The type of a kind; NULL for unknown ones. */
 const struct rec_type *rec_type_of(unsigned kind);
@@ -99,6 +101,16 @@ struct rec_history {
 
 struct rec_setting {
     struct bytes value;
+};
+
+/* rec_lifecycle: struct lifecycle of lifecycle.h. How far the worker's pass has come, see lifecycle.c: */
+struct rec_lifecycle_cursor {
+    int64_t began_ms;    /* of the pass; what is due is judged by it */
+    bool done;           /* the pass came to its end */
+    struct bytes bucket; /* this one is being looked at ... */
+    uint64_t seq;        /* ... with this configuration ... */
+    struct bytes key;    /* ... all records up to this key are behind it; empty: none yet */
+    uint32_t newer;      /* noncurrent versions of that key passed so far */
 };
 
 enum rec_bucket_state { REC_BUCKET_ACTIVE = 0, REC_BUCKET_DELETING = 1 };
