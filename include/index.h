@@ -27,6 +27,7 @@
 
 #define INDEX_KEY_MAX          1200                /* bytes: an S3 key of 1,024 and what the store puts around it */
 #define INDEX_VALUE_MAX        (64u * 1024 * 1024) /* bytes */
+#define INDEX_RANGES_MAX       4                   /* of one visit */
 #define INDEX_PARTITION_SYSTEM 1
 #define INDEX_PARTITION_MAX    ((UINT64_C(1) << 63) - 1)
 
@@ -125,10 +126,13 @@ struct index_ops {
     /*
      * Like page, without copies (with scan->heads the value is the head only): rows from scan->from on (max_rows and
      * max_bytes count; the visit is over when they are used up: *ret_more = true if there are more; false after STOP).
+     * Several ranges of one partition may be visited, one after the other: what is shown of all of them is one moment's
+     * state, as in a page. Each has an argument and a *ret_more of its own; STOP ends its range only.
      * To skip ahead the visitor writes the key to go on at (inclusive, greater than the present one) into `seek` and
      * answers INDEX_VISIT_SEEK. The visitor must be quick and must not call the index.
      */
-    int (*visit)(struct index *, const struct index_scan *, index_visit_f *, void *arg, bool *ret_more);
+    int (*visit)(struct index *, const struct index_scan *scans, size_t n, index_visit_f *, void *const *args,
+                 bool *ret_more);
     int (*apply)(struct index *, struct index_batch *);
     void (*submit)(struct index *, struct index_batch *);
     /* The partition's present generation; INDEX_NOT_FOUND when there is no such partition. */
@@ -154,7 +158,13 @@ static inline int index_page(struct index *ix, const struct index_scan *scan, st
 }
 static inline int index_visit(struct index *ix, const struct index_scan *scan, index_visit_f *f, void *arg, bool *more)
 {
-    return ix->ops->visit(ix, scan, f, arg, more);
+    return ix->ops->visit(ix, scan, 1, f, &arg, more);
+}
+/* n ranges of one partition, INDEX_RANGES_MAX at most, consistent with each other. */
+static inline int index_visit_ranges(struct index *ix, const struct index_scan *scans, size_t n, index_visit_f *f,
+                                     void *const *args, bool *more)
+{
+    return ix->ops->visit(ix, scans, n, f, args, more);
 }
 static inline int index_apply(struct index *ix, struct index_batch *b)
 {

@@ -47,6 +47,7 @@
 #define REMOVAL_GROUP    64   /* blobs removed between two syncs; after each the thread looks whether to stop */
 #define STALE_TRIES      20
 #define PLACE_SLOTS      256
+#define CLOCK_SAVE_MS    (60 * 1000) /* between two savings of the lock clock, where locks are used */
 #define COLLECT_ROUNDS   3 /* emptying a deleted bucket frees blobs elsewhere, which may free another deleted bucket */
 
 struct gc_place { /* a partition with something to collect */
@@ -451,14 +452,49 @@ static int garbage_chunk(struct store *st, uint64_t partition, const struct inde
     return rc == STORE_OK ? failed : rc;
 }
 
-/* Whether the record that an intent was for is there. */
-static int intent_kept(struct store *st, const struct rec_intent *in, struct arena *a, bool *ret)
+/* Whether the record under this key has that uid. */
+static int record_is(struct store *st, const struct rec_intent *in, struct arena *a, bool *ret)
 {
     struct rec_object r;
     bool part = in->key.n && in->key.p[0] == KEY_PART;
     int rc = store__load_object(st, in->partition, in->key, part ? &rec_part : &rec_object, a, &r, NULL);
     *ret = rc == STORE_OK && memcmp(r.o.uid, in->uid, sizeof in->uid) == 0;
     return rc == STORE_NO_SUCH_KEY ? STORE_OK : rc;
+}
+
+struct uid_search {
+    const unsigned char *uid;
+    bool found;
+};
+
+static enum index_visit match_uid(void *arg, struct bytes key, struct bytes head, struct buf *seek)
+{
+    struct uid_search *s = arg;
+    struct rec_object r;
+    (void)key;
+    (void)seek;
+    s->found = record_decode(&rec_object, head, NULL, &r) && memcmp(r.o.uid, s->uid, sizeof r.o.uid) == 0;
+    return s->found ? INDEX_VISIT_STOP : INDEX_VISIT_NEXT;
+}
+
+/*
+ * Whether the record that an intent was for is there: as the current object, or as an older version by now. A version
+ * that is promoted between our two looks is found by the third.
+ */
+static int intent_kept(struct store *st, const struct rec_intent *in, struct arena *a, bool *ret)
+{
+    int rc = record_is(st, in, a, ret);
+    if (rc != STORE_OK || *ret || in->key.n == 0 || in->key.p[0] != KEY_OBJECT)
+        return rc;
+    struct uid_search s = {.uid = in->uid};
+    struct index_scan scan = {.partition = in->partition,
+                              .prefix = key_versions(a, key_rest(in->key)),
+                              .max_rows = CHUNK_ROWS,
+                              .heads = true};
+    scan.from = scan.prefix;
+    rc = store__visit(st, &scan, match_uid, &s);
+    *ret = s.found;
+    return rc == STORE_OK && !s.found ? record_is(st, in, a, ret) : rc;
 }
 
 /*
@@ -681,7 +717,13 @@ static int sweep_chunk(struct store *st, uint64_t partition, const struct index_
             int rc = store__bucket_settle(st, key_rest(page->rows[i].key));
             if (rc != STORE_OK && rc != STORE_BUCKET_NOT_EMPTY)
                 return rc;
+        } else { /* a change of its settings may have been cut short */
+            int rc = store__raise_generation(st, r.b.partition, r.b.generation);
+            if (rc != STORE_OK)
+                return rc;
         }
+        if (r.b.lock_enabled)
+            atomic_store_explicit(&st->locks_used, true, memory_order_relaxed);
         for (size_t k = 0; k < sizeof kinds && !found; k++) {
             int rc = any_key(st, r.b.partition, bytes_of(&kinds[k], 1), a, &found);
             if (rc != INDEX_OK)
@@ -744,7 +786,7 @@ static void *gc_main(void *arg)
 {
     struct store *st = arg;
     struct gc *gc = st->gc;
-    int64_t look_ms = clock_mono_ms();
+    int64_t look_ms = clock_mono_ms(), clock_ms = look_ms;
     while (!stopping(gc)) {
         int64_t now = clock_mono_ms(), next_ms = now + LOOK_AGAIN_MS;
         uint64_t partition;
@@ -754,6 +796,12 @@ static void *gc_main(void *arg)
             pthread_mutex_unlock(&gc->pass_lock);
         }
         next_ms = look_ms < next_ms ? look_ms : next_ms;
+        if (clock_ms <= now && atomic_load(&st->locks_used)) {
+            store__save_clock(st); /* failing, it is tried again like any other time */
+            clock_ms = now + CLOCK_SAVE_MS;
+        }
+        if (atomic_load(&st->locks_used) && clock_ms < next_ms)
+            next_ms = clock_ms;
         next_ms = run_laters(gc, next_ms);
         pthread_mutex_lock(&gc->lock);
         bool due = place_take(gc, clock_mono_ms(), &partition, &next_ms);
@@ -766,6 +814,8 @@ static void *gc_main(void *arg)
             pass_over(st, partition);
     }
     run_laters(gc, 0);
+    if (atomic_load(&st->locks_used))
+        store__save_clock(st);
     return NULL;
 }
 

@@ -150,28 +150,32 @@ static int visit_run(struct visit *v, struct longkey_scan *s, bool *ret_more)
     return INDEX_OK;
 }
 
-static int lmdb_visit(struct index *index, const struct index_scan *scan, index_visit_f *f, void *arg, bool *ret_more)
+static int lmdb_visit(struct index *index, const struct index_scan *scans, size_t n, index_visit_f *f,
+                      void *const *args, bool *ret_more)
 {
     struct lmdb_env *e = self(index)->e;
-    struct visit v = {.scan = scan, .f = f, .arg = arg};
     struct lmdb_reader *r;
     struct longkey_scan s;
-    if (scan->partition == 0 || scan->partition > INDEX_PARTITION_MAX || scan->max_rows == 0) {
-        *ret_more = false;
-        return INDEX_OK;
-    }
-    v.max_bytes = scan->max_bytes ? scan->max_bytes : PAGE_BYTES_DEFAULT;
+    struct buf seek;
     int rc = lmdb_read_begin(e, &r);
     if (rc != INDEX_OK)
         return rc;
-    buf_init(&v.seek, SEEK_KEY_MAX);
+    buf_init(&seek, SEEK_KEY_MAX);
     rc = lmdb_read_cursors(e, r);
-    if (rc == INDEX_OK) {
+    for (size_t i = 0; rc == INDEX_OK && i < n; i++) {
+        const struct index_scan *scan = &scans[i];
+        struct visit v = {.scan = scan, .f = f, .arg = args[i], .seek = seek};
+        ret_more[i] = false;
+        if (scan->partition == 0 || scan->partition > INDEX_PARTITION_MAX || scan->max_rows == 0)
+            continue;
+        v.max_bytes = scan->max_bytes ? scan->max_bytes : PAGE_BYTES_DEFAULT;
         longkey_scan_init(&s, r->txn, e->dbi, r->cursor, scan->partition);
-        rc = visit_run(&v, &s, ret_more);
+        rc = visit_run(&v, &s, &ret_more[i]);
+        seek = v.seek;
+        buf_reset(&seek);
     }
     lmdb_read_end(r);
-    buf_fini(&v.seek);
+    buf_fini(&seek);
     return rc;
 }
 
@@ -206,7 +210,7 @@ static int lmdb_page(struct index *index, const struct index_scan *scan, struct 
 {
     struct page_builder p = {.arena = arena, .max = scan->max_rows};
     bool more = false;
-    int rc = lmdb_visit(index, scan, page_row, &p, &more);
+    int rc = lmdb_visit(index, scan, 1, page_row, (void *[]){&p}, &more);
     if (rc == INDEX_OK)
         *ret_page = (struct index_page){.rows = p.rows, .n_rows = p.n, .more = more};
     return rc;

@@ -138,6 +138,34 @@ static int check_format(struct store *st)
     return rc;
 }
 
+/* The lock clock goes on from where it was: a clock that was set back does not count. */
+static int load_clock(struct store *st)
+{
+    struct arena *a = arena_create(0);
+    struct bytes value;
+    struct rec_counter seen;
+    int rc = index_get(st->index, INDEX_PARTITION_SYSTEM, key_of_kind(a, KEY_CLOCK, BYTES_NONE), a, &value);
+    atomic_store(&st->lock_offset_ms, INT64_MIN);
+    if (rc == INDEX_OK && !record_decode(&rec_counter, value, a, &seen))
+        rc = INDEX_CORRUPT;
+    if (rc == INDEX_OK)
+        atomic_store(&st->lock_offset_ms, (int64_t)seen.next - clock_mono_ms());
+    arena_free(a);
+    return rc == INDEX_NOT_FOUND ? STORE_OK : store__index_rc(rc);
+}
+
+int store__save_clock(struct store *st)
+{
+    struct arena *a = arena_create(0);
+    struct rec_counter seen = {.next = (uint64_t)store_lock_now_ms(st)};
+    struct txn t;
+    txn_init(&t, a, INDEX_PARTITION_SYSTEM, 1);
+    txn_put(&t, key_of_kind(a, KEY_CLOCK, BYTES_NONE), record_encode(&rec_counter, &seen, a, NULL), 0);
+    int rc = store__index_rc(txn_apply(st, &t));
+    arena_free(a);
+    return rc;
+}
+
 int store_open(const struct store_options *options, struct store **ret)
 {
     struct store *st = xcalloc(1, sizeof *st);
@@ -148,6 +176,8 @@ int store_open(const struct store_options *options, struct store **ret)
     pthread_mutex_init(&st->running_lock, NULL);
     pthread_cond_init(&st->running_none, NULL);
     int rc = check_format(st);
+    if (rc == STORE_OK)
+        rc = load_clock(st);
     if (rc == STORE_OK)
         rc = gc_open(st, options->no_background);
     if (rc != STORE_OK) {
@@ -369,8 +399,12 @@ static int look_again(struct store *st, struct store_bucket *b, bool *ret_later)
         rc = STORE_NO_SUCH_BUCKET; /* another one of that name */
     if (rc == STORE_OK) {
         *ret_later = now.state != REC_BUCKET_ACTIVE || now.b.generation == b->generation;
-        if (now.state == REC_BUCKET_ACTIVE)
-            b->generation = now.b.generation;
+        if (now.state == REC_BUCKET_ACTIVE) {
+            now.b.name = b->name;
+            now.b.owner = b->owner;
+            now.b.region = b->region;
+            *b = now.b;
+        }
     }
     arena_free(a);
     return rc;
@@ -395,7 +429,9 @@ int store__retry(struct store *st, struct attempt *at, int index_rc, struct stor
 {
     bool later;
     int rc = store__retry_nowait(st, at, index_rc, b, &later);
-    if (rc == STORE_OK && later)
+    if (rc == STORE_OK && later) {
         store__pause_ms(STORE_STALE_PAUSE_MS);
+        rc = store__raise_generation(st, b->partition, b->generation);
+    }
     return rc;
 }

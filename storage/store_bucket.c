@@ -9,8 +9,12 @@
  * Delete:  1. look: empty?   2. name: deleting, generation + 1   3. partition: that generation, so no write that began
  *          before can land any more   4. look again: empty -> remove the name, note the partition as dropped; not empty
  * -> name: active again, with the new generation. From 2 on anybody may go on with it (store__bucket_settle).
- * Invariant: while a bucket is being deleted nobody is told its partition's generation, so between 3 and 4 nothing is
- * written. Threads: store_bucket_get may run on a loop; the rest blocks.
+ * Change of versioning or lock:  1. record: the new settings, generation + 1   2. partition: that generation. So a
+ * write that was planned by the old settings cannot land after the change was answered. A crash in between is made good
+ * by the next start, or by the first writer whose batch comes back STALE (store__retry). Settings that are documents
+ * lie beside the bucket's record and go with it. Invariant: while a bucket is being deleted nobody is told its
+ * partition's generation, so between 3 and 4 nothing is written. Threads: store_bucket_get may run on a loop; the rest
+ * blocks.
  */
 #include "storage/store_internal.h"
 
@@ -53,6 +57,8 @@ int store_bucket_get(struct store *st, struct bytes name, struct arena *a, struc
     if (rc == STORE_OK) {
         ret->name = bytes_dup(a, name);
         fill(ret, &r);
+        if (r.b.lock_enabled && !atomic_load_explicit(&st->locks_used, memory_order_relaxed))
+            atomic_store_explicit(&st->locks_used, true, memory_order_relaxed);
     }
     return rc;
 }
@@ -158,24 +164,37 @@ int store_bucket_create(struct store *st, struct bytes name, struct bytes owner,
 
 /* ---- deleting ---- */
 
-static int is_empty(struct store *st, uint64_t partition, struct arena *a, bool *ret)
+static int any_of_kind(struct store *st, uint64_t partition, enum key_kind kind, struct arena *a, bool *ret)
 {
     struct index_scan scan = {.partition = partition,
-                              .from = key_object(a, BYTES_NONE),
-                              .prefix = key_object(a, BYTES_NONE),
+                              .from = key_of_kind(a, kind, BYTES_NONE),
+                              .prefix = key_of_kind(a, kind, BYTES_NONE),
                               .max_rows = 1,
                               .heads = true};
     struct index_page page;
     int rc = index_page(st->index, &scan, a, &page);
     if (rc == INDEX_OK || rc == INDEX_NOT_FOUND)
-        *ret = rc == INDEX_NOT_FOUND || page.n_rows == 0;
+        *ret = rc == INDEX_OK && page.n_rows > 0;
     return rc == INDEX_NOT_FOUND ? STORE_OK : store__index_rc(rc);
+}
+
+/* No object, no older version, no delete marker. Uploads in progress do not count. */
+static int is_empty(struct store *st, uint64_t partition, struct arena *a, bool *ret)
+{
+    bool objects = false, versions = false;
+    int rc = any_of_kind(st, partition, KEY_OBJECT, a, &objects);
+    if (rc == STORE_OK && !objects)
+        rc = any_of_kind(st, partition, KEY_VERSION, a, &versions);
+    *ret = !objects && !versions;
+    return rc;
 }
 
 /* After this no batch with an older generation can land. */
 static int raise_generation(struct store *st, uint64_t partition, uint64_t generation, struct arena *a)
 {
     struct attempt at = {0};
+    if (generation == GENERATION_NEVER)
+        return STORE_OK; /* being deleted: the deletion sees to it */
     for (;;) {
         uint64_t now;
         int rc = index_generation(st->index, partition, &now);
@@ -193,6 +212,14 @@ static int raise_generation(struct store *st, uint64_t partition, uint64_t gener
         if (rc != STORE_OK)
             return rc;
     }
+}
+
+int store__raise_generation(struct store *st, uint64_t partition, uint64_t generation)
+{
+    struct arena *a = arena_create(0);
+    int rc = raise_generation(st, partition, generation, a);
+    arena_free(a);
+    return rc;
 }
 
 static int settle_once(struct store *st, struct bytes name, struct arena *a)
@@ -218,6 +245,8 @@ static int settle_once(struct store *st, struct bytes name, struct arena *a)
     if (empty) {
         struct rec_dropped note = {.state = REC_DROPPED_DELETED, .time_ms = clock_wall_ms(), .name = name};
         txn_delete(&t, key_bucket(a, name));
+        for (unsigned setting = 1; setting <= STORE_SETTING_LAST; setting++)
+            txn_delete(&t, key_setting(a, name, setting));
         txn_put(&t, key_dropped(a, r.b.partition), record_encode(&rec_dropped, &note, a, NULL), 0);
     } else {
         r.state = REC_BUCKET_ACTIVE;
@@ -279,6 +308,125 @@ int store_bucket_delete(struct store *st, struct bytes name)
     arena_free(a);
     if (rc == STORE_OK)
         rc = store__bucket_settle(st, name);
+    return rc == STORE_CONFLICT ? STORE_ABORTED : rc;
+}
+
+/* ---- changing ---- */
+
+static int apply_change(struct rec_bucket *r, const struct store_bucket_change *c, bool *ret_barrier)
+{
+    struct store_bucket *b = &r->b;
+    enum versioning versioning = c->versioning != VERSIONING_NEVER ? c->versioning : b->versioning;
+    bool lock = b->lock_enabled || c->lock;
+    if (lock && versioning != VERSIONING_ENABLED)
+        return STORE_BUCKET_STATE;
+    *ret_barrier = versioning != b->versioning || c->lock;
+    b->versioning = versioning;
+    b->lock_enabled = lock;
+    if (c->lock)
+        b->lock_default = c->lock_default;
+    if (c->set_accelerate)
+        b->accelerate = c->accelerate;
+    if (c->set_payment)
+        b->requester_pays = c->requester_pays;
+    return STORE_OK;
+}
+
+/* STORE_CONFLICT: try again. */
+static int change_once(struct store *st, struct bytes name, const struct store_bucket_change *c, struct arena *a,
+                       struct rec_bucket *r)
+{
+    struct bytes value = BYTES_NONE;
+    bool barrier = false;
+    int rc = store__load_bucket(st, name, a, r, &value);
+    if (rc == STORE_OK && r->state != REC_BUCKET_ACTIVE) {
+        rc = store__bucket_settle(st, name);
+        return rc == STORE_OK ? STORE_NO_SUCH_BUCKET : rc == STORE_BUCKET_NOT_EMPTY ? STORE_CONFLICT : rc;
+    }
+    if (rc == STORE_OK)
+        rc = apply_change(r, c, &barrier);
+    if (rc != STORE_OK)
+        return rc;
+    r->b.generation += barrier;
+    struct txn t;
+    txn_init(&t, a, INDEX_PARTITION_SYSTEM, 1);
+    txn_expect(&t, key_bucket(a, name), value);
+    txn_put(&t, key_bucket(a, name), record_encode(&rec_bucket, r, a, NULL), 0);
+    rc = store__index_rc(txn_apply(st, &t));
+    if (rc == STORE_OK && barrier)
+        rc = raise_generation(st, r->b.partition, r->b.generation, a);
+    return rc;
+}
+
+int store_bucket_change(struct store *st, struct bytes name, const struct store_bucket_change *c, struct arena *a,
+                        struct store_bucket *ret)
+{
+    struct rec_bucket r;
+    int rc = STORE_CONFLICT;
+    for (int tries = 0; (rc == STORE_CONFLICT || rc == STORE_ABORTED) && tries < STORE_TRIES; tries++)
+        rc = change_once(st, name, c, a, &r);
+    if (rc != STORE_OK)
+        return rc == STORE_CONFLICT ? STORE_ABORTED : rc;
+    if (r.b.lock_enabled)
+        atomic_store_explicit(&st->locks_used, true, memory_order_relaxed);
+    if (ret) {
+        ret->name = bytes_dup(a, name);
+        fill(ret, &r);
+    }
+    return STORE_OK;
+}
+
+/* ---- settings ---- */
+
+int store_setting_get(struct store *st, struct bytes bucket, enum store_setting setting, struct arena *a,
+                      struct bytes *ret)
+{
+    struct bytes value;
+    struct rec_setting r;
+    int rc = index_get(st->index, INDEX_PARTITION_SYSTEM, key_setting(a, bucket, setting), a, &value);
+    if (rc == INDEX_NOT_FOUND)
+        return STORE_NO_SUCH_SETTING;
+    if (rc != INDEX_OK)
+        return store__index_rc(rc);
+    if (!record_decode(&rec_setting, value, a, &r))
+        return STORE_CORRUPT;
+    *ret = r.value;
+    return STORE_OK;
+}
+
+static int put_setting_once(struct store *st, struct bytes bucket, enum store_setting setting, struct bytes value,
+                            struct arena *a)
+{
+    struct rec_bucket r;
+    struct rec_setting s = {.value = value};
+    struct bytes bucket_value = BYTES_NONE, key = key_setting(a, bucket, setting);
+    struct txn t;
+    int rc = store__load_bucket(st, bucket, a, &r, &bucket_value);
+    if (rc != STORE_OK)
+        return rc;
+    txn_init(&t, a, INDEX_PARTITION_SYSTEM, 1);
+    txn_expect(&t, key_bucket(a, bucket), bucket_value);
+    if (value.n)
+        txn_put(&t, key, record_encode(&rec_setting, &s, a, NULL), 0);
+    else
+        txn_delete(&t, key);
+    if (setting == STORE_SETTING_LIFECYCLE) {
+        uint64_t next = (uint64_t)clock_wall_ms();
+        r.b.lifecycle_seq = value.n == 0 ? 0 : next > r.b.lifecycle_seq ? next : r.b.lifecycle_seq + 1;
+        txn_put(&t, key_bucket(a, bucket), record_encode(&rec_bucket, &r, a, NULL), 0);
+    }
+    return store__index_rc(txn_apply(st, &t));
+}
+
+int store_setting_put(struct store *st, struct bytes bucket, enum store_setting setting, struct bytes value)
+{
+    struct arena *a = arena_create(0);
+    int rc = value.n <= STORE_SETTING_MAX ? STORE_CONFLICT : STORE_OBJECT_TOO_LARGE;
+    for (int tries = 0; rc == STORE_CONFLICT && tries < STORE_TRIES; tries++) {
+        arena_reset(a);
+        rc = put_setting_once(st, bucket, setting, value, a);
+    }
+    arena_free(a);
     return rc == STORE_CONFLICT ? STORE_ABORTED : rc;
 }
 

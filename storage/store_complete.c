@@ -306,31 +306,31 @@ static void put_tombstone(struct completion *c, struct txn *t)
     t->garbage = true; /* to be taken away in a day */
 }
 
-static int build(struct completion *c, struct txn *t, const struct rec_object *current, struct bytes current_value)
+static int build(struct completion *c, struct txn *t, struct store_current *current)
 {
     struct bytes upload_key = key_upload(c->arena, c->req->key, c->id), index_key = key_object(c->arena, c->req->key);
-    int64_t now = clock_wall_ms();
     struct store_object *o = &c->object.o;
-    o->mtime_ms = current && current->o.mtime_ms > now ? current->o.mtime_ms : now;
     txn_init(t, c->arena, c->bucket->partition, c->bucket->generation);
     txn_expect(t, upload_key, c->upload_value);
-    txn_expect(t, index_key, current_value);
     txn_delete(t, upload_key);
+    int rc = store__new_lock(c->store, c->bucket, &c->upload.u.lock, &o->lock);
+    if (rc == STORE_OK)
+        rc = store__plan_write(c->store, t, c->bucket, c->req->key, current, &c->object);
+    if (rc != STORE_OK)
+        return rc;
     for (size_t i = 0; i < c->req->n_parts; i++) {
         txn_expect(t, c->parts[i].key, c->parts[i].value);
         txn_delete(t, c->parts[i].key);
         if (c->parts[i].r.in_manifest)
             txn_delete(t, key_manifest(c->arena, c->parts[i].r.o.uid));
     }
-    int rc = store__put_object(t, &rec_object, index_key, &c->object);
+    rc = store__put_object(t, &rec_object, index_key, &c->object);
     if (rc != STORE_OK)
         return rc;
     if (c->has_blob)
         txn_put(t, key_ref(c->arena, &c->blob, o->uid), record_ref_value(), 0);
     put_tombstone(c, t);
     txn_purge_parts(t, c->id);
-    if (current)
-        txn_drop_object(t, current);
     return STORE_OK;
 }
 
@@ -355,6 +355,8 @@ static void make_object(struct completion *c)
     o->storage_class = c->upload.u.storage_class;
     o->headers = c->upload.u.headers;
     o->n_headers = c->upload.u.n_headers;
+    o->tags = c->upload.u.tags;
+    o->n_tags = c->upload.u.n_tags;
     make_etag(c);
     make_part_infos(c);
 }
@@ -362,8 +364,7 @@ static void make_object(struct completion *c)
 /* STORE_OK: the batch is ready. */
 static int prepare(struct completion *c, struct txn *t)
 {
-    struct rec_object current;
-    struct bytes current_value = BYTES_NONE;
+    struct store_current current;
     int rc = load_parts(c);
     if (rc == STORE_OK)
         rc = check_parts(c);
@@ -372,17 +373,14 @@ static int prepare(struct completion *c, struct txn *t)
     if (rc != STORE_OK)
         return rc;
     make_object(c);
-    rc = store__load_object(c->store, c->bucket->partition, key_object(c->arena, c->req->key), &rec_object, c->arena,
-                            &current, &current_value);
-    bool exists = rc == STORE_OK;
-    if (rc != STORE_OK && rc != STORE_NO_SUCH_KEY)
-        return rc;
-    rc = check_current(c, exists ? &current : NULL);
+    rc = store__load_current(c->store, c->bucket, c->req->key, false, c->arena, &current);
+    if (rc == STORE_OK)
+        rc = check_current(c, current.exists ? &current.o : NULL);
     if (rc == STORE_OK)
         rc = make_extents(c);
     if (rc == STORE_OK)
         rc = settle_intents(c);
-    return rc == STORE_OK ? build(c, t, exists ? &current : NULL, exists ? current_value : BYTES_NONE) : rc;
+    return rc == STORE_OK ? build(c, t, &current) : rc;
 }
 
 /* Parts and object were read after the upload; what looks wrong may be what another completion left behind. */

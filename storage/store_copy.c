@@ -126,6 +126,8 @@ static int prepare_target(struct copying *c)
         c->record.o.storage_class = to->storage_class;
         c->record.o.headers = to->headers;
         c->record.o.n_headers = to->n_headers;
+        c->record.o.tags = to->tags;
+        c->record.o.n_tags = to->n_tags;
     }
     if (c->alg == CHECKSUM_NONE)
         c->alg = CHECKSUM_CRC64NVME;
@@ -391,34 +393,47 @@ static int forget_intent(struct copying *c, uint64_t home)
 
 /* ---- the record ---- */
 
-static int plan_commit(struct copying *c, struct txn *t)
+static int plan_part(struct copying *c, struct txn *t)
 {
     struct rec_object old;
     struct bytes old_value = BYTES_NONE;
-    const struct rec_type *type = c->is_part ? &rec_part : &rec_object;
-    arena_reset(c->plan);
-    int rc = store__load_object(c->store, c->bucket.partition, c->index_key, type, c->plan, &old, &old_value);
+    int rc = store__load_object(c->store, c->bucket.partition, c->index_key, &rec_part, c->plan, &old, &old_value);
     bool exists = rc == STORE_OK;
     if (rc != STORE_OK && rc != STORE_NO_SUCH_KEY)
         return rc;
-    if (!c->is_part) {
-        rc = store__check_condition(&c->req->to.condition, exists ? &old.o : NULL);
-        if (rc != STORE_OK)
-            return rc;
-    }
-    if (clock_mono_ms() - c->started_ms > COPY_COMMIT_MS)
-        return STORE_UNAVAILABLE;
     int64_t now = clock_wall_ms();
     c->record.o.mtime_ms = exists && old.o.mtime_ms > now ? old.o.mtime_ms : now;
-    txn_init(t, c->plan, c->bucket.partition, c->bucket.generation);
     txn_expect(t, c->index_key, exists ? old_value : BYTES_NONE);
-    if (c->is_part)
-        txn_expect(t, c->upload_key, c->upload_value);
-    expect_and_put_refs(c, t);
-    rc = store__put_object(t, type, c->index_key, &c->record);
-    if (rc == STORE_OK && exists)
+    txn_expect(t, c->upload_key, c->upload_value);
+    if (exists)
         txn_drop_object(t, &old);
-    return rc;
+    return STORE_OK;
+}
+
+static int plan_object(struct copying *c, struct txn *t)
+{
+    const struct store_put *to = &c->req->to;
+    struct store_current cur;
+    int rc = store__load_current(c->store, &c->bucket, to->key, false, c->plan, &cur);
+    if (rc == STORE_OK)
+        rc = store__check_condition(&to->condition, cur.exists ? &cur.o.o : NULL);
+    if (rc == STORE_OK)
+        rc = store__new_lock(c->store, &c->bucket, &to->lock, &c->record.o.lock);
+    return rc == STORE_OK ? store__plan_write(c->store, t, &c->bucket, to->key, &cur, &c->record) : rc;
+}
+
+static int plan_commit(struct copying *c, struct txn *t)
+{
+    int rc;
+    arena_reset(c->plan);
+    if (clock_mono_ms() - c->started_ms > COPY_COMMIT_MS)
+        return STORE_UNAVAILABLE;
+    txn_init(t, c->plan, c->bucket.partition, c->bucket.generation);
+    rc = c->is_part ? plan_part(c, t) : plan_object(c, t);
+    if (rc != STORE_OK)
+        return rc;
+    expect_and_put_refs(c, t);
+    return store__put_object(t, c->is_part ? &rec_part : &rec_object, c->index_key, &c->record);
 }
 
 /* Why the batch did not happen, if that is for good. */
@@ -478,6 +493,7 @@ static int copy_bytes(struct copying *c, struct arena *a, struct store_object **
     if (rc == STORE_OK) {
         c->record.o.size = c->length;
         c->record.o.mtime_ms = store_write_mtime_ms(w);
+        store_write_version(w, &c->record.o.version);
         store_write_etag(w, &c->record.o.etag);
         store_write_checksum(w, &c->record.o.checksum);
         *ret = store__summary(&c->record.o, put.key, a);

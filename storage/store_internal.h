@@ -10,6 +10,7 @@
 #define PAIL_STORAGE_STORE_INTERNAL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "blob.h"
 #include "index.h"
@@ -42,7 +43,9 @@ struct store {
     struct index *index;
     struct blob_store *blobs;
     struct gc *gc;
-    uint64_t part_min; /* STORE_PART_MIN; tests lower it */
+    uint64_t part_min;              /* STORE_PART_MIN; tests lower it */
+    atomic_bool locks_used;         /* some bucket has object lock: the clock is saved now and then */
+    _Atomic int64_t lock_offset_ms; /* the lock clock is the monotonic one plus this; it only grows */
 
     pthread_mutex_t pins_lock;
     struct store_pin *pins[STORE_PIN_SLOTS];
@@ -100,6 +103,46 @@ struct attempt {
 int store__retry(struct store *, struct attempt *, int index_rc, struct store_bucket *);
 /* The same without pausing, for completions: *ret_later tells that the retry should wait STORE_STALE_PAUSE_MS. */
 int store__retry_nowait(struct store *, struct attempt *, int index_rc, struct store_bucket *, bool *ret_later);
+
+/* ---- versions, store_version.c ---- */
+
+/* What lies under a key when something new is to come there: the newest version, and its history where it matters. */
+struct store_current {
+    bool exists; /* an object is the newest version */
+    struct rec_object o;
+    struct bytes value;   /* its record, for preconditions */
+    bool history_known;   /* the rest was read */
+    struct rec_history h; /* zeros: there is none */
+    struct bytes h_value;
+};
+/* `history`: read it in any case, not only where a write needs it. */
+int store__load_current(struct store *, const struct store_bucket *, struct bytes key, bool history, struct arena *,
+                        struct store_current *ret);
+/*
+ * Adds to the batch what a new version of the key means for what is there: preconditions, the old version to its place
+ * or to the garbage. Fills in version and time of `fresh`, whose record the caller then puts under key_object.
+ */
+int store__plan_write(struct store *, struct txn *, const struct store_bucket *, struct bytes key,
+                      struct store_current *, struct rec_object *fresh);
+
+/* A version's record, wherever it lies. */
+struct store_located {
+    struct bytes index_key, value;
+    struct rec_object r;
+};
+/* NULL: the newest. NO_SUCH_KEY, NO_SUCH_VERSION; DELETE_MARKER with *ret filled in. */
+int store__find_version(struct store *, const struct store_bucket *, struct bytes key, const struct store_version *,
+                        struct arena *, struct store_located *ret);
+void store__settle_version(struct rec_object *); /* after decoding: o.version complete */
+/* A record as it was read (its manifest, if any, stays as it is). */
+struct bytes store__encode_again(struct rec_object *, struct arena *, size_t *ret_head);
+int store__save_clock(struct store *); /* the lock clock's time, for the next start. Blocks */
+bool store__protected(struct store *, const struct object_lock *, bool bypass_governance);
+/* The lock of a new version: what was asked for, or the bucket's default. NO_LOCK. */
+int store__new_lock(struct store *, const struct store_bucket *, const struct object_lock *asked,
+                    struct object_lock *ret);
+/* Brings the partition's generation to that of its bucket's record, which a change has raised. Blocks. */
+int store__raise_generation(struct store *, uint64_t partition, uint64_t generation);
 
 /* ---- by noun ---- */
 

@@ -15,8 +15,6 @@
 #include "base/check.h"
 #include "base/clock.h"
 
-#define DELETE_BATCH 250 /* keys of one batch: bounds how long a writer holds the index */
-
 static const struct bytes standard_class = {"STANDARD", 8};
 
 size_t store_etag_text(const struct store_etag *etag, char out[STORE_ETAG_TEXT_MAX])
@@ -51,6 +49,7 @@ int store__load_object(struct store *st, uint64_t partition, struct bytes index_
         ret->o.storage_class = standard_class;
     if (ret->in_manifest)
         ret->o.n_parts = ret->manifest_parts;
+    store__settle_version(ret);
     if (ret_value)
         *ret_value = value;
     return STORE_OK;
@@ -82,43 +81,38 @@ static bool adds_up(const struct store_object *o)
     return sum == o->size && (o->inline_data.n == 0 || o->n_extents == 0);
 }
 
-static int object_get(struct store *st, const struct store_bucket *b, struct bytes key, bool whole, struct arena *a,
-                      struct store_object **ret)
+static int object_get(struct store *st, const struct store_bucket *b, struct bytes key,
+                      const struct store_version *version, bool whole, struct arena *a, struct store_object **ret)
 {
-    if (key.n == 0 || key.n > STORE_KEY_MAX)
-        return STORE_NO_SUCH_KEY;
-    struct rec_object *r = arena_alloc(a, sizeof *r);
-    struct bytes index_key = key_object(a, key);
+    struct store_located *found = arena_alloc(a, sizeof *found);
     for (int tries = 0; tries < STORE_TRIES; tries++) {
-        int rc = store__load_object(st, b->partition, index_key, &rec_object, a, r, NULL);
-        if (rc != STORE_OK)
-            return rc;
-        if (whole) {
-            rc = store__load_manifest(st, b->partition, r, a);
+        int rc = store__find_version(st, b, key, version, a, found);
+        if (rc == STORE_OK && whole) {
+            rc = store__load_manifest(st, b->partition, &found->r, a);
             if (rc == STORE_NO_SUCH_KEY)
                 continue; /* overwritten and collected between the two reads */
-            if (rc == STORE_OK && !adds_up(&r->o))
+            if (rc == STORE_OK && !adds_up(&found->r.o))
                 rc = STORE_CORRUPT;
         }
-        if (rc != STORE_OK)
-            return rc;
-        r->o.key = key_rest(index_key);
-        *ret = &r->o;
-        return STORE_OK;
+        if (rc == STORE_OK || rc == STORE_DELETE_MARKER) {
+            found->r.o.key = bytes_dup(a, key);
+            *ret = &found->r.o;
+        }
+        return rc;
     }
     return STORE_CORRUPT; /* the same record every time, without its manifest */
 }
 
-int store_object_get(struct store *st, const struct store_bucket *b, struct bytes key, struct arena *a,
-                     struct store_object **ret)
+int store_object_get(struct store *st, const struct store_bucket *b, struct bytes key,
+                     const struct store_version *version, struct arena *a, struct store_object **ret)
 {
-    return object_get(st, b, key, true, a, ret);
+    return object_get(st, b, key, version, true, a, ret);
 }
 
-int store_object_head(struct store *st, const struct store_bucket *b, struct bytes key, struct arena *a,
-                      struct store_object **ret)
+int store_object_head(struct store *st, const struct store_bucket *b, struct bytes key,
+                      const struct store_version *version, struct arena *a, struct store_object **ret)
 {
-    return object_get(st, b, key, false, a, ret);
+    return object_get(st, b, key, version, false, a, ret);
 }
 
 int store__check_condition(const struct store_condition *c, const struct store_object *current)
@@ -167,92 +161,8 @@ struct store_object *store__summary(const struct store_object *o, struct bytes k
     copy->checksum = o->checksum;
     copy->checksum_type = o->checksum_type;
     copy->explicit_checksum = o->explicit_checksum;
+    copy->version = o->version;
+    copy->lock = o->lock;
     memcpy(copy->uid, o->uid, sizeof copy->uid);
     return copy;
-}
-
-/* ---- deleting ---- */
-
-/* Adds one key's deletion to the batch; what became of it so far is in item->rc. */
-static void plan_delete(struct store *st, const struct store_bucket *b, struct store_delete *item, struct txn *t)
-{
-    struct rec_object old;
-    struct bytes value = BYTES_NONE, index_key = key_object(t->arena, item->key);
-    item->existed = false;
-    item->rc = item->key.n == 0 || item->key.n > STORE_KEY_MAX
-                   ? STORE_NO_SUCH_KEY
-                   : store__load_object(st, b->partition, index_key, &rec_object, t->arena, &old, &value);
-    if (item->rc == STORE_NO_SUCH_KEY) {
-        item->rc = store__check_condition(&item->condition, NULL);
-        return;
-    }
-    if (item->rc == STORE_OK)
-        item->rc = store__check_condition(&item->condition, &old.o);
-    if (item->rc != STORE_OK)
-        return;
-    item->existed = true;
-    txn_expect(t, index_key, value);
-    txn_delete(t, index_key);
-    txn_drop_object(t, &old);
-}
-
-/* The keys of a batch named twice would both expect and drop the same record. */
-static bool named_before(const struct store_delete *items, size_t i)
-{
-    for (size_t k = 0; k < i; k++)
-        if (items[k].rc == STORE_OK && items[k].existed && bytes_eq(items[k].key, items[i].key))
-            return true;
-    return false;
-}
-
-static int delete_batch(struct store *st, const struct store_bucket *bucket, struct store_delete *items, size_t n)
-{
-    struct store_bucket b = *bucket;
-    struct attempt at = {0};
-    struct arena *a = arena_create(0);
-    int rc;
-    do {
-        struct txn t;
-        arena_reset(a);
-        txn_init(&t, a, b.partition, b.generation);
-        for (size_t i = 0; i < n; i++) {
-            if (named_before(items, i)) {
-                items[i].rc = STORE_OK;
-                items[i].existed = false;
-            } else {
-                plan_delete(st, &b, &items[i], &t);
-            }
-        }
-        if (t.batch.n_deletes == 0) {
-            rc = STORE_OK;
-            break;
-        }
-        rc = txn_apply(st, &t);
-        if (rc == INDEX_OK)
-            break;
-        rc = store__retry(st, &at, rc, &b);
-    } while (rc == STORE_OK);
-    arena_free(a);
-    for (size_t i = 0; rc != STORE_OK && i < n; i++)
-        if (items[i].rc == STORE_OK && items[i].existed)
-            items[i].rc = rc;
-    return rc;
-}
-
-void store_objects_delete(struct store *st, const struct store_bucket *b, struct store_delete *items, size_t n)
-{
-    for (size_t i = 0; i < n; i += DELETE_BATCH)
-        delete_batch(st, b, items + i, n - i < DELETE_BATCH ? n - i : DELETE_BATCH);
-}
-
-int store_object_delete(struct store *st, const struct store_bucket *b, struct bytes key,
-                        const struct store_condition *condition, bool *ret_existed)
-{
-    struct store_delete item = {.key = key};
-    if (condition)
-        item.condition = *condition;
-    store_objects_delete(st, b, &item, 1);
-    if (item.rc == STORE_OK && ret_existed)
-        *ret_existed = item.existed;
-    return item.rc;
 }

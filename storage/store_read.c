@@ -61,13 +61,13 @@ static void give_span(struct store_read *r, struct bytes s, struct store_span *r
 static int missing_blob(struct store_read *r)
 {
     struct arena *a = arena_create(0);
-    struct rec_object now;
-    int rc =
-        store__load_object(r->store, r->object->partition, key_object(a, r->object->key), &rec_object, a, &now, NULL);
+    struct store_bucket b = {.partition = r->object->partition, .versioning = VERSIONING_ENABLED};
+    struct store_located now;
+    int rc = store__find_version(r->store, &b, r->object->key, &r->object->version, a, &now);
     if (rc == STORE_OK)
-        rc = memcmp(now.o.uid, r->object->uid, sizeof now.o.uid) == 0 ? STORE_CORRUPT : STORE_NO_SUCH_KEY;
+        rc = memcmp(now.r.o.uid, r->object->uid, sizeof now.r.o.uid) == 0 ? STORE_CORRUPT : STORE_NO_SUCH_KEY;
     arena_free(a);
-    return rc;
+    return rc == STORE_NO_SUCH_VERSION ? STORE_NO_SUCH_KEY : rc;
 }
 
 static int open_extent(struct store_read *r, const struct store_extent *e)

@@ -67,6 +67,11 @@ int store_upload_create(struct store *st, const struct store_put *put, enum chec
     for (size_t i = 0; i < put->n_headers; i++)
         headers[i] = (struct store_header){bytes_dup(a, put->headers[i].name), bytes_dup(a, put->headers[i].value)};
     r.u.headers = headers;
+    r.u.tags = put->tags;
+    r.u.n_tags = put->n_tags;
+    r.u.lock = put->lock;
+    if ((put->lock.mode != LOCK_NONE || put->lock.hold_set) && !b.lock_enabled)
+        return STORE_NO_LOCK;
 
     struct attempt at = {0};
     int rc;

@@ -18,6 +18,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/rand.h"
 
 #define RECORD_FRONT 512 /* bytes for an object record without headers, names and data */
@@ -72,11 +73,11 @@ static struct store_header *copy_headers(struct arena *a, const struct store_hea
     return copy;
 }
 
-static size_t headers_size(const struct store_put *put)
+static size_t headers_size(const struct store_header *h, size_t n_headers)
 {
     size_t n = 0;
-    for (size_t i = 0; i < put->n_headers; i++)
-        n += 16 + put->headers[i].name.n + put->headers[i].value.n;
+    for (size_t i = 0; i < n_headers; i++)
+        n += 16 + h[i].name.n + h[i].value.n;
     return n;
 }
 
@@ -91,6 +92,7 @@ static void copy_put(struct store_write *w, const struct store_put *put)
     w->put.owner = bytes_dup(a, put->owner);
     w->put.storage_class = bytes_dup(a, put->storage_class);
     w->put.headers = copy_headers(a, put->headers, put->n_headers);
+    w->put.tags = copy_headers(a, put->tags, put->n_tags);
     w->put.condition.if_match_etag = bytes_dup(a, put->condition.if_match_etag);
     w->put.upload_id = bytes_dup(a, put->upload_id);
 }
@@ -126,6 +128,8 @@ static void open_object(struct store_write *w)
     w->record.o.storage_class = bytes_eq_str(w->put.storage_class, "STANDARD") ? BYTES_NONE : w->put.storage_class;
     w->record.o.headers = w->put.headers;
     w->record.o.n_headers = w->put.n_headers;
+    w->record.o.tags = w->put.tags;
+    w->record.o.n_tags = w->put.n_tags;
 }
 
 int store_write_open(struct store *st, const struct store_put *put, struct store_write **ret)
@@ -134,12 +138,13 @@ int store_write_open(struct store *st, const struct store_put *put, struct store
     size_t room = known && put->expected_size > STORE_INLINE_MAX ? 0
                   : known                                        ? (size_t)put->expected_size
                                                                  : STORE_INLINE_MAX;
-    size_t names = put->key.n + put->owner.n + put->storage_class.n + headers_size(put);
+    size_t names = put->key.n + put->owner.n + put->storage_class.n + headers_size(put->headers, put->n_headers) +
+                   headers_size(put->tags, put->n_tags);
     if (put->key.n == 0 || put->key.n > STORE_KEY_MAX)
         return STORE_NO_SUCH_KEY;
     size_t front = RECORD_FRONT + names;
     struct arena *a = arena_create(sizeof(struct store_write) + front + room + 2 * names + put->bucket->name.n +
-                                   (put->n_headers + 8) * sizeof(struct store_header) + 1024);
+                                   (put->n_headers + put->n_tags + 8) * sizeof(struct store_header) + 1024);
     struct store_write *w = arena_new(a, struct store_write);
     w->store = st;
     w->arena = a;
@@ -310,6 +315,11 @@ int64_t store_write_mtime_ms(const struct store_write *w)
     return w->record.o.mtime_ms;
 }
 
+void store_write_version(const struct store_write *w, struct store_version *ret)
+{
+    *ret = w->record.o.version;
+}
+
 /* ---- committing ---- */
 
 static int check_digests(struct store_write *w)
@@ -364,27 +374,37 @@ static struct bytes encode_record(struct store_write *w, size_t *ret_head)
 
 static bool revise(struct index_batch *batch, size_t expect, struct bytes current);
 
-/* The batch that replaces `old` (NULL: nothing is there), if the condition allows it. */
-static int plan_over(struct store_write *w, const struct rec_object *old, struct bytes old_value)
+/* A part takes the place of one with its number. */
+static void plan_part(struct store_write *w, const struct store_current *cur)
 {
-    struct bytes value;
-    size_t head;
-    if (!w->is_part) {
-        int rc = store__check_condition(&w->put.condition, old ? &old->o : NULL);
-        if (rc != STORE_OK)
-            return rc;
-    }
     int64_t now = clock_wall_ms();
-    w->record.o.mtime_ms = old && old->o.mtime_ms > now ? old->o.mtime_ms : now;
-    value = encode_record(w, &head);
+    w->record.o.mtime_ms = cur->exists && cur->o.o.mtime_ms > now ? cur->o.o.mtime_ms : now;
+    txn_expect(&w->txn, w->index_key, cur->exists ? cur->value : BYTES_NONE);
+    txn_expect(&w->txn, w->upload_key, w->upload_value);
+    if (cur->exists)
+        txn_drop_object(&w->txn, &cur->o);
+}
+
+/* The batch that puts the new record where `cur` is, if the condition allows it. */
+static int plan_over(struct store_write *w, struct store_current *cur)
+{
+    size_t head;
+    int rc = STORE_OK;
     txn_init(&w->txn, w->plan, w->bucket.partition, w->bucket.generation);
-    txn_expect(&w->txn, w->index_key, old_value);
-    if (w->is_part)
-        txn_expect(&w->txn, w->upload_key, w->upload_value);
+    if (w->is_part) {
+        plan_part(w, cur);
+    } else {
+        rc = store__check_condition(&w->put.condition, cur->exists ? &cur->o.o : NULL);
+        if (rc == STORE_OK)
+            rc = store__new_lock(w->store, &w->bucket, &w->put.lock, &w->record.o.lock);
+        if (rc == STORE_OK)
+            rc = store__plan_write(w->store, &w->txn, &w->bucket, w->put.key, cur, &w->record);
+    }
+    if (rc != STORE_OK)
+        return rc;
+    struct bytes value = encode_record(w, &head);
     txn_put(&w->txn, w->index_key, value, head);
     txn_put_refs(&w->txn, w->record.o.extents, w->record.o.n_extents);
-    if (old)
-        txn_drop_object(&w->txn, old);
     w->txn.batch.revise = revise;
     return STORE_OK;
 }
@@ -392,14 +412,25 @@ static int plan_over(struct store_write *w, const struct rec_object *old, struct
 /* One try: what is there now, may we, and the batch. */
 static int plan(struct store_write *w)
 {
-    struct rec_object old;
-    struct bytes old_value = BYTES_NONE;
+    struct store_current cur = {0};
+    int rc;
     arena_reset(w->plan);
-    int rc = store__load_object(w->store, w->bucket.partition, w->index_key, w->is_part ? &rec_part : &rec_object,
-                                w->plan, &old, &old_value);
-    if (rc != STORE_OK && rc != STORE_NO_SUCH_KEY)
-        return rc;
-    return plan_over(w, rc == STORE_OK ? &old : NULL, old_value);
+    if (w->is_part) {
+        rc = store__load_object(w->store, w->bucket.partition, w->index_key, &rec_part, w->plan, &cur.o, &cur.value);
+        cur.exists = rc == STORE_OK;
+        rc = rc == STORE_NO_SUCH_KEY ? STORE_OK : rc;
+    } else {
+        rc = store__load_current(w->store, &w->bucket, w->put.key, false, w->plan, &cur);
+    }
+    return rc == STORE_OK ? plan_over(w, &cur) : rc;
+}
+
+/* What can be planned from the object record alone: the committer must not look for more. */
+static bool needs_no_history(const struct store_write *w, const struct store_current *cur)
+{
+    if (w->is_part || w->bucket.versioning == VERSIONING_NEVER)
+        return true;
+    return w->bucket.versioning == VERSIONING_ENABLED && cur->exists && cur->o.versioned;
 }
 
 /*
@@ -409,24 +440,27 @@ static int plan(struct store_write *w)
 static bool revise(struct index_batch *batch, size_t expect, struct bytes current)
 {
     struct store_write *w = batch->arg;
-    struct index_batch before = *batch;
+    struct txn before = w->txn;
     struct arena *planned = w->plan;
-    struct rec_object old;
+    struct store_current cur = {.exists = current.n > 0};
     if (!bytes_eq(batch->expects[expect].key, w->index_key))
-        return false; /* the upload is gone */
+        return false; /* the upload is gone, or the key's history is another one */
     w->plan = arena_create(0);
-    current = current.n ? bytes_dup(w->plan, current) : BYTES_NONE;
-    if ((current.n && !record_decode(w->is_part ? &rec_part : &rec_object, current, w->plan, &old)) ||
-        plan_over(w, current.n ? &old : NULL, current) != STORE_OK) {
+    cur.value = bytes_dup(w->plan, current);
+    bool known = !cur.exists || record_decode(w->is_part ? &rec_part : &rec_object, cur.value, w->plan, &cur.o);
+    if (known && cur.exists)
+        store__settle_version(&cur.o);
+    if (!known || !needs_no_history(w, &cur) || plan_over(w, &cur) != STORE_OK) {
         arena_free(w->plan);
         w->plan = planned;
+        w->txn = before;
         return false;
     }
     arena_free(planned);
-    memcpy(batch->request_id, before.request_id, sizeof before.request_id);
-    batch->done = before.done;
-    batch->arg = before.arg;
-    batch->queue_next = before.queue_next;
+    memcpy(batch->request_id, before.batch.request_id, sizeof before.batch.request_id);
+    batch->done = before.batch.done;
+    batch->arg = before.batch.arg;
+    batch->queue_next = before.batch.queue_next;
     return true;
 }
 
@@ -459,6 +493,15 @@ static void try_once(void *arg)
     index_submit(w->store->index, &w->txn.batch);
 }
 
+/* On the collector's thread: the partition may wait for somebody to bring it up to its bucket's generation. */
+static void try_after_pause(void *arg)
+{
+    struct store_write *w = arg;
+    if (store__raise_generation(w->store, w->bucket.partition, w->bucket.generation) != STORE_OK)
+        log_warn("store", "bucket %.*s: its partition is behind its record", (int)w->bucket.name.n, w->bucket.name.p);
+    try_once(w);
+}
+
 /* A conflict of a part may mean that its upload is gone. */
 static int upload_again(struct store_write *w)
 {
@@ -489,7 +532,7 @@ static void on_batch_done(struct index_batch *batch, int index_rc)
     if (rc != STORE_OK) {
         end(w, rc);
     } else if (later) {
-        w->later = (struct gc_later){.fn = try_once, .arg = w};
+        w->later = (struct gc_later){.fn = try_after_pause, .arg = w};
         gc_later(w->store, &w->later, STORE_STALE_PAUSE_MS);
     } else {
         try_once(w);

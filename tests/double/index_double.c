@@ -434,14 +434,17 @@ static int visit_locked(struct index_double *d, const struct index_scan *scan, i
     return rc;
 }
 
-static int double_visit(struct index *index, const struct index_scan *scan, index_visit_f *f, void *arg, bool *ret_more)
+static int double_visit(struct index *index, const struct index_scan *scans, size_t n, index_visit_f *f,
+                        void *const *args, bool *ret_more)
 {
     struct index_double *d = self(index);
-    CHECK(scan->max_rows > 0);
+    CHECK(n > 0 && n <= INDEX_RANGES_MAX);
     pthread_mutex_lock(&d->lock);
     int rc = d->read_rc;
-    if (rc == INDEX_OK)
-        rc = visit_locked(d, scan, f, arg, ret_more);
+    for (size_t i = 0; rc == INDEX_OK && i < n; i++) {
+        CHECK(scans[i].max_rows > 0 && scans[i].partition == scans[0].partition);
+        rc = visit_locked(d, &scans[i], f, args[i], &ret_more[i]);
+    }
     pthread_mutex_unlock(&d->lock);
     return rc;
 }
@@ -472,7 +475,7 @@ static int double_page(struct index *index, const struct index_scan *scan, struc
 {
     struct page_builder p = {.arena = arena};
     bool more = false;
-    int rc = double_visit(index, scan, page_row, &p, &more);
+    int rc = double_visit(index, scan, 1, page_row, (void *[]){&p}, &more);
     if (rc == INDEX_OK)
         *ret_page = (struct index_page){.rows = p.rows, .n_rows = p.n, .more = more};
     return rc;

@@ -199,12 +199,14 @@ static enum index_visit count_row(void *arg, struct bytes key, struct bytes head
     return c->f(c->arg, key, head, seek);
 }
 
-static int count_visit(struct index *ix, const struct index_scan *scan, index_visit_f *f, void *arg, bool *more)
+static int count_visit(struct index *ix, const struct index_scan *scans, size_t n, index_visit_f *f, void *const *args,
+                       bool *more)
 {
     struct counting *c = (struct counting *)ix;
     c->f = f;
-    c->arg = arg;
-    return index_visit(c->inner, scan, count_row, c, more);
+    c->arg = args[0];
+    cr_assert_eq(n, 1);
+    return index_visit(c->inner, scans, count_row, c, more);
 }
 
 Test(store_list, a_group_costs_one_row_however_full)

@@ -95,9 +95,10 @@ static int w_page(struct index *ix, const struct index_scan *scan, struct arena 
     return fate_dead(wi(ix)->fate) ? INDEX_UNAVAILABLE : index_page(wi(ix)->disk, scan, a, ret);
 }
 
-static int w_visit(struct index *ix, const struct index_scan *scan, index_visit_f *f, void *arg, bool *more)
+static int w_visit(struct index *ix, const struct index_scan *scans, size_t n, index_visit_f *f, void *const *args,
+                   bool *more)
 {
-    return fate_dead(wi(ix)->fate) ? INDEX_UNAVAILABLE : index_visit(wi(ix)->disk, scan, f, arg, more);
+    return fate_dead(wi(ix)->fate) ? INDEX_UNAVAILABLE : index_visit_ranges(wi(ix)->disk, scans, n, f, args, more);
 }
 
 static int w_apply(struct index *ix, struct index_batch *b)

@@ -1,0 +1,666 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Versions: what lies under a key, and how a write or a delete changes it.
+ *
+ * The newest version of a key, when it is an object, is the object record `o`; everything else of the key, delete
+ * markers included, lies apart under `w`, newest first. So reads and listings of objects never see history. The record
+ * `h` tells what `o` cannot: that the newest version is a delete marker, and where a null version lies that is not the
+ * current object.
+ *
+ * Invariants. If `o` exists it is the newest. If it does not and `h` names no marker, the key has no versions. Of the
+ * rows under `w` only the marker that is the newest version has noncurrent_ms 0. At most one null version exists.
+ * Whoever changes which version is the newest requires `o` (and `h`, where it matters) to be as it was read, so two
+ * such changes never mix; whoever removes an older version requires that row.
+ *
+ * A version's seq is the time of its making in microseconds, but always greater than that of the one before, so a clock
+ * set back does not disturb the order. Objects from before versioning have none; their time stands in.
+ *
+ * Threads: plans are made on workers and, without history, on the committer; nothing here waits but for the index.
+ */
+#include "storage/store_internal.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/rand.h"
+
+static const unsigned char no_uid[KEY_UID_BYTES];
+
+/* ---- names ---- */
+
+#define VERSION_BYTES (8 + KEY_UID_BYTES)
+_Static_assert(VERSION_BYTES * 8 == STORE_VERSION_TEXT * 6, "the id fills its characters");
+
+size_t store_version_text(const struct store_version *v, char out[STORE_VERSION_TEXT])
+{
+    unsigned char raw[VERSION_BYTES];
+    if (v->null) {
+        memcpy(out, "null", 4);
+        return 4;
+    }
+    for (int i = 0; i < 8; i++)
+        raw[i] = (unsigned char)(v->seq >> (56 - 8 * i));
+    memcpy(raw + 8, v->uid, KEY_UID_BYTES);
+    base64url_encode(raw, sizeof raw, out);
+    return STORE_VERSION_TEXT;
+}
+
+bool store_version_parse(struct bytes text, struct store_version *ret)
+{
+    unsigned char raw[VERSION_BYTES];
+    if (bytes_eq_str(text, "null")) {
+        *ret = (struct store_version){.null = true};
+        return true;
+    }
+    if (text.n != STORE_VERSION_TEXT || base64url_decode(text, raw, sizeof raw) != sizeof raw)
+        return false;
+    *ret = (struct store_version){0};
+    for (int i = 0; i < 8; i++)
+        ret->seq = ret->seq << 8 | raw[i];
+    memcpy(ret->uid, raw + 8, KEY_UID_BYTES);
+    return true;
+}
+
+void store__settle_version(struct rec_object *r)
+{
+    if (r->o.version.seq == 0)
+        r->o.version.seq = (uint64_t)r->o.mtime_ms * 1000;
+    r->o.version.null = !r->versioned;
+    memcpy(r->o.version.uid, r->o.uid, sizeof r->o.version.uid);
+}
+
+/* Where the version lies when it is not the current object. */
+static struct bytes version_key(struct arena *a, struct bytes key, const struct store_version *v)
+{
+    return key_version(a, key, v->seq, v->null ? no_uid : v->uid);
+}
+
+static bool is_version(const struct rec_object *r, const struct store_version *v)
+{
+    if (v->null || !r->versioned)
+        return v->null && !r->versioned;
+    return r->o.version.seq == v->seq && memcmp(r->o.uid, v->uid, KEY_UID_BYTES) == 0;
+}
+
+/* ---- locks ---- */
+
+int64_t store_lock_now_ms(struct store *st)
+{
+    int64_t mono = clock_mono_ms(), offset = clock_wall_ms() - mono;
+    int64_t seen = atomic_load_explicit(&st->lock_offset_ms, memory_order_relaxed);
+    while (offset > seen && !atomic_compare_exchange_weak(&st->lock_offset_ms, &seen, offset))
+        ;
+    return mono + (offset > seen ? offset : seen);
+}
+
+bool store__protected(struct store *st, const struct object_lock *lock, bool bypass_governance)
+{
+    if (lock->hold)
+        return true;
+    if (lock->mode == LOCK_NONE || (lock->mode == LOCK_GOVERNANCE && bypass_governance))
+        return false;
+    return lock->until_ms > store_lock_now_ms(st);
+}
+
+int store__new_lock(struct store *st, const struct store_bucket *b, const struct object_lock *asked,
+                    struct object_lock *ret)
+{
+    const int64_t day_ms = INT64_C(24) * 60 * 60 * 1000;
+    *ret = *asked;
+    if ((asked->mode != LOCK_NONE || asked->hold_set) && !b->lock_enabled)
+        return STORE_NO_LOCK;
+    if (asked->mode == LOCK_NONE && b->lock_default.mode != LOCK_NONE) {
+        ret->mode = b->lock_default.mode;
+        ret->until_ms = store_lock_now_ms(st) + (b->lock_default.days + 365 * (int64_t)b->lock_default.years) * day_ms;
+    }
+    return STORE_OK;
+}
+
+/* ---- what is there ---- */
+
+static int load_history(struct store *st, const struct store_bucket *b, struct bytes key, struct arena *a,
+                        struct store_current *cur)
+{
+    int rc = index_get(st->index, b->partition, key_history(a, key), a, &cur->h_value);
+    cur->history_known = true;
+    if (rc == INDEX_NOT_FOUND) {
+        cur->h_value = BYTES_NONE;
+        return STORE_OK;
+    }
+    if (rc != INDEX_OK)
+        return store__index_rc(rc);
+    return record_decode(&rec_history, cur->h_value, a, &cur->h) ? STORE_OK : STORE_CORRUPT;
+}
+
+int store__load_current(struct store *st, const struct store_bucket *b, struct bytes key, bool history, struct arena *a,
+                        struct store_current *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    int rc = store__load_object(st, b->partition, key_object(a, key), &rec_object, a, &ret->o, &ret->value);
+    ret->exists = rc == STORE_OK;
+    if (rc != STORE_OK && rc != STORE_NO_SUCH_KEY)
+        return rc;
+    if (b->versioning == VERSIONING_NEVER)
+        return STORE_OK;
+    bool needed = history || !ret->exists || !ret->o.versioned || b->versioning == VERSIONING_SUSPENDED;
+    return needed ? load_history(st, b, key, a, ret) : STORE_OK;
+}
+
+int store__find_version(struct store *st, const struct store_bucket *b, struct bytes key,
+                        const struct store_version *version, struct arena *a, struct store_located *ret)
+{
+    bool plain = b->versioning == VERSIONING_NEVER;
+    if (key.n == 0 || key.n > STORE_KEY_MAX)
+        return version && !plain ? STORE_NO_SUCH_VERSION : STORE_NO_SUCH_KEY;
+    unsigned char seen[KEY_UID_BYTES] = {0};
+    for (int tries = 0; tries < STORE_TRIES; tries++) {
+        struct store_current cur = {0};
+        struct store_version v;
+        ret->index_key = key_object(a, key);
+        int rc = store__load_object(st, b->partition, ret->index_key, &rec_object, a, &ret->r, &ret->value);
+        if (rc != STORE_OK && rc != STORE_NO_SUCH_KEY)
+            return rc;
+        bool exists = rc == STORE_OK;
+        if (exists && (!version || is_version(&ret->r, version))) {
+            ret->r.o.latest = true;
+            return STORE_OK;
+        }
+        if (plain)
+            return version && !version->null ? STORE_NO_SUCH_VERSION : STORE_NO_SUCH_KEY;
+        /* Twice the same object above, and still not found: nobody was moving it under our eyes. */
+        const unsigned char *uid = exists ? ret->r.o.uid : no_uid;
+        bool steady = tries > 0 && memcmp(seen, uid, sizeof seen) == 0;
+        memcpy(seen, uid, sizeof seen);
+        if (!version || version->null) {
+            rc = load_history(st, b, key, a, &cur);
+            if (rc != STORE_OK)
+                return rc;
+        }
+        if (!version) {
+            v = (struct store_version){.seq = cur.h.marker_seq};
+            memcpy(v.uid, cur.h.marker_uid, sizeof v.uid);
+        } else {
+            v = *version;
+            v.seq = version->null ? cur.h.null_seq : version->seq;
+        }
+        rc = STORE_NO_SUCH_KEY;
+        if (v.seq) {
+            ret->index_key = version_key(a, key, &v);
+            rc = store__load_object(st, b->partition, ret->index_key, &rec_object, a, &ret->r, &ret->value);
+        }
+        if (rc == STORE_OK) {
+            ret->r.o.latest = ret->r.noncurrent_ms == 0;
+            return ret->r.o.marker ? STORE_DELETE_MARKER : STORE_OK;
+        }
+        if (rc != STORE_NO_SUCH_KEY)
+            return rc;
+        if (!version && !v.seq)
+            return STORE_NO_SUCH_KEY;
+        if (steady)
+            return version ? STORE_NO_SUCH_VERSION : STORE_CORRUPT;
+    }
+    return STORE_ABORTED;
+}
+
+/* ---- how a new version makes way for itself ---- */
+
+struct bytes store__encode_again(struct rec_object *r, struct arena *a, size_t *ret_head)
+{
+    struct rec_object copy = *r;
+    if (bytes_eq_str(copy.o.storage_class, "STANDARD"))
+        copy.o.storage_class = BYTES_NONE;
+    return record_encode(&rec_object, &copy, a, ret_head);
+}
+
+static void put_again(struct txn *t, struct bytes index_key, struct rec_object *r)
+{
+    size_t head;
+    struct bytes value = store__encode_again(r, t->arena, &head);
+    txn_put(t, index_key, value, head);
+}
+
+static void forget_marker(struct rec_history *h)
+{
+    h->marker_seq = 0;
+    memset(h->marker_uid, 0, sizeof h->marker_uid);
+}
+
+/* `h` becomes the key's history, if it is another one than before; it must be as it was read in any case. */
+static void put_history(struct txn *t, struct bytes key, const struct store_current *cur, const struct rec_history *h)
+{
+    struct bytes index_key = key_history(t->arena, key);
+    if (!cur->history_known)
+        return;
+    txn_expect(t, index_key, cur->h_value);
+    if (memcmp(h, &cur->h, sizeof *h) == 0)
+        return;
+    if (h->null_seq || h->marker_seq)
+        txn_put(t, index_key, record_encode(&rec_history, h, t->arena, NULL), 0);
+    else
+        txn_delete(t, index_key);
+}
+
+/* The marker that is the newest version becomes an older one, or goes when the null version is to be replaced. */
+static int push_marker(struct store *st, struct txn *t, const struct store_bucket *b, struct bytes key,
+                       struct rec_history *h, bool replace_null, int64_t now_ms)
+{
+    struct rec_object *m = arena_alloc(t->arena, sizeof *m);
+    struct bytes index_key = key_version(t->arena, key, h->marker_seq, h->marker_uid), value;
+    bool null = memcmp(h->marker_uid, no_uid, sizeof no_uid) == 0;
+    int rc = store__load_object(st, b->partition, index_key, &rec_object, t->arena, m, &value);
+    if (rc != STORE_OK)
+        return rc == STORE_NO_SUCH_KEY ? STORE_CONFLICT : rc; /* it has just been removed */
+    if (null && replace_null) {
+        txn_delete(t, index_key);
+        h->null_seq = 0;
+    } else {
+        m->noncurrent_ms = now_ms;
+        put_again(t, index_key, m);
+    }
+    forget_marker(h);
+    return STORE_OK;
+}
+
+/* The null version among the older ones goes. */
+static int drop_older_null(struct store *st, struct txn *t, const struct store_bucket *b, struct bytes key,
+                           struct rec_history *h)
+{
+    struct rec_object *r = arena_alloc(t->arena, sizeof *r);
+    struct bytes index_key = key_version(t->arena, key, h->null_seq, no_uid), value;
+    int rc = store__load_object(st, b->partition, index_key, &rec_object, t->arena, r, &value);
+    if (rc != STORE_OK)
+        return rc == STORE_NO_SUCH_KEY ? STORE_CONFLICT : rc;
+    if (store__protected(st, &r->o.lock, false))
+        return STORE_LOCKED;
+    txn_expect(t, index_key, value); /* its lock must not change meanwhile */
+    txn_delete(t, index_key);
+    txn_drop_object(t, r);
+    h->null_seq = 0;
+    return STORE_OK;
+}
+
+/*
+ * What is the newest version becomes an older one, or goes when it is the null version and that is to be replaced.
+ * *h, a copy of the history as read, is brought up to date. *ret_seq: for the version that comes.
+ */
+static int make_way(struct store *st, struct txn *t, const struct store_bucket *b, struct bytes key,
+                    struct store_current *cur, bool replace_null, int64_t now_ms, struct rec_history *h,
+                    uint64_t *ret_seq)
+{
+    uint64_t now = (uint64_t)now_ms * 1000, last = 0;
+    int rc = STORE_OK;
+    if (cur->exists) {
+        last = cur->o.o.version.seq;
+        if (replace_null && !cur->o.versioned) {
+            if (store__protected(st, &cur->o.o.lock, false))
+                return STORE_LOCKED;
+            txn_drop_object(t, &cur->o);
+        } else {
+            struct rec_object older = cur->o;
+            older.noncurrent_ms = now_ms;
+            put_again(t, version_key(t->arena, key, &older.o.version), &older);
+            if (!older.versioned)
+                h->null_seq = last;
+        }
+    } else if (h->marker_seq) {
+        last = h->marker_seq;
+        rc = push_marker(st, t, b, key, h, replace_null, now_ms);
+    }
+    if (rc == STORE_OK && replace_null && h->null_seq)
+        rc = drop_older_null(st, t, b, key, h);
+    *ret_seq = now > last ? now : last + 1;
+    return rc;
+}
+
+int store__plan_write(struct store *st, struct txn *t, const struct store_bucket *b, struct bytes key,
+                      struct store_current *cur, struct rec_object *fresh)
+{
+    struct rec_history h = cur->h;
+    int64_t now = clock_wall_ms();
+    bool enabled = b->versioning == VERSIONING_ENABLED;
+    fresh->o.mtime_ms = cur->exists && cur->o.o.mtime_ms > now ? cur->o.o.mtime_ms : now;
+    fresh->versioned = enabled;
+    fresh->o.version = (struct store_version){.null = !enabled};
+    memcpy(fresh->o.version.uid, fresh->o.uid, sizeof fresh->o.version.uid);
+    txn_expect(t, key_object(t->arena, key), cur->exists ? cur->value : BYTES_NONE);
+    if (b->versioning == VERSIONING_NEVER) {
+        if (cur->exists)
+            txn_drop_object(t, &cur->o);
+        return STORE_OK;
+    }
+    int rc = make_way(st, t, b, key, cur, !enabled, now, &h, &fresh->o.version.seq);
+    if (rc == STORE_OK)
+        put_history(t, key, cur, &h);
+    return rc;
+}
+
+/* ---- deleting ---- */
+
+static int plan_marker(struct store *st, struct txn *t, const struct store_bucket *b, struct bytes owner,
+                       struct store_current *cur, struct store_delete *item)
+{
+    struct rec_history h = cur->h;
+    bool enabled = b->versioning == VERSIONING_ENABLED;
+    struct bytes index_key = key_object(t->arena, item->key);
+    struct rec_object m = {.versioned = enabled, .o = {.marker = true, .owner = owner, .mtime_ms = clock_wall_ms()}};
+    rand_bytes(m.o.uid, sizeof m.o.uid);
+    txn_expect(t, index_key, cur->exists ? cur->value : BYTES_NONE);
+    int rc = make_way(st, t, b, item->key, cur, !enabled, m.o.mtime_ms, &h, &m.o.version.seq);
+    if (rc != STORE_OK)
+        return rc;
+    if (cur->exists)
+        txn_delete(t, index_key);
+    store__settle_version(&m);
+    put_again(t, version_key(t->arena, item->key, &m.o.version), &m);
+    h.marker_seq = m.o.version.seq;
+    memcpy(h.marker_uid, enabled ? m.o.uid : no_uid, sizeof h.marker_uid);
+    if (!enabled)
+        h.null_seq = h.marker_seq;
+    put_history(t, item->key, cur, &h);
+    item->marker = item->has_version = true;
+    item->ret_version = m.o.version;
+    return STORE_OK;
+}
+
+/* After the newest version has gone: the next one behind `after` (none: the first) takes its place. */
+static int promote(struct store *st, struct txn *t, const struct store_bucket *b, struct bytes key, struct bytes after,
+                   struct rec_history *h)
+{
+    struct index_scan scan = {.partition = b->partition, .prefix = key_versions(t->arena, key), .max_rows = 1};
+    struct index_page page;
+    struct rec_object *next = arena_alloc(t->arena, sizeof *next);
+    scan.from = after.n ? after : scan.prefix;
+    scan.after = after.n > 0;
+    int rc = index_page(st->index, &scan, t->arena, &page);
+    if (rc != INDEX_OK || page.n_rows == 0)
+        return rc == INDEX_OK || rc == INDEX_NOT_FOUND ? STORE_OK : store__index_rc(rc);
+    const struct index_row *row = &page.rows[0];
+    if (!record_decode(&rec_object, row->value, t->arena, next))
+        return STORE_CORRUPT;
+    store__settle_version(next);
+    next->noncurrent_ms = 0;
+    txn_expect(t, row->key, row->value);
+    if (next->o.marker) {
+        put_again(t, row->key, next);
+        h->marker_seq = next->o.version.seq;
+        memcpy(h->marker_uid, next->versioned ? next->o.uid : no_uid, sizeof h->marker_uid);
+        return STORE_OK;
+    }
+    txn_delete(t, row->key);
+    put_again(t, key_object(t->arena, key), next);
+    if (!next->versioned)
+        h->null_seq = 0;
+    return STORE_OK;
+}
+
+static bool other_object(const struct store_delete *item, const struct store_object *o)
+{
+    return item->expect_uid && memcmp(item->expect_uid, o->uid, KEY_UID_BYTES) != 0;
+}
+
+/* An older version goes. *ret_simple: nothing else of the key is touched. */
+static int plan_remove_older(struct store *st, struct txn *t, const struct store_bucket *b, struct store_delete *item,
+                             struct store_current *cur, bool *ret_simple)
+{
+    struct rec_history h = cur->h;
+    struct store_version v = *item->version;
+    struct rec_object *r = arena_alloc(t->arena, sizeof *r);
+    struct bytes value;
+    if (v.null)
+        v.seq = cur->h.null_seq;
+    if (v.seq == 0)
+        return STORE_NO_SUCH_VERSION;
+    bool newest = !cur->exists && v.seq == h.marker_seq && memcmp(v.null ? no_uid : v.uid, h.marker_uid, 16) == 0;
+    struct bytes index_key = version_key(t->arena, item->key, &v);
+    int rc = store__load_object(st, b->partition, index_key, &rec_object, t->arena, r, &value);
+    if (rc != STORE_OK)
+        return rc == STORE_NO_SUCH_KEY ? STORE_NO_SUCH_VERSION : rc;
+    if (other_object(item, &r->o))
+        return STORE_PRECONDITION_FAILED;
+    if (!r->o.marker && store__protected(st, &r->o.lock, item->bypass_governance))
+        return STORE_LOCKED;
+    item->marker = r->o.marker;
+    item->existed = item->has_version = true;
+    item->ret_version = r->o.version;
+    txn_expect(t, index_key, value);
+    txn_delete(t, index_key);
+    txn_drop_object(t, r);
+    *ret_simple = !newest && !v.null;
+    if (*ret_simple)
+        return STORE_OK;
+    if (v.null)
+        h.null_seq = 0;
+    if (newest) {
+        forget_marker(&h);
+        txn_expect(t, key_object(t->arena, item->key), BYTES_NONE);
+        rc = promote(st, t, b, item->key, index_key, &h);
+    }
+    if (rc == STORE_OK)
+        put_history(t, item->key, cur, &h);
+    return rc;
+}
+
+static int plan_remove_current(struct store *st, struct txn *t, const struct store_bucket *b, struct store_delete *item,
+                               struct store_current *cur)
+{
+    struct rec_history h = cur->h;
+    struct bytes index_key = key_object(t->arena, item->key);
+    if (other_object(item, &cur->o.o))
+        return STORE_PRECONDITION_FAILED;
+    if (store__protected(st, &cur->o.o.lock, item->bypass_governance))
+        return STORE_LOCKED;
+    item->existed = true;
+    item->has_version = b->versioning != VERSIONING_NEVER;
+    item->ret_version = cur->o.o.version;
+    txn_expect(t, index_key, cur->value);
+    txn_delete(t, index_key);
+    txn_drop_object(t, &cur->o);
+    if (b->versioning == VERSIONING_NEVER)
+        return STORE_OK;
+    int rc = promote(st, t, b, item->key, BYTES_NONE, &h);
+    if (rc == STORE_OK)
+        put_history(t, item->key, cur, &h);
+    return rc;
+}
+
+/* Adds one item to the batch. Nothing was added when it answers something else than STORE_OK. */
+static int plan_delete(struct store *st, struct txn *t, const struct store_bucket *b, struct bytes owner,
+                       struct store_delete *item, bool *ret_simple)
+{
+    struct store_current *cur = arena_alloc(t->arena, sizeof *cur);
+    *ret_simple = false;
+    item->existed = item->marker = item->has_version = false;
+    if (item->key.n == 0 || item->key.n > STORE_KEY_MAX)
+        return STORE_NO_SUCH_KEY;
+    int rc = store__load_current(st, b, item->key, true, t->arena, cur);
+    if (rc != STORE_OK)
+        return rc;
+    if (item->version) {
+        if (cur->exists && is_version(&cur->o, item->version))
+            return plan_remove_current(st, t, b, item, cur);
+        if (b->versioning == VERSIONING_NEVER)
+            return item->version->null ? STORE_OK : STORE_NO_SUCH_VERSION;
+        return plan_remove_older(st, t, b, item, cur, ret_simple);
+    }
+    rc = store__check_condition(&item->condition, cur->exists ? &cur->o.o : NULL);
+    if (rc != STORE_OK)
+        return rc;
+    if (item->expect_uid && (!cur->exists || other_object(item, &cur->o.o)))
+        return STORE_PRECONDITION_FAILED;
+    if (b->versioning != VERSIONING_NEVER) {
+        item->existed = cur->exists;
+        return plan_marker(st, t, b, owner, cur, item);
+    }
+    return cur->exists ? plan_remove_current(st, t, b, item, cur) : STORE_OK;
+}
+
+/* ---- deleting many ---- */
+
+#define DELETE_BATCH 250 /* items of one batch: bounds how long a writer holds the index */
+
+enum item_state { ITEM_WAITS, ITEM_PLANNED, ITEM_PLANNED_SIMPLE, ITEM_DONE };
+
+/* A key is changed once in a batch, but any number of its older versions may go in one. */
+static bool key_is_taken(const struct store_delete *items, const enum item_state *states, size_t n, size_t i,
+                         bool *ret_simple_only)
+{
+    *ret_simple_only = false;
+    for (size_t k = 0; k < n; k++) {
+        if (states[k] != ITEM_PLANNED && states[k] != ITEM_PLANNED_SIMPLE)
+            continue;
+        if (!bytes_eq(items[k].key, items[i].key))
+            continue;
+        if (states[k] == ITEM_PLANNED)
+            return true;
+        *ret_simple_only = true;
+    }
+    return false;
+}
+
+/*
+ * Plans as many items as one batch can take. From the last to the first: clients name versions as lists show them,
+ * newest first, and with the older ones gone first they all fit into one batch.
+ */
+static void plan_round(struct store *st, const struct store_bucket *b, struct bytes owner, struct store_delete *items,
+                       enum item_state *states, size_t n, struct txn *t)
+{
+    for (size_t i = n; i-- > 0;) {
+        bool simple_only, simple;
+        if (states[i] == ITEM_DONE || key_is_taken(items, states, n, i, &simple_only))
+            continue;
+        struct txn before = *t;
+        items[i].rc = plan_delete(st, t, b, owner, &items[i], &simple);
+        bool nothing = t->batch.n_expects == before.batch.n_expects;
+        if (items[i].rc != STORE_OK || (simple_only && !simple)) {
+            bool waits = items[i].rc == STORE_OK || items[i].rc == STORE_CONFLICT;
+            t->batch.n_expects = before.batch.n_expects;
+            t->batch.n_puts = before.batch.n_puts;
+            t->batch.n_deletes = before.batch.n_deletes;
+            t->garbage = before.garbage;
+            states[i] = waits ? ITEM_WAITS : ITEM_DONE;
+        } else {
+            states[i] = nothing ? ITEM_DONE : simple ? ITEM_PLANNED_SIMPLE : ITEM_PLANNED;
+        }
+    }
+}
+
+static void settle_round(enum item_state *states, size_t n, bool done, bool *ret_left)
+{
+    *ret_left = false;
+    for (size_t i = 0; i < n; i++) {
+        if (states[i] == ITEM_PLANNED || states[i] == ITEM_PLANNED_SIMPLE)
+            states[i] = done ? ITEM_DONE : ITEM_WAITS;
+        *ret_left = *ret_left || states[i] == ITEM_WAITS;
+    }
+}
+
+static void delete_batch(struct store *st, const struct store_bucket *bucket, struct bytes owner,
+                         struct store_delete *items, size_t n)
+{
+    struct store_bucket b = *bucket;
+    struct attempt at = {0};
+    struct arena *a = arena_create(0);
+    enum item_state states[DELETE_BATCH] = {0};
+    int rc = STORE_OK;
+    for (bool left = true; left && rc == STORE_OK;) {
+        struct txn t;
+        arena_reset(a);
+        txn_init(&t, a, b.partition, b.generation);
+        plan_round(st, &b, owner, items, states, n, &t);
+        /* Nothing planned and still something waiting: a conflict that was seen while planning. */
+        int applied = t.batch.n_expects ? txn_apply(st, &t) : INDEX_CONFLICT;
+        settle_round(states, n, applied == INDEX_OK, &left);
+        if (applied == INDEX_OK)
+            at = (struct attempt){0};
+        else if (left)
+            rc = store__retry(st, &at, applied, &b);
+    }
+    arena_free(a);
+    for (size_t i = 0; i < n; i++)
+        if (states[i] == ITEM_WAITS)
+            items[i].rc = rc;
+}
+
+void store_objects_delete(struct store *st, const struct store_bucket *b, struct bytes owner,
+                          struct store_delete *items, size_t n)
+{
+    for (size_t i = 0; i < n; i += DELETE_BATCH)
+        delete_batch(st, b, owner, items + i, n - i < DELETE_BATCH ? n - i : DELETE_BATCH);
+}
+
+/* ---- changing what may change ---- */
+
+static int change_lock(struct store *st, const struct store_bucket *b, const struct store_change *c,
+                       struct object_lock *lock)
+{
+    if ((c->set_retention || c->set_hold) && !b->lock_enabled)
+        return STORE_NO_LOCK;
+    if (c->set_retention) {
+        bool active = lock->mode != LOCK_NONE && lock->until_ms > store_lock_now_ms(st);
+        bool shorter = c->mode == LOCK_NONE || c->until_ms < lock->until_ms;
+        bool weaker = lock->mode == LOCK_COMPLIANCE && c->mode != LOCK_COMPLIANCE;
+        if (active && (shorter || weaker) && (lock->mode == LOCK_COMPLIANCE || !c->bypass_governance))
+            return STORE_LOCKED;
+        lock->mode = c->mode;
+        lock->until_ms = c->mode == LOCK_NONE ? 0 : c->until_ms;
+    }
+    if (c->set_hold) {
+        lock->hold = c->hold;
+        lock->hold_set = true;
+    }
+    return STORE_OK;
+}
+
+static int change_once(struct store *st, const struct store_bucket *b, struct bytes key,
+                       const struct store_version *version, const struct store_change *c, struct arena *a,
+                       struct store_located *found, struct txn *t)
+{
+    int rc = store__find_version(st, b, key, version, a, found);
+    struct store_object *o = &found->r.o;
+    if (rc == STORE_OK && c->expect_uid && memcmp(c->expect_uid, o->uid, KEY_UID_BYTES) != 0)
+        rc = STORE_PRECONDITION_FAILED;
+    if (rc == STORE_OK)
+        rc = change_lock(st, b, c, &o->lock);
+    if (rc != STORE_OK)
+        return rc;
+    if (c->set_tags) {
+        o->tags = c->tags;
+        o->n_tags = c->n_tags;
+    }
+    if (c->set_restore) {
+        o->restore_ongoing = c->restore_ongoing;
+        o->restored_until_ms = c->restored_until_ms;
+    }
+    if (c->storage_class.n)
+        o->storage_class = c->storage_class;
+    txn_init(t, a, b->partition, b->generation);
+    txn_expect(t, found->index_key, found->value);
+    put_again(t, found->index_key, &found->r);
+    return STORE_OK;
+}
+
+int store_object_change(struct store *st, const struct store_bucket *bucket, struct bytes key,
+                        const struct store_version *version, const struct store_change *c, struct arena *a,
+                        struct store_object **ret)
+{
+    struct store_bucket b = *bucket;
+    struct attempt at = {0};
+    struct store_located *found = arena_new(a, struct store_located);
+    int rc;
+    do {
+        struct txn t;
+        rc = change_once(st, &b, key, version, c, a, found, &t);
+        if (rc == STORE_DELETE_MARKER)
+            *ret = &found->r.o;
+        if (rc != STORE_OK)
+            return rc;
+        rc = txn_apply(st, &t);
+        if (rc == INDEX_OK) {
+            found->r.o.key = bytes_dup(a, key);
+            *ret = &found->r.o;
+            return STORE_OK;
+        }
+        rc = store__retry(st, &at, rc, &b);
+    } while (rc == STORE_OK);
+    return rc;
+}
