@@ -118,6 +118,69 @@ static const struct xml_field versioning[] = {
 };
 const struct xml_doc xml_versioning_doc = XML_DOC("VersioningConfiguration", struct xml_versioning, versioning);
 
+/* ---- tags, locks and other small settings ---- */
+
+static const struct xml_field tagging[] = {
+    XML_LIST_IN("TagSet", "Tag", struct xml_tagging, tags, n_tags, tag),
+    XML_END,
+};
+const struct xml_doc xml_tagging_doc = XML_DOC("Tagging", struct xml_tagging, tagging);
+
+static const char *const lock_mode_names[] = {"GOVERNANCE", "COMPLIANCE", NULL};
+_Static_assert(LOCK_GOVERNANCE == 1 && LOCK_COMPLIANCE == 2, "names in the order of the enum");
+static const char *const lock_enabled_names[] = {"Enabled", NULL};
+
+static const struct xml_field default_retention[] = {
+    XML_ENUM("Mode", struct xml_default_retention, mode, lock_mode_names),
+    XML_OPT_I64("Days", struct xml_default_retention, days),
+    XML_OPT_I64("Years", struct xml_default_retention, years),
+    XML_END_STRICT,
+};
+static const struct xml_field lock_rule[] = {
+    XML_CHILD("DefaultRetention", struct xml_lock_rule, retention, default_retention),
+    XML_END_STRICT,
+};
+static const struct xml_field lock_configuration[] = {
+    XML_ENUM("ObjectLockEnabled", struct xml_lock_configuration, enabled, lock_enabled_names),
+    XML_CHILD("Rule", struct xml_lock_configuration, rule, lock_rule, .optional = true),
+    XML_END_STRICT,
+};
+const struct xml_doc xml_lock_configuration_doc =
+    XML_DOC("ObjectLockConfiguration", struct xml_lock_configuration, lock_configuration);
+
+static const struct xml_field retention[] = {
+    XML_ENUM("Mode", struct xml_retention, mode, lock_mode_names, .optional = true),
+    XML_OPT_TIME("RetainUntilDate", struct xml_retention, until_ms),
+    XML_END_STRICT,
+};
+const struct xml_doc xml_retention_doc = XML_DOC("Retention", struct xml_retention, retention);
+
+static const char *const hold_names[] = {"ON", "OFF", NULL};
+
+static const struct xml_field legal_hold[] = {
+    XML_ENUM("Status", struct xml_legal_hold, status, hold_names),
+    XML_END_STRICT,
+};
+const struct xml_doc xml_legal_hold_doc = XML_DOC("LegalHold", struct xml_legal_hold, legal_hold);
+
+static const char *const accelerate_names[] = {"Enabled", "Suspended", NULL};
+_Static_assert(ACCELERATE_ENABLED == 1 && ACCELERATE_SUSPENDED == 2, "names in the order of the enum");
+
+static const struct xml_field accelerate[] = {
+    XML_ENUM("Status", struct xml_accelerate, status, accelerate_names, .optional = true),
+    XML_END,
+};
+const struct xml_doc xml_accelerate_doc = XML_DOC("AccelerateConfiguration", struct xml_accelerate, accelerate);
+
+static const char *const payer_names[] = {"Requester", "BucketOwner", NULL};
+
+static const struct xml_field request_payment[] = {
+    XML_ENUM("Payer", struct xml_request_payment, payer, payer_names),
+    XML_END,
+};
+const struct xml_doc xml_request_payment_doc =
+    XML_DOC("RequestPaymentConfiguration", struct xml_request_payment, request_payment);
+
 /* ---- listings ---- */
 
 static const struct xml_field object_row[] = {
@@ -422,6 +485,20 @@ const struct xml_document xml_documents[] = {
     {"GetBucketLocation", false, &xml_location_constraint_doc},
     {"PutBucketVersioning", true, &xml_versioning_doc},
     {"GetBucketVersioning", false, &xml_versioning_doc},
+    {"PutBucketTagging", true, &xml_tagging_doc},
+    {"GetBucketTagging", false, &xml_tagging_doc},
+    {"PutObjectTagging", true, &xml_tagging_doc},
+    {"GetObjectTagging", false, &xml_tagging_doc},
+    {"PutObjectLockConfiguration", true, &xml_lock_configuration_doc},
+    {"GetObjectLockConfiguration", false, &xml_lock_configuration_doc},
+    {"PutObjectRetention", true, &xml_retention_doc},
+    {"GetObjectRetention", false, &xml_retention_doc},
+    {"PutObjectLegalHold", true, &xml_legal_hold_doc},
+    {"GetObjectLegalHold", false, &xml_legal_hold_doc},
+    {"PutBucketAccelerateConfiguration", true, &xml_accelerate_doc},
+    {"GetBucketAccelerateConfiguration", false, &xml_accelerate_doc},
+    {"PutBucketRequestPayment", true, &xml_request_payment_doc},
+    {"GetBucketRequestPayment", false, &xml_request_payment_doc},
     {"ListObjects", false, &xml_list_objects_doc},
     {"ListObjectsV2", false, &xml_list_objects_v2_doc},
     {"ListObjectVersions", false, &xml_list_versions_doc},

@@ -76,6 +76,50 @@ struct xml_versioning { /* VersioningConfiguration, both ways */
 };
 extern const struct xml_doc xml_versioning_doc;
 
+/* ---- tags, locks and other small settings: requests and answers alike ---- */
+
+struct xml_tagging {
+    struct xml_tag *tags;
+    size_t n_tags;
+};
+extern const struct xml_doc xml_tagging_doc;
+
+struct xml_default_retention {
+    enum lock_mode mode;
+    struct xml_opt_i64 days, years; /* any number: what is too small or too large has an error of its own */
+};
+struct xml_lock_rule {
+    struct xml_default_retention *retention;
+};
+struct xml_lock_configuration {
+    int enabled; /* 1, as nothing else can be said */
+    struct xml_lock_rule *rule;
+};
+extern const struct xml_doc xml_lock_configuration_doc;
+
+struct xml_retention { /* with nothing in it: takes the retention away */
+    enum lock_mode mode;
+    struct xml_opt_i64 until_ms;
+};
+extern const struct xml_doc xml_retention_doc;
+
+enum xml_hold { XML_HOLD_ON = 1, XML_HOLD_OFF };
+struct xml_legal_hold {
+    enum xml_hold status;
+};
+extern const struct xml_doc xml_legal_hold_doc;
+
+struct xml_accelerate {
+    enum accelerate status;
+};
+extern const struct xml_doc xml_accelerate_doc;
+
+enum xml_payer { XML_PAYER_REQUESTER = 1, XML_PAYER_OWNER };
+struct xml_request_payment {
+    enum xml_payer payer;
+};
+extern const struct xml_doc xml_request_payment_doc;
+
 /* ---- listings ---- */
 
 struct xml_restore_status {
