@@ -37,6 +37,25 @@ int objects_delete(struct req *);
 /* copy.c */
 int object_copy(struct req *);
 int part_copy(struct req *);
+/* lock.c */
+int lock_put_configuration(struct req *);
+int lock_get_configuration(struct req *);
+int lock_put_retention(struct req *);
+int lock_get_retention(struct req *);
+int lock_put_legal_hold(struct req *);
+int lock_get_legal_hold(struct req *);
+/* tagging.c */
+int tagging_put_object(struct req *);
+int tagging_get_object(struct req *);
+int tagging_delete_object(struct req *);
+int tagging_put_bucket(struct req *);
+int tagging_get_bucket(struct req *);
+int tagging_delete_bucket(struct req *);
+/* bucket_settings.c */
+int accelerate_put(struct req *);
+int accelerate_get(struct req *);
+int payment_put(struct req *);
+int payment_get(struct req *);
 /* multipart.c */
 int upload_create(struct req *);
 int part_put(struct req *);
@@ -45,6 +64,32 @@ int upload_complete(struct req *);
 int upload_abort(struct req *);
 int part_list(struct req *);
 int upload_list(struct req *);
+
+/* ---- tags and locks (tagging.c, lock.c, bucket_settings.c) ---- */
+
+/* x-amz-tagging of a write. */
+int api_put_tags(struct req *, struct store_put *);
+/* The tags of a copy: the source's, or those of x-amz-tagging, as x-amz-tagging-directive says. */
+int api_copy_tags(struct req *, const struct store_object *source, struct store_put *to);
+void api_tag_headers(struct req *, const struct store_object *); /* x-amz-tagging-count */
+/* Tags of a bucket, judged, as STORE_SETTING_TAGS keeps them; empty when there are none. */
+int api_bucket_tags(struct req *, const struct xml_tag *, size_t n, struct bytes *ret);
+/*
+ * x-amz-object-lock-* of a write; also sees to it that there is a digest where S3 wants one. In a bucket without object
+ * lock they are refused.
+ */
+int api_put_lock(struct req *, struct store_put *);
+void api_lock_headers(struct req *, const struct store_object *);
+/* Changes the version that the request names, and says which one it was. */
+int api_change_version(struct req *, const struct store_change *, struct store_object **ret);
+
+/* What CreateBucket is asked for beside the bucket. */
+struct api_new_bucket {
+    bool lock;
+    struct bytes tags;
+};
+int api_new_bucket_read(struct req *, const struct xml_create_bucket *, struct api_new_bucket *ret);
+int api_new_bucket_furnish(struct req *, const struct api_new_bucket *);
 
 /* ---- shared (common.c) ---- */
 

@@ -121,17 +121,17 @@ static int check_location(struct req *r, struct bytes constraint)
 int bucket_create(struct req *r)
 {
     struct xml_create_bucket body = {0};
+    struct api_new_bucket wanted;
     if (!name_is_valid(r->bucket_name)) {
         req_fail(r, S3E_INVALID_BUCKET_NAME);
         return req_extra(r, "BucketName", r->bucket_name);
     }
     if (api_refuse_unsupported(r) < 0 || (r->body.n && req_document(r, &xml_create_bucket_doc, &body) < 0) ||
-        check_location(r, body.location_constraint) < 0)
+        check_location(r, body.location_constraint) < 0 || api_new_bucket_read(r, &body, &wanted) < 0)
         return -1;
-    if (body.n_tags || body.location || body.bucket) {
+    if (body.location || body.bucket) {
         req_fail(r, S3E_NOT_IMPLEMENTED);
-        return req_extra(r, "additionalMessage",
-                         BYTES_LIT("Tags and directory buckets are not supported in CreateBucket"));
+        return req_extra(r, "additionalMessage", BYTES_LIT("Directory buckets are not supported"));
     }
     struct store_bucket made;
     int rc = store_bucket_create(r->server->store, r->bucket_name, r->who.account, body.location_constraint, r->arena,
@@ -143,6 +143,8 @@ int bucket_create(struct req *r)
     }
     if (rc < 0)
         return req_fail_store(r, rc);
+    if (api_new_bucket_furnish(r, &wanted) < 0)
+        return -1;
     resp_headerf(r, "Location", "/%.*s", (int)r->bucket_name.n, r->bucket_name.p);
     resp_header(r, "x-amz-bucket-arn", bucket_arn(r, r->bucket_name));
     return 0;

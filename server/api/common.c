@@ -138,22 +138,15 @@ int api_refuse_unsupported(struct req *r)
                                           "x-amz-server-side-encryption-customer-algorithm",
                                           "x-amz-server-side-encryption-customer-key",
                                           "x-amz-server-side-encryption-aws-kms-key-id",
-                                          "x-amz-tagging",
-                                          "x-amz-object-lock-mode",
-                                          "x-amz-object-lock-retain-until-date",
-                                          "x-amz-object-lock-legal-hold",
                                           "x-amz-grant-read",
                                           "x-amz-grant-write",
                                           "x-amz-grant-read-acp",
                                           "x-amz-grant-write-acp",
                                           "x-amz-grant-full-control",
                                           "x-amz-write-offset-bytes",
-                                          "x-amz-copy-source-server-side-encryption-customer-algorithm",
-                                          "x-amz-bucket-object-lock-enabled"};
+                                          "x-amz-copy-source-server-side-encryption-customer-algorithm"};
     for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
-        struct bytes value = req_header(r, headers[i]);
-        bool off = bytes_eq_str_nocase(value, "false") && i == ARRAY_LEN(headers) - 1;
-        if (value.n && !off) {
+        if (req_header(r, headers[i]).n) {
             req_fail(r, S3E_NOT_IMPLEMENTED);
             return req_extra(r, "Header", bytes_str(headers[i]));
         }

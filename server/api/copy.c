@@ -105,10 +105,10 @@ static void source_version_header(struct req *r, const struct source *s)
 
 static int fill_copy(struct req *r, const struct source *s, struct store_copy *copy)
 {
-    bool replace, replace_tags;
+    bool replace;
     struct store_put *to = &copy->to;
-    if (read_directive(r, "x-amz-metadata-directive", &replace) < 0 ||
-        read_directive(r, "x-amz-tagging-directive", &replace_tags) < 0 || api_write_condition(r, &to->condition) < 0 ||
+    if (read_directive(r, "x-amz-metadata-directive", &replace) < 0 || api_copy_tags(r, s->object, to) < 0 ||
+        api_put_lock(r, to) < 0 || api_write_condition(r, &to->condition) < 0 ||
         api_storage_class(r, &to->storage_class) < 0 ||
         api_checksum_algorithm(r, "x-amz-checksum-algorithm", &to->checksum) < 0)
         return -1;

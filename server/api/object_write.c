@@ -14,7 +14,8 @@ int object_put(struct req *r)
 {
     struct store_put put = {.bucket = &r->bucket, .key = r->key, .owner = r->who.account};
     if (api_no_version_id(r) < 0 || api_refuse_unsupported(r) < 0 || api_write_condition(r, &put.condition) < 0 ||
-        api_storage_class(r, &put.storage_class) < 0 || api_metadata(r, &put.headers, &put.n_headers) < 0)
+        api_storage_class(r, &put.storage_class) < 0 || api_metadata(r, &put.headers, &put.n_headers) < 0 ||
+        api_put_tags(r, &put) < 0 || api_put_lock(r, &put) < 0)
         return -1;
     return api_open_write(r, &put);
 }

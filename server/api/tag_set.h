@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sets of tags: what S3 lets in, and the form that they have in the header x-amz-tagging. Objects, buckets, uploads and
- * the filters of lifecycle rules have the same rules. https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
+ * the filters of lifecycle rules have the same rules.
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
  *
  * A set is an array of struct store_header (name and value) in the order given; names differ, in every case.
  * Threads: pure functions. Results live in the arena or point into the input.
@@ -34,7 +35,8 @@ enum tag_fault tag_set_check(const struct store_header *tags, size_t n, size_t m
 
 /*
  * `k=v&k2=v2`, URL-encoded, '+' is a space; `k` alone has the empty value, empty pieces are left out. Only the form is
- * judged here (TAGS_BAD_HEADER, and TAGS_TOO_MANY where there are more than any set can have): check the set afterwards.
+ * judged here (TAGS_BAD_HEADER, and TAGS_TOO_MANY where there are more than any set can have): check the set
+ * afterwards.
  */
 enum tag_fault tag_set_parse(struct arena *, struct bytes header, struct store_header **ret, size_t *ret_n);
 

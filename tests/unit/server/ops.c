@@ -105,7 +105,7 @@ Test(ops, what_pail_lacks_is_not_implemented)
 {
     static const char *const cases[][2] = {
         {"GET", "/b?policy"},        {"DELETE", "/b?acl"},    {"PUT", "/b/k?restore"},  {"GET", "/b/k?annotation"},
-        {"DELETE", "/b?versioning"}, {"POST", "/b?versions"}, {"PUT", "/b/k?tagging"},  {"DELETE", "/b/k?tagging"},
+        {"DELETE", "/b?versioning"}, {"POST", "/b?versions"}, {"PUT", "/b?policy"},     {"DELETE", "/b/k?acl"},
         {"GET", "/b/k?acl"},         {"PUT", "/b/k?acl"},     {"POST", "/b/k?restore"}, {"DELETE", "/b?cors"},
         {"PUT", "/b/k?uploadId=u"},  {"POST", "/b/k?select"}, {"GET", "/b/k?torrent"},  {"POST", "/b"},
     };
