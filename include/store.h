@@ -65,7 +65,8 @@ const char *store_rc_name(int rc);
 struct store_options {
     struct index *index;      /* taken over: closed by store_close */
     struct blob_store *blobs; /* taken over */
-    bool no_background;       /* tests: no collector thread; call store_collect instead */
+    bool no_background;       /* tests: no threads of its own; call store_collect and store_lifecycle_run instead */
+    uint64_t lifecycle_day_seconds; /* how long a day of the lifecycle rules is, for tests and demos; 0: a day */
 };
 
 int store_open(const struct store_options *, struct store **ret); /* also starts recovery in the background */

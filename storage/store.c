@@ -24,6 +24,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/rand.h"
+#include "storage/lifecycle_worker.h"
 
 const char *store_rc_name(int rc)
 {
@@ -180,6 +181,8 @@ int store_open(const struct store_options *options, struct store **ret)
         rc = load_clock(st);
     if (rc == STORE_OK)
         rc = gc_open(st, options->no_background);
+    if (rc == STORE_OK)
+        rc = lifecycle_open(st, options->lifecycle_day_seconds, options->no_background);
     if (rc != STORE_OK) {
         store_close(&st);
         return rc;
@@ -210,6 +213,7 @@ void store_close(struct store **pst)
     *pst = NULL;
     if (!st)
         return;
+    lifecycle_stop(st);
     pthread_mutex_lock(&st->running_lock);
     while (st->running)
         pthread_cond_wait(&st->running_none, &st->running_lock);
@@ -220,6 +224,7 @@ void store_close(struct store **pst)
     if (st->blobs)
         st->blobs->ops->close(&st->blobs);
     gc_free(st);
+    lifecycle_free(st);
     pthread_cond_destroy(&st->running_none);
     pthread_mutex_destroy(&st->running_lock);
     pthread_mutex_destroy(&st->pins_lock);

@@ -38,11 +38,15 @@ struct store_pin {
 };
 
 struct gc;
+struct lifecycle_worker;
+struct lifecycle_cache;
 
 struct store {
     struct index *index;
     struct blob_store *blobs;
     struct gc *gc;
+    struct lifecycle_worker *lifecycle;
+    struct lifecycle_cache *lifecycle_cache;
     uint64_t part_min;              /* STORE_PART_MIN; tests lower it */
     atomic_bool locks_used;         /* some bucket has object lock: the clock is saved now and then */
     _Atomic int64_t lock_offset_ms; /* the lock clock is the monotonic one plus this; it only grows */
