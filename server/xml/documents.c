@@ -6,6 +6,7 @@
 #include "server/xml/documents.h"
 
 #include "base/check.h"
+#include "lifecycle.h"
 
 #define TOKEN_MAX  4096 /* bytes of a continuation token or marker, whatever is in it */
 #define BASE64_MAX 100  /* bytes of a checksum: 64 in base64, and -10000 */
@@ -180,6 +181,78 @@ static const struct xml_field request_payment[] = {
 };
 const struct xml_doc xml_request_payment_doc =
     XML_DOC("RequestPaymentConfiguration", struct xml_request_payment, request_payment);
+
+/* ---- lifecycle ---- */
+
+static const char *const lifecycle_status_names[] = {"Enabled", "Disabled", NULL};
+static const char *const lifecycle_class_names[] = {
+    "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE", NULL};
+_Static_assert(LIFECYCLE_STANDARD_IA == 1 && LIFECYCLE_DEEP_ARCHIVE == 6, "names in the order of the enum");
+
+/* A misspelt element in a rule could delete more than was meant: these tables know all that may be there. */
+static const struct xml_field lifecycle_and[] = {
+    XML_TEXT("Prefix", struct xml_lifecycle_and, prefix, .optional = true),
+    XML_LIST("Tag", struct xml_lifecycle_and, tags, n_tags, tag, .optional = true),
+    XML_OPT_I64("ObjectSizeGreaterThan", struct xml_lifecycle_and, greater),
+    XML_OPT_I64("ObjectSizeLessThan", struct xml_lifecycle_and, less),
+    XML_END_STRICT,
+};
+static const struct xml_field lifecycle_filter[] = {
+    XML_TEXT("Prefix", struct xml_lifecycle_filter, prefix, .optional = true),
+    XML_CHILD("Tag", struct xml_lifecycle_filter, tag, tag, .optional = true),
+    XML_OPT_I64("ObjectSizeGreaterThan", struct xml_lifecycle_filter, greater),
+    XML_OPT_I64("ObjectSizeLessThan", struct xml_lifecycle_filter, less),
+    XML_CHILD("And", struct xml_lifecycle_filter, both, lifecycle_and, .optional = true),
+    XML_END_STRICT,
+};
+static const struct xml_field lifecycle_expiration[] = {
+    XML_OPT_TIME("Date", struct xml_lifecycle_expiration, date_ms),
+    XML_OPT_I64("Days", struct xml_lifecycle_expiration, days),
+    XML_OPT_BOOL("ExpiredObjectDeleteMarker", struct xml_lifecycle_expiration, marker),
+    XML_END_STRICT,
+};
+static const struct xml_field lifecycle_transition[] = {
+    XML_OPT_TIME("Date", struct xml_lifecycle_transition, date_ms),
+    XML_OPT_I64("Days", struct xml_lifecycle_transition, days),
+    XML_ENUM("StorageClass", struct xml_lifecycle_transition, storage_class, lifecycle_class_names),
+    XML_END_STRICT,
+};
+static const struct xml_field lifecycle_noncurrent_transition[] = {
+    XML_OPT_I64("NewerNoncurrentVersions", struct xml_lifecycle_transition, newer),
+    XML_OPT_I64("NoncurrentDays", struct xml_lifecycle_transition, days),
+    XML_ENUM("StorageClass", struct xml_lifecycle_transition, storage_class, lifecycle_class_names),
+    XML_END_STRICT,
+};
+static const struct xml_field lifecycle_noncurrent[] = {
+    XML_OPT_I64("NewerNoncurrentVersions", struct xml_lifecycle_noncurrent, newer),
+    XML_OPT_I64("NoncurrentDays", struct xml_lifecycle_noncurrent, days),
+    XML_END_STRICT,
+};
+static const struct xml_field abort_upload[] = {
+    XML_OPT_I64("DaysAfterInitiation", struct xml_lifecycle_abort, days),
+    XML_END_STRICT,
+};
+static const struct xml_field lifecycle_rule[] = {
+    XML_TEXT("ID", struct xml_lifecycle_rule, id, .optional = true),
+    XML_TEXT("Prefix", struct xml_lifecycle_rule, prefix, .optional = true),
+    XML_CHILD("Filter", struct xml_lifecycle_rule, filter, lifecycle_filter, .optional = true),
+    XML_ENUM("Status", struct xml_lifecycle_rule, status, lifecycle_status_names),
+    XML_LIST("Transition", struct xml_lifecycle_rule, transitions, n_transitions, lifecycle_transition,
+             .optional = true),
+    XML_CHILD("Expiration", struct xml_lifecycle_rule, expiration, lifecycle_expiration, .optional = true),
+    XML_LIST("NoncurrentVersionTransition", struct xml_lifecycle_rule, noncurrent_transitions, n_noncurrent_transitions,
+             lifecycle_noncurrent_transition, .optional = true),
+    XML_CHILD("NoncurrentVersionExpiration", struct xml_lifecycle_rule, noncurrent, lifecycle_noncurrent,
+              .optional = true),
+    XML_CHILD("AbortIncompleteMultipartUpload", struct xml_lifecycle_rule, abort, abort_upload, .optional = true),
+    XML_END_STRICT,
+};
+static const struct xml_field lifecycle[] = {
+    XML_LIST("Rule", struct xml_lifecycle, rules, n_rules, lifecycle_rule, .min = 1, .max = LIFECYCLE_RULES_MAX * 10),
+    XML_END_STRICT,
+};
+const struct xml_doc xml_lifecycle_doc =
+    XML_DOC("LifecycleConfiguration", struct xml_lifecycle, lifecycle, .body_max = XML_LIFECYCLE_BODY_MAX);
 
 /* ---- listings ---- */
 
@@ -499,6 +572,8 @@ const struct xml_document xml_documents[] = {
     {"GetBucketAccelerateConfiguration", false, &xml_accelerate_doc},
     {"PutBucketRequestPayment", true, &xml_request_payment_doc},
     {"GetBucketRequestPayment", false, &xml_request_payment_doc},
+    {"PutBucketLifecycleConfiguration", true, &xml_lifecycle_doc},
+    {"GetBucketLifecycleConfiguration", false, &xml_lifecycle_doc},
     {"ListObjects", false, &xml_list_objects_doc},
     {"ListObjectsV2", false, &xml_list_objects_v2_doc},
     {"ListObjectVersions", false, &xml_list_versions_doc},

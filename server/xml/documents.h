@@ -17,11 +17,12 @@
 #include "checksum.h"
 #include "server/xml/schema.h"
 
-#define XML_KEY_MAX           1024  /* bytes of a key */
-#define XML_DELETE_MAX        1000  /* keys of a DeleteObjects */
-#define XML_PARTS_MAX         10000 /* parts of a CompleteMultipartUpload */
-#define XML_DELETE_BODY_MAX   (2u << 20)
-#define XML_COMPLETE_BODY_MAX (4u << 20) /* 10,000 parts with a SHA-512 each, indented */
+#define XML_KEY_MAX            1024  /* bytes of a key */
+#define XML_DELETE_MAX         1000  /* keys of a DeleteObjects */
+#define XML_PARTS_MAX          10000 /* parts of a CompleteMultipartUpload */
+#define XML_DELETE_BODY_MAX    (2u << 20)
+#define XML_LIFECYCLE_BODY_MAX (4u << 20)
+#define XML_COMPLETE_BODY_MAX  (4u << 20) /* 10,000 parts with a SHA-512 each, indented */
 
 /* One text for each enum checksum_alg; CHECKSUM_NONE stays empty. */
 typedef struct bytes xml_checksums[CHECKSUM_ALG_COUNT];
@@ -119,6 +120,54 @@ struct xml_request_payment {
     enum xml_payer payer;
 };
 extern const struct xml_doc xml_request_payment_doc;
+
+/* ---- lifecycle rules: request and answer alike; what they may say together is judged in server/api/lifecycle.c ----
+ */
+
+struct xml_lifecycle_and {
+    struct bytes prefix;
+    struct xml_tag *tags;
+    size_t n_tags;
+    struct xml_opt_i64 greater, less;
+};
+struct xml_lifecycle_filter {
+    struct bytes prefix;
+    struct xml_tag *tag;
+    struct xml_opt_i64 greater, less;
+    struct xml_lifecycle_and *both;
+};
+struct xml_lifecycle_expiration {
+    struct xml_opt_i64 date_ms, days;
+    struct xml_opt_bool marker;
+};
+struct xml_lifecycle_transition { /* of the newest version: date or days; of others: days and newer */
+    struct xml_opt_i64 date_ms, days, newer;
+    int storage_class; /* enum lifecycle_class */
+};
+struct xml_lifecycle_noncurrent {
+    struct xml_opt_i64 days, newer;
+};
+struct xml_lifecycle_abort {
+    struct xml_opt_i64 days;
+};
+enum xml_lifecycle_status { XML_LIFECYCLE_ENABLED = 1, XML_LIFECYCLE_DISABLED };
+struct xml_lifecycle_rule {
+    struct bytes id, prefix;
+    struct xml_lifecycle_filter *filter;
+    enum xml_lifecycle_status status;
+    struct xml_lifecycle_transition *transitions;
+    size_t n_transitions;
+    struct xml_lifecycle_expiration *expiration;
+    struct xml_lifecycle_transition *noncurrent_transitions;
+    size_t n_noncurrent_transitions;
+    struct xml_lifecycle_noncurrent *noncurrent;
+    struct xml_lifecycle_abort *abort;
+};
+struct xml_lifecycle {
+    struct xml_lifecycle_rule *rules;
+    size_t n_rules;
+};
+extern const struct xml_doc xml_lifecycle_doc;
 
 /* ---- listings ---- */
 
