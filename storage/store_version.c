@@ -517,31 +517,40 @@ static bool key_is_taken(const struct store_delete *items, const enum item_state
     return false;
 }
 
+static void plan_item(struct store *st, const struct store_bucket *b, struct bytes owner, struct store_delete *items,
+                      enum item_state *states, size_t n, size_t i, struct txn *t)
+{
+    bool simple_only, simple;
+    if (states[i] == ITEM_DONE || key_is_taken(items, states, n, i, &simple_only))
+        return;
+    struct txn before = *t;
+    items[i].rc = plan_delete(st, t, b, owner, &items[i], &simple);
+    bool nothing = t->batch.n_expects == before.batch.n_expects;
+    if (items[i].rc == STORE_OK && (!simple_only || simple)) {
+        states[i] = nothing ? ITEM_DONE : simple ? ITEM_PLANNED_SIMPLE : ITEM_PLANNED;
+        return;
+    }
+    t->batch.n_expects = before.batch.n_expects;
+    t->batch.n_puts = before.batch.n_puts;
+    t->batch.n_deletes = before.batch.n_deletes;
+    t->garbage = before.garbage;
+    if (items[i].rc != STORE_OK && items[i].rc != STORE_CONFLICT)
+        states[i] = ITEM_DONE;
+}
+
 /*
- * Plans as many items as one batch can take. From the last to the first: clients name versions as lists show them,
+ * Plans as many items as one batch can take. Versions from the last to the first: clients name them as lists show them,
  * newest first, and with the older ones gone first they all fit into one batch.
  */
 static void plan_round(struct store *st, const struct store_bucket *b, struct bytes owner, struct store_delete *items,
                        enum item_state *states, size_t n, struct txn *t)
 {
-    for (size_t i = n; i-- > 0;) {
-        bool simple_only, simple;
-        if (states[i] == ITEM_DONE || key_is_taken(items, states, n, i, &simple_only))
-            continue;
-        struct txn before = *t;
-        items[i].rc = plan_delete(st, t, b, owner, &items[i], &simple);
-        bool nothing = t->batch.n_expects == before.batch.n_expects;
-        if (items[i].rc != STORE_OK || (simple_only && !simple)) {
-            bool waits = items[i].rc == STORE_OK || items[i].rc == STORE_CONFLICT;
-            t->batch.n_expects = before.batch.n_expects;
-            t->batch.n_puts = before.batch.n_puts;
-            t->batch.n_deletes = before.batch.n_deletes;
-            t->garbage = before.garbage;
-            states[i] = waits ? ITEM_WAITS : ITEM_DONE;
-        } else {
-            states[i] = nothing ? ITEM_DONE : simple ? ITEM_PLANNED_SIMPLE : ITEM_PLANNED;
-        }
-    }
+    for (size_t i = 0; i < n; i++)
+        if (!items[i].version)
+            plan_item(st, b, owner, items, states, n, i, t);
+    for (size_t i = n; i-- > 0;)
+        if (items[i].version)
+            plan_item(st, b, owner, items, states, n, i, t);
 }
 
 static void settle_round(enum item_state *states, size_t n, bool done, bool *ret_left)

@@ -234,6 +234,6 @@ Test(record, the_other_kinds_come_back)
     check_head(&full, &tomb);
     cr_assert(bytes_eq_str(tomb.o.key, "k") && tomb.time_ms == 5);
     for (unsigned kind = 0; kind < 300; kind++)
-        cr_assert_eq(rec_type_of(kind) != NULL, kind >= REC_OBJECT && kind <= REC_FORMAT);
+        cr_assert_eq(rec_type_of(kind) != NULL, kind >= REC_OBJECT && kind <= REC_LIFECYCLE_CURSOR);
     arena_free(a);
 }

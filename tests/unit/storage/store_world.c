@@ -752,6 +752,18 @@ static bool in_list(const struct buf *list, const char *item32)
     return false;
 }
 
+static size_t with_manifest(struct world *w, uint64_t partition, enum key_kind kind, const struct rec_type *type)
+{
+    struct index_page page = all_rows(w, partition, kind);
+    size_t n = 0;
+    for (size_t i = 0; i < page.n_rows; i++) {
+        struct rec_object r;
+        cr_assert(record_decode(type, page.rows[i].value, w->arena, &r));
+        n += r.in_manifest;
+    }
+    return n;
+}
+
 void world_check(struct world *w, bool collected)
 {
     struct buf needed;
@@ -759,6 +771,7 @@ void world_check(struct world *w, bool collected)
     buf_init(&needed, 1 << 28);
     for (uint64_t p = 2; p < 40; p++) {
         check_objects(w, p, KEY_OBJECT, &rec_object, &needed);
+        check_objects(w, p, KEY_VERSION, &rec_object, &needed);
         check_objects(w, p, KEY_PART, &rec_part, &needed);
     }
     for (uint64_t p = 2; p < 40; p++) {
@@ -775,14 +788,8 @@ void world_check(struct world *w, bool collected)
             cr_assert_eq(world_records(w, p, KEY_INTENT), 0);
         }
         manifests += world_records(w, p, KEY_MANIFEST);
-        struct index_page objects = all_rows(w, p, KEY_OBJECT), parts = all_rows(w, p, KEY_PART);
-        for (size_t i = 0; i < objects.n_rows + parts.n_rows; i++) {
-            struct rec_object r;
-            bool o = i < objects.n_rows;
-            cr_assert(record_decode(o ? &rec_object : &rec_part,
-                                    o ? objects.rows[i].value : parts.rows[i - objects.n_rows].value, w->arena, &r));
-            manifests_needed += r.in_manifest;
-        }
+        manifests_needed += with_manifest(w, p, KEY_OBJECT, &rec_object) +
+                            with_manifest(w, p, KEY_VERSION, &rec_object) + with_manifest(w, p, KEY_PART, &rec_part);
     }
     if (collected) {
         cr_assert_eq(manifests, manifests_needed, "a manifest that nobody needs");
