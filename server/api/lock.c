@@ -84,11 +84,17 @@ int api_put_lock(struct req *r, struct store_put *put)
     return any || (r->bucket.lock_enabled && r->bucket.lock_default.mode != LOCK_NONE) ? need_digest(r) : 0;
 }
 
+/* As documents have it, in whole seconds: who sends back what is shown must not shorten anything. */
+static int64_t shown_until(const struct store_object *o)
+{
+    return (o->lock.until_ms + 999) / 1000 * 1000;
+}
+
 void api_lock_headers(struct req *r, const struct store_object *o)
 {
     if (o->lock.mode != LOCK_NONE) {
         char date[DATE_ISO_LEN + 1];
-        date_format_iso(o->lock.until_ms, date);
+        date_format_iso(shown_until(o), date);
         resp_header(r, HEADER_MODE, bytes_str(o->lock.mode == LOCK_COMPLIANCE ? "COMPLIANCE" : "GOVERNANCE"));
         resp_header(r, HEADER_UNTIL, bytes_of(date, DATE_ISO_LEN));
     }
@@ -187,7 +193,7 @@ int lock_get_retention(struct req *r)
         return -1;
     if (o->lock.mode == LOCK_NONE)
         return req_fail(r, S3E_NO_SUCH_OBJECT_LOCK_CONFIGURATION);
-    struct xml_retention doc = {.mode = o->lock.mode, .until_ms = {o->lock.until_ms, true}};
+    struct xml_retention doc = {.mode = o->lock.mode, .until_ms = {shown_until(o), true}};
     return resp_document(r, &xml_retention_doc, &doc);
 }
 

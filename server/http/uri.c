@@ -145,23 +145,47 @@ static struct bytes host_name(struct bytes host)
     return host;
 }
 
-/* The part of `host` before ".domain" for the longest domain that fits; empty when that is the domain itself, or none.
+/* Takes `end` and the dot before it off the name; false when the name is not below it. */
+static bool cut_end(struct bytes *name, struct bytes end)
+{
+    if (end.n > name->n || !bytes_eq_nocase(bytes_cut(*name, name->n - end.n, end.n), end))
+        return false;
+    if (end.n < name->n && name->p[name->n - end.n - 1] != '.')
+        return false;
+    name->n -= end.n < name->n ? end.n + 1 : end.n;
+    return true;
+}
+
+/* The accelerated and the dual-stack endpoints are the plain one: their labels say nothing. */
+static bool cut_style(struct bytes *name)
+{
+    static const struct bytes styles[] = {{"s3-accelerate.dualstack", 23}, {"s3-accelerate", 13}, {"s3.dualstack", 12}};
+    for (size_t i = 0; i < sizeof styles / sizeof styles[0]; i++)
+        if (cut_end(name, styles[i]))
+            return true;
+    return false;
+}
+
+/*
+ * The part of `host` before ".domain" for the longest domain that fits; empty when that is the domain itself, or none.
+ * As at AWS, the other styles of s3.example.com are s3-accelerate.example.com and s3.dualstack.example.com.
  */
 static struct bytes bucket_in_host(struct bytes host, const struct bytes *domains, size_t domain_count)
 {
+    static const struct bytes plain = {"s3.", 3};
     struct bytes name = host_name(host), bucket = BYTES_NONE;
     size_t best = 0;
     for (size_t i = 0; i < domain_count; i++) {
-        struct bytes d = domains[i];
-        if (d.n <= best || d.n > name.n || !bytes_eq_nocase(bytes_cut(name, name.n - d.n, d.n), d))
+        struct bytes d = domains[i], left = name;
+        if (d.n <= best)
             continue;
-        if (d.n == name.n) {
-            best = d.n;
-            bucket = BYTES_NONE;
-        } else if (name.p[name.n - d.n - 1] == '.') {
-            best = d.n;
-            bucket = bytes_cut(name, 0, name.n - d.n - 1);
-        }
+        if (cut_end(&left, d))
+            cut_style(&left);
+        else if (!bytes_starts_str_nocase(d, plain.p) || !cut_end(&left, bytes_cut(d, plain.n, d.n)) ||
+                 !cut_style(&left))
+            continue;
+        best = d.n;
+        bucket = left;
     }
     return bucket;
 }

@@ -68,7 +68,9 @@ struct s3_target {
  * `host` is host[:port] as http_head gives it; `domains` are the names under which buckets are sub-domains
  * ("s3.example.com"; no port, any case). Host equal to a domain, or under none of them: path style. Host
  * "name.domain": bucket "name" (lower-cased, as host names mean the same in any case), the whole path is the key. The
- * longest domain that fits decides. One dot at the end of Host changes nothing.
+ * longest domain that fits decides. One dot at the end of Host changes nothing. "[name.]s3-accelerate.domain" and
+ * "[name.]s3.dualstack.domain" are the same as "[name.]domain"; beside a domain "s3.example.com" so are
+ * "[name.]s3-accelerate.example.com" and "[name.]s3.dualstack.example.com".
  */
 enum uri_error uri_s3_target(struct arena *arena, struct bytes raw_path, struct bytes host, const struct bytes *domains,
                              size_t domain_count, struct s3_target *ret);

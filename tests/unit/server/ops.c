@@ -96,6 +96,22 @@ Test(ops, requests_find_their_operation)
         {"POST", "/b/k?uploadId=u", NULL, "CompleteMultipartUpload"},
         {"DELETE", "/b/k?uploadId=u", NULL, "AbortMultipartUpload"},
         {"GET", "/b/k?uploadId=u", NULL, "ListParts"},
+        {"PUT", "/b?tagging", NULL, "PutBucketTagging"},
+        {"GET", "/b?tagging", NULL, "GetBucketTagging"},
+        {"DELETE", "/b?tagging", NULL, "DeleteBucketTagging"},
+        {"PUT", "/b?object-lock", NULL, "PutObjectLockConfiguration"},
+        {"GET", "/b?object-lock", NULL, "GetObjectLockConfiguration"},
+        {"PUT", "/b?accelerate", NULL, "PutBucketAccelerateConfiguration"},
+        {"GET", "/b?accelerate", NULL, "GetBucketAccelerateConfiguration"},
+        {"PUT", "/b?requestPayment", NULL, "PutBucketRequestPayment"},
+        {"GET", "/b?requestPayment", NULL, "GetBucketRequestPayment"},
+        {"PUT", "/b/k?tagging", NULL, "PutObjectTagging"},
+        {"GET", "/b/k?tagging&versionId=v", NULL, "GetObjectTagging"},
+        {"DELETE", "/b/k?tagging", NULL, "DeleteObjectTagging"},
+        {"PUT", "/b/k?retention", NULL, "PutObjectRetention"},
+        {"GET", "/b/k?retention", NULL, "GetObjectRetention"},
+        {"PUT", "/b/k?legal-hold&versionId=v", NULL, "PutObjectLegalHold"},
+        {"GET", "/b/k?legal-hold", NULL, "GetObjectLegalHold"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         cr_expect_str_eq(route(cases[i][0], cases[i][1], cases[i][2]), cases[i][3], "%s %s", cases[i][0], cases[i][1]);

@@ -104,6 +104,48 @@ Test(uri, virtual_hosts)
     expect_target("//k", "bkt.example.com", "bkt", "/k");
 }
 
+/* What SDKs make of an endpoint with acceleration or dual-stack switched on. */
+Test(uri, accelerated_and_dual_stack_hosts_are_plain_ones)
+{
+    static const char *const hosts[] = {"s3-accelerate.example.com",     "s3-accelerate.dualstack.example.com",
+                                        "s3.dualstack.example.com",      "S3-Accelerate.Example.COM:9000",
+                                        "s3-accelerate.s3.example.com.", "s3.dualstack.s3.example.com:1"};
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+        expect_target("/b/k", hosts[i], "b", "k");
+        cr_assert_not(target.virtual_host, "%s", hosts[i]);
+        char *below = arena_printf(arena, "Bkt.%s", hosts[i]);
+        expect_target("/b/k", below, "bkt", "b/k");
+        cr_assert(target.virtual_host, "%s", below);
+        expect_target("/k", arena_printf(arena, "a.b.%s", hosts[i]), "a.b", "k");
+    }
+    /* no label of its own, no endpoint */
+    expect_target("/k", "xs3-accelerate.example.com", "xs3-accelerate", "k");
+    expect_target("/k", "dualstack.example.com", "dualstack", "k");
+    expect_target("/k", "s3-accelerate.b.example.com", "s3-accelerate.b", "k");
+    expect_target("/b/k", "s3-accelerate.other.org", "b", "k");
+    expect_target("/b/k", "bkt.s3-accelerate.xexample.com", "b", "k");
+}
+
+/* With s3.example.org alone, the hosts of the other styles lie beside it. */
+Test(uri, other_styles_stand_beside_s3)
+{
+    static const struct bytes s3[] = {{"s3.example.org", 14}};
+    static const char *const cases[][3] = {{"bkt.s3.example.org", "bkt", "b/k"},
+                                           {"bkt.s3-accelerate.example.org", "bkt", "b/k"},
+                                           {"s3-accelerate.example.org", "b", "k"},
+                                           {"bkt.s3.dualstack.example.org", "bkt", "b/k"},
+                                           {"bkt.s3-accelerate.dualstack.example.org", "bkt", "b/k"},
+                                           {"bkt.example.org", "b", "k"},
+                                           {"example.org", "b", "k"},
+                                           {"dualstack.example.org", "b", "k"}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        memset(&target, 0, sizeof(target));
+        cr_assert_eq(uri_s3_target(arena, bytes_str("/b/k"), bytes_str(cases[i][0]), s3, 1, &target), URI_OK);
+        expect(target.bucket, cases[i][1]);
+        expect(target.key, cases[i][2]);
+    }
+}
+
 Test(uri, KEY_14_host_forms_give_one_bucket)
 {
     expect_target("/A/k", "BKT.Example.COM", "bkt", "A/k");
