@@ -47,6 +47,7 @@ struct config {
     uint64_t max_queued_jobs;             /* waiting for a worker; beyond: 503 SlowDown */
     uint64_t document_memory_mib;         /* documents of all requests and replies; beyond: 503 SlowDown */
     uint64_t drain_timeout_s;             /* SIGTERM: how long running requests may take to end */
+    uint64_t lifecycle_day_s;             /* how long a day of the lifecycle rules is; 0: a day */
     uint64_t index_map_mib;               /* first size of the index's memory map; it grows by itself */
 };
 

@@ -73,6 +73,8 @@ static const struct setting settings[] = {
      "for the documents (lists, deletes, completions) of all requests and replies; more are answered SlowDown"},
     {"drain-timeout", "PAIL_DRAIN_TIMEOUT", NULL, NUMBER, AT(drain_timeout_s), "25", 1, 3600, "SECONDS",
      "for running requests at shutdown"},
+    {"lifecycle-day", "PAIL_LIFECYCLE_DAY", NULL, NUMBER, AT(lifecycle_day_s), "0", 0, 86400, "SECONDS",
+     "for tests and demos: lifecycle rules take a day to be that long, so data goes early; 0: a day"},
     {"index-map-mib", "PAIL_INDEX_MAP_MIB", NULL, NUMBER, AT(index_map_mib), "65536", 1, 1048576, "MIB",
      "first size of the index's map; it grows by itself"},
 };

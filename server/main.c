@@ -108,12 +108,22 @@ static struct store *open_store(const struct config *cfg, const struct data_dir 
         index->ops->close(&index);
         return NULL;
     }
-    struct store_options so = {.index = index, .blobs = blobs};
+    struct store_options so = {.index = index, .blobs = blobs, .lifecycle_day_seconds = cfg->lifecycle_day_s};
     rc = store_open(&so, &store);
     if (rc == STORE_OK)
         return store;
     snprintf(error, 512, "cannot open the store in %.300s: %s", dir->path, store_rc_name(rc));
     return NULL;
+}
+
+/* Said loudly: with real data behind it, this setting loses them. */
+static void warn_of_short_days(uint64_t seconds)
+{
+    printf("\n*** --lifecycle-day %llu: a day of the lifecycle rules takes %llu seconds. For tests and demos only:\n"
+           "*** objects expire and change their class EARLY.\n\n",
+           (unsigned long long)seconds, (unsigned long long)seconds);
+    log_warn("start", "--lifecycle-day %llu: lifecycle rules take a day to be %llu seconds long, so objects go early",
+             (unsigned long long)seconds, (unsigned long long)seconds);
 }
 
 static void print_welcome(const struct server *s, const char *where)
@@ -135,6 +145,8 @@ static void print_welcome(const struct server *s, const char *where)
                "Try: AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=... AWS_DEFAULT_REGION=%s aws --endpoint-url %s://%s "
                "s3 ls\n",
                cfg->root_user, cfg->root_user, *cfg->region ? cfg->region : "us-east-1", scheme, where);
+    if (cfg->lifecycle_day_s)
+        warn_of_short_days(cfg->lifecycle_day_s);
     fflush(stdout);
 }
 

@@ -152,6 +152,11 @@ int store__put_object(struct txn *t, const struct rec_type *type, struct bytes i
 struct store_object *store__summary(const struct store_object *o, struct bytes key, struct arena *a)
 {
     struct store_object *copy = arena_new(a, struct store_object);
+    struct store_header *tags = arena_new_array(a, struct store_header, o->n_tags + 1);
+    for (size_t i = 0; i < o->n_tags; i++)
+        tags[i] = (struct store_header){bytes_dup(a, o->tags[i].name), bytes_dup(a, o->tags[i].value)};
+    copy->tags = tags;
+    copy->n_tags = o->n_tags;
     copy->key = bytes_dup(a, key);
     copy->size = o->size;
     copy->mtime_ms = o->mtime_ms;

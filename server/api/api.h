@@ -44,6 +44,10 @@ int lock_put_retention(struct req *);
 int lock_get_retention(struct req *);
 int lock_put_legal_hold(struct req *);
 int lock_get_legal_hold(struct req *);
+/* lifecycle.c */
+int lifecycle_put(struct req *);
+int lifecycle_get(struct req *);
+int lifecycle_delete(struct req *);
 /* tagging.c */
 int tagging_put_object(struct req *);
 int tagging_get_object(struct req *);
@@ -82,6 +86,12 @@ int api_put_lock(struct req *, struct store_put *);
 void api_lock_headers(struct req *, const struct store_object *);
 /* Changes the version that the request names, and says which one it was. */
 int api_change_version(struct req *, const struct store_change *, struct store_object **ret);
+
+/* x-amz-expiration of an object that is the newest version, unless the request named a version (lifecycle.c). */
+void api_expiration_header(struct req *, const struct store_object *);
+void api_expiration_of_write(struct req *); /* the same for what r->write has made */
+/* x-amz-abort-date and x-amz-abort-rule-id of an upload. */
+void api_abort_headers(struct req *, int64_t initiated_ms);
 
 /* What CreateBucket is asked for beside the bucket. */
 struct api_new_bucket {

@@ -145,6 +145,7 @@ int object_copy(struct req *r)
         return req_fail_write(r, rc);
     source_version_header(r, &s);
     api_made_version_header(r, &made->version);
+    api_expiration_header(r, made);
     struct xml_copy_result doc = {
         .modified_ms = made->mtime_ms, .etag = api_etag(r, &made->etag), .checksum_type = made->checksum_type};
     api_checksum_slot(r, doc.checksums, &made->checksum, made->checksum_type, made->etag.parts);

@@ -53,6 +53,7 @@ int upload_create(struct req *r)
         resp_header(r, "x-amz-checksum-algorithm", bytes_str(checksum_info(made.checksum)->name));
         resp_header(r, "x-amz-checksum-type", bytes_str(checksum_type_name(made.checksum_type)));
     }
+    api_abort_headers(r, made.initiated_ms);
     struct xml_initiate_result doc = {r->bucket_name, r->key, made.id};
     return resp_document(r, &xml_initiate_result_doc, &doc);
 }
@@ -212,6 +213,7 @@ int upload_complete(struct req *r)
     if (rc < 0)
         return fail_complete(r, rc, &c, &why);
     api_made_version_header(r, &made->version);
+    api_expiration_header(r, made);
     struct xml_complete_result doc = {.location = location_of(r),
                                       .bucket = r->bucket_name,
                                       .key = r->key,
@@ -248,6 +250,7 @@ int part_list(struct req *r)
         store_part_list(r->server->store, &r->bucket, &u, (unsigned)marker, (size_t)max, r->arena, &parts, &n, &more);
     if (rc < 0)
         return req_fail_store(r, rc);
+    api_abort_headers(r, u.initiated_ms);
     struct xml_part_row *rows = arena_new_array(r->arena, struct xml_part_row, n + 1);
     for (size_t i = 0; i < n; i++) {
         rows[i] = (struct xml_part_row){.number = parts[i].number,

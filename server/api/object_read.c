@@ -161,6 +161,7 @@ static int head_of_object(struct req *r, const struct store_object *o, const str
         resp_header(r, "x-amz-storage-class", o->storage_class);
     api_tag_headers(r, o);
     api_lock_headers(r, o);
+    api_expiration_header(r, o);
     checksums_of_slice(r, o, s);
     if (s->part && o->n_parts)
         resp_headerf(r, "x-amz-mp-parts-count", "%zu", o->n_parts);

@@ -28,6 +28,7 @@ int object_put_done(struct req *r)
     store_write_version(r->write, &version);
     api_write_etag(r);
     api_made_version_header(r, &version);
+    api_expiration_of_write(r);
     api_checksum_headers(r, &sum, CHECKSUM_FULL_OBJECT, 0);
     return 0;
 }
