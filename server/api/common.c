@@ -144,6 +144,9 @@ int api_refuse_unsupported(struct req *r)
                                           "x-amz-grant-write-acp",
                                           "x-amz-grant-full-control",
                                           "x-amz-write-offset-bytes",
+                                          "x-amz-object-lock-event-hold",
+                                          "x-amz-object-lock-event-hold-duration-days",
+                                          "x-amz-object-lock-event-hold-duration-years",
                                           "x-amz-copy-source-server-side-encryption-customer-algorithm"};
     for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
         if (req_header(r, headers[i]).n) {

@@ -102,6 +102,12 @@ void api_lock_headers(struct req *r, const struct store_object *o)
         resp_header(r, HEADER_HOLD, bytes_str(o->lock.hold ? "ON" : "OFF"));
 }
 
+static int refuse_event_hold(struct req *r)
+{
+    req_fail(r, S3E_NOT_IMPLEMENTED);
+    return req_extra(r, "additionalMessage", BYTES_LIT("Event holds are not supported"));
+}
+
 /* ---- the bucket's configuration ---- */
 
 int lock_put_configuration(struct req *r)
@@ -112,6 +118,8 @@ int lock_put_configuration(struct req *r)
         return -1;
     if (doc.rule) {
         const struct xml_default_retention *d = doc.rule->retention;
+        if (d->event_hold)
+            return refuse_event_hold(r);
         enum lock_fault fault =
             lock_check_default(d->mode, d->days.has, d->days.v, d->years.has, d->years.v, &change.lock_default);
         if (fault == LOCK_BAD_PERIOD)
@@ -172,6 +180,8 @@ int lock_put_retention(struct req *r)
         return no_lock(r);
     if (req_document(r, &xml_retention_doc, &doc) < 0)
         return -1;
+    if (doc.event_hold || doc.event_hold_duration)
+        return refuse_event_hold(r);
     if ((doc.mode != LOCK_NONE) != doc.until_ms.has)
         return req_fail(r, S3E_MALFORMED_XML);
     if (doc.mode != LOCK_NONE) {

@@ -131,10 +131,16 @@ static const char *const lock_mode_names[] = {"GOVERNANCE", "COMPLIANCE", NULL};
 _Static_assert(LOCK_GOVERNANCE == 1 && LOCK_COMPLIANCE == 2, "names in the order of the enum");
 static const char *const lock_enabled_names[] = {"Enabled", NULL};
 
+static const struct xml_field event_hold_duration[] = {
+    XML_OPT_I64("Days", struct xml_event_hold_duration, days),
+    XML_OPT_I64("Years", struct xml_event_hold_duration, years),
+    XML_END_STRICT,
+};
 static const struct xml_field default_retention[] = {
     XML_ENUM("Mode", struct xml_default_retention, mode, lock_mode_names),
     XML_OPT_I64("Days", struct xml_default_retention, days),
     XML_OPT_I64("Years", struct xml_default_retention, years),
+    XML_CHILD("DefaultEventHold", struct xml_default_retention, event_hold, event_hold_duration, .optional = true),
     XML_END_STRICT,
 };
 static const struct xml_field lock_rule[] = {
@@ -149,14 +155,16 @@ static const struct xml_field lock_configuration[] = {
 const struct xml_doc xml_lock_configuration_doc =
     XML_DOC("ObjectLockConfiguration", struct xml_lock_configuration, lock_configuration);
 
+static const char *const hold_names[] = {"ON", "OFF", NULL};
+
 static const struct xml_field retention[] = {
     XML_ENUM("Mode", struct xml_retention, mode, lock_mode_names, .optional = true),
     XML_OPT_TIME("RetainUntilDate", struct xml_retention, until_ms),
+    XML_ENUM("EventHold", struct xml_retention, event_hold, hold_names, .optional = true),
+    XML_CHILD("EventHoldDuration", struct xml_retention, event_hold_duration, event_hold_duration, .optional = true),
     XML_END_STRICT,
 };
 const struct xml_doc xml_retention_doc = XML_DOC("Retention", struct xml_retention, retention);
-
-static const char *const hold_names[] = {"ON", "OFF", NULL};
 
 static const struct xml_field legal_hold[] = {
     XML_ENUM("Status", struct xml_legal_hold, status, hold_names),

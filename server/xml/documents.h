@@ -85,9 +85,13 @@ struct xml_tagging {
 };
 extern const struct xml_doc xml_tagging_doc;
 
+struct xml_event_hold_duration { /* known only to be refused in clear words */
+    struct xml_opt_i64 days, years;
+};
 struct xml_default_retention {
     enum lock_mode mode;
     struct xml_opt_i64 days, years; /* any number: what is too small or too large has an error of its own */
+    struct xml_event_hold_duration *event_hold;
 };
 struct xml_lock_rule {
     struct xml_default_retention *retention;
@@ -98,13 +102,15 @@ struct xml_lock_configuration {
 };
 extern const struct xml_doc xml_lock_configuration_doc;
 
+enum xml_hold { XML_HOLD_ON = 1, XML_HOLD_OFF };
 struct xml_retention { /* with nothing in it: takes the retention away */
     enum lock_mode mode;
     struct xml_opt_i64 until_ms;
+    enum xml_hold event_hold;
+    struct xml_event_hold_duration *event_hold_duration;
 };
 extern const struct xml_doc xml_retention_doc;
 
-enum xml_hold { XML_HOLD_ON = 1, XML_HOLD_OFF };
 struct xml_legal_hold {
     enum xml_hold status;
 };
