@@ -187,8 +187,9 @@ def check_errors(binary):
 def main():
     binary = sys.argv[1]
     operations = check_answers(binary)
-    requests = ['CreateBucket', 'PutBucketTagging', 'PutObjectTagging', 'PutObjectLockConfiguration', 'PutObjectRetention',
-                'PutObjectLegalHold', 'PutBucketAccelerateConfiguration', 'PutBucketRequestPayment', 'DeleteObjects',
+    requests = ['CreateBucket', 'PutBucketVersioning', 'PutBucketTagging', 'PutObjectTagging',
+                'PutObjectLockConfiguration', 'PutObjectRetention', 'PutObjectLegalHold',
+                'PutBucketAccelerateConfiguration', 'PutBucketRequestPayment', 'DeleteObjects',
                 'CompleteMultipartUpload']
     for operation in requests:
         for seed in range(5):
