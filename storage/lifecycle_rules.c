@@ -137,7 +137,7 @@ static bool expiry_of(const struct lifecycle_rule *r, const struct lifecycle_sub
 
 static bool ends(const struct lifecycle_rule *r, const struct lifecycle_subject *s, int64_t now_ms, int64_t day_ms)
 {
-    int64_t at;
+    int64_t at = 0;
     if (s->noncurrent_ms)
         return r->noncurrent_days && s->newer >= r->noncurrent_newer &&
                lifecycle_after(s->noncurrent_ms, r->noncurrent_days, day_ms) <= now_ms;
