@@ -32,7 +32,8 @@ enum blob_rc {
 
 const char *blob_rc_name(int rc);
 
-/* 16 bytes, unique for ever; the file backend puts the number of its folder into the first four (big-endian). */
+/* 16 bytes, unique for ever; the file backend puts the number of its folder into the first four (big-endian). The first
+ * byte is the tier in a store of several, see blob_tiers.h. */
 struct blob_id {
     unsigned char b[16];
 };
@@ -45,6 +46,10 @@ struct blob_ops {
     const char *name;
     /* `expected` is the length if known, for placement only; 0 if not. */
     int (*create)(struct blob_store *, struct bytes desc, uint64_t expected, struct blob_writer **ret_writer);
+    /* Both NULL in stores that are one place: see blob_tier() and blob_create() below. */
+    unsigned (*tier)(struct blob_store *, struct bytes storage_class);
+    int (*create_in)(struct blob_store *, unsigned tier, struct bytes desc, uint64_t expected,
+                     struct blob_writer **ret_writer);
     int (*append)(struct blob_writer *, const void *p, size_t n);
     /* Everything on stable storage, with its name. Consumes the writer whatever it answers; on failure nothing stays.
      */
@@ -85,5 +90,22 @@ struct blob_ops {
 struct blob_store {
     const struct blob_ops *ops;
 };
+
+/* Where a blob lies. */
+static inline unsigned blob_tier_of(const struct blob_store *st, const struct blob_id *id)
+{
+    return st->ops->tier ? id->b[0] : 0;
+}
+/* The tier whose blobs are those of a storage class; 0: the default place. */
+static inline unsigned blob_tier(struct blob_store *st, struct bytes storage_class)
+{
+    return st->ops->tier ? st->ops->tier(st, storage_class) : 0;
+}
+static inline int blob_create(struct blob_store *st, unsigned tier, struct bytes desc, uint64_t expected,
+                              struct blob_writer **ret_writer)
+{
+    return st->ops->create_in ? st->ops->create_in(st, tier, desc, expected, ret_writer)
+                              : st->ops->create(st, desc, expected, ret_writer);
+}
 
 #endif

@@ -17,6 +17,8 @@
 
 struct arena;
 
+#define CONFIG_TIERS_MAX 7
+
 struct config {
     struct arena *strings; /* what the environment and flags were taken apart into */
     const char *dir;
@@ -47,8 +49,12 @@ struct config {
     uint64_t max_queued_jobs;             /* waiting for a worker; beyond: 503 SlowDown */
     uint64_t document_memory_mib;         /* documents of all requests and replies; beyond: 503 SlowDown */
     uint64_t drain_timeout_s;             /* SIGTERM: how long running requests may take to end */
-    uint64_t lifecycle_day_s;             /* how long a day of the lifecycle rules is; 0: a day */
-    uint64_t index_map_mib;               /* first size of the index's memory map; it grows by itself */
+    struct config_tier {
+        const char *storage_class, *path;
+    } tiers[CONFIG_TIERS_MAX]; /* classes whose blobs have a folder of their own */
+    size_t n_tiers;
+    uint64_t lifecycle_day_s; /* how long a day of the lifecycle rules is; 0: a day */
+    uint64_t index_map_mib;   /* first size of the index's memory map; it grows by itself */
 };
 
 /*

@@ -188,7 +188,7 @@ struct store_object {
     const struct store_header *tags; /* name and value, in the order in which they were set */
     size_t n_tags;
     struct object_lock lock;
-    bool restore_ongoing;      /* RestoreObject was accepted, the copy is not there yet */
+    int64_t restore_ready_ms;  /* RestoreObject was accepted: when the copy is there */
     int64_t restored_until_ms; /* an archived object can be read until then; 0: it was not restored */
     /* private: */
     unsigned char uid[16];
@@ -212,7 +212,7 @@ int store_object_head(struct store *, const struct store_bucket *, struct bytes 
                       struct arena *, struct store_object **ret);
 
 /*
- * Changes what may change of a version (NULL: the newest) without a new one: tags, lock, restore state, storage class.
+ * Changes what may change of a version (NULL: the newest) without a new one: tags, lock, restore state.
  * Size, ETag, time and version id stay. Retention that would become shorter or weaker is LOCKED, unless it is
  * GOVERNANCE and `bypass_governance` is set. In a bucket without object lock retention and hold are NO_LOCK. *ret: the
  * object afterwards, as of store_object_head. [worker]
@@ -227,13 +227,17 @@ struct store_change {
     bool bypass_governance;
     bool set_hold, hold;
     bool set_restore;
-    bool restore_ongoing;
-    int64_t restored_until_ms;
-    struct bytes storage_class;      /* empty: unchanged. A label only: bytes do not move */
+    int64_t restore_ready_ms, restored_until_ms;
     const unsigned char *expect_uid; /* not NULL: only if it is that object (16 bytes); else PRECONDITION_FAILED */
 };
 int store_object_change(struct store *, const struct store_bucket *, struct bytes key, const struct store_version *,
                         const struct store_change *, struct arena *, struct store_object **ret);
+/*
+ * Gives a version another storage class, and moves its bytes when that class has a tier of its own (or the present one
+ * has). expect_uid: NULL, or only if it is that object; else PRECONDITION_FAILED. [worker]
+ */
+int store_object_transition(struct store *, const struct store_bucket *, struct bytes key, const struct store_version *,
+                            struct bytes storage_class, const unsigned char *expect_uid);
 /* The time that locks go by, in ms: the wall clock, but never before what it was once, across restarts too. [loop] */
 int64_t store_lock_now_ms(struct store *);
 
@@ -381,8 +385,7 @@ struct store_list_row { /* valid during the call only */
     struct bytes owner;
     enum checksum_alg checksum_alg;
     enum checksum_type checksum_type;
-    bool restore_ongoing;
-    int64_t restored_until_ms;
+    int64_t restore_ready_ms, restored_until_ms;
     struct store_version version; /* from here on: store_version_list only */
     bool latest, marker;
 };

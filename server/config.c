@@ -15,8 +15,9 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/check.h"
+#include "blob_tiers.h"
 
-enum kind { TEXT, NUMBER, SWITCH, LIST };
+enum kind { TEXT, NUMBER, SWITCH, DOMAINS, TIERS };
 
 struct setting {
     const char *flag; /* without the dashes; NULL: environment only */
@@ -37,7 +38,7 @@ static const struct setting settings[] = {
      "HOST:PORT", "kept for the web console"},
     {"region", "PAIL_REGION", "MINIO_SITE_REGION", TEXT, AT(region), "", 0, 0, "NAME",
      "region of this server; unset: signatures for any region are accepted"},
-    {"domain", "PAIL_DOMAIN", "MINIO_DOMAIN", LIST, AT(domains), "", 0, 0, "NAME",
+    {"domain", "PAIL_DOMAIN", "MINIO_DOMAIN", DOMAINS, AT(domains), "", 0, 0, "NAME",
      "also serve BUCKET.NAME (virtual-hosted style); may be repeated"},
     {"certs-dir", "PAIL_CERTS_DIR", "MINIO_CERTS_DIR", TEXT, AT(certs_dir), "", 0, 0, "DIR",
      "serve HTTPS with public.crt and private.key of DIR; sub-folders hold more, chosen by SNI"},
@@ -73,6 +74,8 @@ static const struct setting settings[] = {
      "for the documents (lists, deletes, completions) of all requests and replies; more are answered SlowDown"},
     {"drain-timeout", "PAIL_DRAIN_TIMEOUT", NULL, NUMBER, AT(drain_timeout_s), "25", 1, 3600, "SECONDS",
      "for running requests at shutdown"},
+    {"tier", "PAIL_TIER", NULL, TIERS, AT(tiers), "", 0, 0, "CLASS=DIR",
+     "keep the data of a storage class (GLACIER, STANDARD_IA, ...) in another folder or disk; may be repeated"},
     {"lifecycle-day", "PAIL_LIFECYCLE_DAY", NULL, NUMBER, AT(lifecycle_day_s), "0", 0, 86400, "SECONDS",
      "for tests and demos: lifecycle rules take a day to be that long, so data goes early; 0: a day"},
     {"index-map-mib", "PAIL_INDEX_MAP_MIB", NULL, NUMBER, AT(index_map_mib), "65536", 1, 1048576, "MIB",
@@ -125,6 +128,38 @@ static int add_domains(struct config *c, const struct setting *s, const char *te
     return 0;
 }
 
+static int add_tier(struct config *c, char *word, char *error)
+{
+    char *path = strchr(word, '=');
+    if (!path || !path[1])
+        return fail(error, "--tier takes CLASS=DIR, not \"%s\"", word);
+    *path++ = '\0';
+    if (blob_tier_number(bytes_str(word)) == 0)
+        return fail(error, "--tier %s: no storage class that can have a folder of its own", word);
+    for (size_t i = 0; i < c->n_tiers; i++) {
+        if (strcmp(c->tiers[i].storage_class, word) == 0)
+            return fail(error, "--tier %s is given twice", word);
+        if (strcmp(c->tiers[i].path, path) == 0)
+            return fail(error, "--tier %s and %s name the same folder", c->tiers[i].storage_class, word);
+    }
+    c->tiers[c->n_tiers++] = (struct config_tier){word, path}; /* no more than there are classes */
+    return 0;
+}
+
+static int add_tiers(struct config *c, const char *text, char *error)
+{
+    char *copy = bytes_cstr(c->strings, bytes_str(text));
+    for (char *word = copy; word;) {
+        char *comma = strchr(word, ',');
+        if (comma)
+            *comma++ = '\0';
+        if (*word && add_tier(c, word, error) < 0)
+            return -1;
+        word = comma;
+    }
+    return 0;
+}
+
 static const char *setting_name(const struct setting *s, char name[64])
 {
     if (s->flag)
@@ -143,8 +178,10 @@ static int assign(struct config *c, const struct setting *s, const char *text, c
     case TEXT:
         *(const char **)at = text;
         return 0;
-    case LIST:
+    case DOMAINS:
         return add_domains(c, s, text, error);
+    case TIERS:
+        return add_tiers(c, text, error);
     case SWITCH:
         if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0)
             return fail(error, "%s must be on or off, not \"%s\"", setting_name(s, name), text);
@@ -241,7 +278,7 @@ static int read_environment(struct config *c, bool minio, char *error)
         const char *value = name ? getenv(name) : NULL;
         if (!value)
             continue;
-        if (settings[i].kind == LIST)
+        if (settings[i].kind == DOMAINS)
             c->n_domains = 0;
         if (assign(c, &settings[i], value, error) < 0)
             return -1;
@@ -287,7 +324,8 @@ int config_load(struct config *c, int argc, char **argv, char error[512])
 {
     *c = (struct config){.strings = arena_create(0)};
     for (size_t i = 0; i < ARRAY_LEN(settings); i++)
-        if (settings[i].kind != LIST && assign(c, &settings[i], settings[i].initial, error) < 0)
+        if (settings[i].kind != DOMAINS && settings[i].kind != TIERS &&
+            assign(c, &settings[i], settings[i].initial, error) < 0)
             return -1;
     if (read_environment(c, true, error) < 0)
         return -1;

@@ -2,6 +2,7 @@
 /*
  * The data folder's marker `pail.format`: one line, "pail data format N". It is written, synced and linked before
  * anything else is made, so a folder with data always has it; a folder without it must be empty to be taken.
+ * `pail.tiers` has a line "CLASS ID" for each tier; that tier's folder has `pail.tier`, "pail tier CLASS ID".
  * The lock is flock on that file: it goes with the process, however it ends.
  */
 #include "server/data_dir.h"
@@ -16,8 +17,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
+#include "base/rand.h"
+
 #define MARKER     "pail.format"
 #define MARKER_NEW "pail.format.new"
+#define TIERS      "pail.tiers"
+#define TIERS_NEW  "pail.tiers.new"
+#define TIER       "pail.tier"
+#define TIER_NEW   "pail.tier.new"
+#define TIER_TEXT  1024 /* bytes of these files */
 
 static bool fail(char *error, const char *path, const char *why)
 {
@@ -55,7 +64,8 @@ static bool is_empty(const char *path)
     bool empty = d != NULL;
     for (struct dirent *e; d && (e = readdir(d));) {
         bool harmless = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
-                        strcmp(e->d_name, "lost+found") == 0 || strcmp(e->d_name, MARKER_NEW) == 0;
+                        strcmp(e->d_name, "lost+found") == 0 || strcmp(e->d_name, MARKER_NEW) == 0 ||
+                        strcmp(e->d_name, TIER_NEW) == 0;
         empty = empty && harmless;
     }
     if (d)
@@ -63,15 +73,22 @@ static bool is_empty(const char *path)
     return empty;
 }
 
-static bool write_marker(int dir)
+/* Durably, whole or not at all. */
+static bool write_file(int dir, const char *temporary, const char *name, const char *text)
 {
-    char text[64];
-    int n = snprintf(text, sizeof text, "pail data format %d\n", DATA_FORMAT);
-    int fd = openat(dir, MARKER_NEW, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    ssize_t n = (ssize_t)strlen(text);
+    int fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     bool good = fd >= 0 && write(fd, text, (size_t)n) == n && fsync(fd) == 0;
     if (fd >= 0)
         good = close(fd) == 0 && good;
-    return good && renameat(dir, MARKER_NEW, dir, MARKER) == 0 && fsync(dir) == 0;
+    return good && renameat(dir, temporary, dir, name) == 0 && fsync(dir) == 0;
+}
+
+static bool write_marker(int dir)
+{
+    char text[64];
+    snprintf(text, sizeof text, "pail data format %d\n", DATA_FORMAT);
+    return write_file(dir, MARKER_NEW, MARKER, text);
 }
 
 static bool check_marker(int fd, const char *path, char *error)
@@ -129,6 +146,102 @@ bool data_dir_open(const char *path, struct data_dir *ret, char error[512])
         return fail(error, path, strerror(errno));
     bool good = lock_marker(dir, path, ret, error);
     close(dir);
+    return good;
+}
+
+/* ---- tiers ---- */
+
+static bool read_file(int dir, const char *name, char text[TIER_TEXT])
+{
+    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    memset(text, 0, TIER_TEXT);
+    ssize_t n = fd >= 0 ? read(fd, text, TIER_TEXT - 1) : -1;
+    if (fd >= 0)
+        close(fd);
+    return n >= 0;
+}
+
+/* The id of a class among the lines of pail.tiers. */
+static bool known_id(const char *tiers, const char *storage_class, char id[33])
+{
+    char name[64];
+    for (const char *line = tiers; line && *line; line = strchr(line, '\n'), line = line ? line + 1 : NULL)
+        if (sscanf(line, "%63s %32s", name, id) == 2 && strcmp(name, storage_class) == 0)
+            return true;
+    return false;
+}
+
+static bool all_given(const struct data_dir *d, const char *tiers, const struct config_tier *t, size_t n, char *error)
+{
+    char name[64], id[33];
+    for (const char *line = tiers; line && *line; line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
+        bool given = sscanf(line, "%63s %32s", name, id) != 2;
+        for (size_t i = 0; i < n; i++)
+            given = given || strcmp(name, t[i].storage_class) == 0;
+        if (!given) {
+            snprintf(error, 512, "%.200s: data of storage class %s lies in another folder; give --tier %s=DIR again",
+                     d->path, name, name);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A folder that was marked before, for this data if `id` is given; a crash may have come before the data knew of it. */
+static bool check_tier(int dir, const struct config_tier *t, bool known, char id[33], char *error)
+{
+    char text[TIER_TEXT], name[64] = "", found[33] = "";
+    bool marked = read_file(dir, TIER, text) && sscanf(text, "pail tier %63s %32s", name, found) == 2;
+    if (known && (!marked || strcmp(name, t->storage_class) != 0 || strcmp(found, id) != 0))
+        return fail(error, t->path, "is not the folder that this data's tier lies in (is the disk mounted?)");
+    if (known)
+        return true;
+    if (!marked && !is_empty(t->path))
+        return fail(error, t->path, "holds something else and cannot become a tier; give an empty or a new folder");
+    if (marked && (strcmp(name, t->storage_class) != 0 || faccessat(dir, "blobs", F_OK, 0) == 0))
+        return fail(error, t->path, "is a tier of other data");
+    if (marked) {
+        memcpy(id, found, sizeof found);
+        return true;
+    }
+    unsigned char raw[16];
+    rand_bytes(raw, sizeof raw);
+    hex_encode(raw, sizeof raw, id);
+    id[32] = '\0';
+    snprintf(text, sizeof text, "pail tier %s %s\n", t->storage_class, id);
+    return write_file(dir, TIER_NEW, TIER, text) || fail(error, t->path, strerror(errno));
+}
+
+static bool open_tier(int data, const struct config_tier *t, char tiers[TIER_TEXT], char *error)
+{
+    char id[33] = "";
+    bool known = known_id(tiers, t->storage_class, id), fresh = mkdir(t->path, 0700) == 0;
+    if ((!fresh && errno != EEXIST) || (fresh && !sync_parent(t->path)))
+        return fail(error, t->path, strerror(errno));
+    int dir = open(t->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return fail(error, t->path, strerror(errno));
+    bool good = check_tier(dir, t, known, id, error);
+    close(dir);
+    if (!good || known)
+        return good;
+    size_t n = strlen(tiers);
+    snprintf(tiers + n, TIER_TEXT - n, "%s %s\n", t->storage_class, id);
+    return write_file(data, TIERS_NEW, TIERS, tiers) || fail(error, t->path, strerror(errno));
+}
+
+bool data_dir_open_tiers(const struct data_dir *d, const struct config_tier *t, size_t n, char error[512])
+{
+    char tiers[TIER_TEXT];
+    int data = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (data < 0)
+        return fail(error, d->path, strerror(errno));
+    errno = 0;
+    bool good = read_file(data, TIERS, tiers) || errno == ENOENT || fail(error, d->path, strerror(errno));
+    good = good && all_given(d, tiers, t, n, error);
+    for (size_t i = 0; good && i < n; i++)
+        good = open_tier(data, &t[i], tiers, error);
+    close(data);
     return good;
 }
 

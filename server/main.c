@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "blob_file.h"
+#include "blob_tiers.h"
 #include "checksum.h"
 #include "config.h"
 #include "index_lmdb.h"
@@ -90,6 +91,33 @@ static void setup_process(const struct config *cfg)
     xml_parse_init();
 }
 
+/* The blobs of the data folder, and of the tiers if there are any. NULL with one clear line in error. */
+static struct blob_store *open_blobs(const struct config *cfg, const struct data_dir *dir, char error[512])
+{
+    struct blob_tier tiers[CONFIG_TIERS_MAX];
+    struct blob_store *standard = NULL;
+    const char *path = dir->path;
+    size_t n = 0;
+    if (!data_dir_open_tiers(dir, cfg->tiers, cfg->n_tiers, error))
+        return NULL;
+    int rc = blob_file_open(&(struct blob_file_options){.folder = path}, &standard);
+    for (; rc == BLOB_OK && n < cfg->n_tiers; n += rc == BLOB_OK) {
+        path = cfg->tiers[n].path;
+        tiers[n].name = cfg->tiers[n].storage_class;
+        rc = blob_file_open(&(struct blob_file_options){.folder = path}, &tiers[n].store);
+        if (rc != BLOB_OK)
+            break;
+    }
+    if (rc == BLOB_OK)
+        return n ? blob_tiers_open(standard, tiers, n) : standard;
+    snprintf(error, 512, "cannot open the blobs below %.300s: %s", path, blob_rc_name(rc));
+    while (n-- > 0)
+        tiers[n].store->ops->close(&tiers[n].store);
+    if (standard)
+        standard->ops->close(&standard);
+    return NULL;
+}
+
 static struct store *open_store(const struct config *cfg, const struct data_dir *dir, char error[512])
 {
     struct index *index;
@@ -101,15 +129,13 @@ static struct store *open_store(const struct config *cfg, const struct data_dir 
         return NULL;
     if (*error)
         log_warn("index", "%s", error);
-    struct blob_file_options bo = {.folder = dir->path};
-    int rc = blob_file_open(&bo, &blobs);
-    if (rc != BLOB_OK) {
-        snprintf(error, 512, "cannot open the blobs below %.300s: %s", dir->path, blob_rc_name(rc));
+    blobs = open_blobs(cfg, dir, error);
+    if (!blobs) {
         index->ops->close(&index);
         return NULL;
     }
     struct store_options so = {.index = index, .blobs = blobs, .lifecycle_day_seconds = cfg->lifecycle_day_s};
-    rc = store_open(&so, &store);
+    int rc = store_open(&so, &store);
     if (rc == STORE_OK)
         return store;
     snprintf(error, 512, "cannot open the store in %.300s: %s", dir->path, store_rc_name(rc));

@@ -323,12 +323,10 @@ static void account(struct pass *p, int rc, unsigned what)
 static void move(struct slice *s, const struct deed *d)
 {
     struct pass *p = s->p;
-    struct store_object *after;
-    struct store_change change = {.storage_class = bytes_str(lifecycle_class_name(d->due.to)), .expect_uid = d->uid};
-    account(
-        p,
-        store_object_change(p->st, &p->bucket, d->key, d->by_version ? &d->version : NULL, &change, s->arena, &after),
-        1);
+    account(p,
+            store_object_transition(p->st, &p->bucket, d->key, d->by_version ? &d->version : NULL,
+                                    bytes_str(lifecycle_class_name(d->due.to)), d->uid),
+            1);
 }
 
 static void do_deeds(struct slice *s)

@@ -116,7 +116,7 @@ static const struct rec_field object_fields[] = {
     [23] = F(F_U64, struct rec_object, o.lock.until_ms),
     [24] = F(F_BOOL, struct rec_object, o.lock.hold),
     [25] = F(F_BOOL, struct rec_object, o.lock.hold_set),
-    [26] = F(F_BOOL, struct rec_object, o.restore_ongoing),
+    [26] = F(F_U64, struct rec_object, o.restore_ready_ms),
     [27] = F(F_U64, struct rec_object, o.restored_until_ms),
 };
 /* The head has what lists and the lifecycle worker need; the data is the last, see record_encode_before. */

@@ -21,6 +21,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/rand.h"
 
 #define COPY_COMMIT_MS (10 * 60 * 1000)
@@ -523,6 +524,19 @@ static int copy_by_reference(struct copying *c, struct arena *a, struct store_ob
     return rc;
 }
 
+/* A copy into a class with a tier of its own was made by reference: its bytes follow. Failing, they stay where they
+ * are. */
+static int to_its_tier(struct copying *c, const struct store_object *made)
+{
+    unsigned tier = store__tier(c->store, c->req->to.storage_class);
+    if (!store__lies_elsewhere(c->store, c->source, tier))
+        return STORE_OK;
+    int rc = store_object_transition(c->store, &c->bucket, made->key, &made->version, made->storage_class, made->uid);
+    if (rc != STORE_OK && rc != STORE_PRECONDITION_FAILED && rc != STORE_NO_SUCH_KEY && rc != STORE_NO_SUCH_VERSION)
+        log_warn("store", "a copy's bytes stay in the tier of its source: %s", store_rc_name(rc));
+    return STORE_OK;
+}
+
 int store_copy(struct store *st, const struct store_copy *req, struct arena *a, struct store_object **ret)
 {
     struct copying c = {.store = st, .req = req, .source = req->source, .is_part = req->to.upload_id.n > 0};
@@ -548,5 +562,5 @@ int store_copy(struct store *st, const struct store_copy *req, struct arena *a, 
     store__unpin(st, &c.source_pin);
     arena_free(c.plan);
     arena_free(c.arena);
-    return rc;
+    return rc == STORE_OK && !c.is_part ? to_its_tier(&c, *ret) : rc;
 }

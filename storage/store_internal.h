@@ -141,6 +141,9 @@ void store__settle_version(struct rec_object *); /* after decoding: o.version co
 /* A record as it was read (its manifest, if any, stays as it is). */
 struct bytes store__encode_again(struct rec_object *, struct arena *, size_t *ret_head);
 int store__save_clock(struct store *); /* the lock clock's time, for the next start. Blocks */
+/* The tier that a storage class's blobs belong to. */
+unsigned store__tier(struct store *, struct bytes storage_class);
+bool store__lies_elsewhere(struct store *, const struct store_object *, unsigned tier);
 bool store__protected(struct store *, const struct object_lock *, bool bypass_governance);
 /* The lock of a new version: what was asked for, or the bucket's default. NO_LOCK. */
 int store__new_lock(struct store *, const struct store_bucket *, const struct object_lock *asked,

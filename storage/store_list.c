@@ -95,6 +95,8 @@ static bool give_object(struct listing *l, struct bytes key, struct bytes head)
         .owner = r.o.owner,
         .checksum_alg = r.o.checksum.alg,
         .checksum_type = r.o.checksum_type,
+        .restore_ready_ms = r.o.restore_ready_ms,
+        .restored_until_ms = r.o.restored_until_ms,
     };
     give(l, &row);
     return true;

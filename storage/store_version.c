@@ -637,11 +637,9 @@ static int change_once(struct store *st, const struct store_bucket *b, struct by
         o->n_tags = c->n_tags;
     }
     if (c->set_restore) {
-        o->restore_ongoing = c->restore_ongoing;
+        o->restore_ready_ms = c->restore_ready_ms;
         o->restored_until_ms = c->restored_until_ms;
     }
-    if (c->storage_class.n)
-        o->storage_class = c->storage_class;
     txn_init(t, a, b->partition, b->generation);
     txn_expect(t, found->index_key, found->value);
     put_again(t, found->index_key, &found->r);

@@ -85,7 +85,7 @@ static int give(struct listing *l, const struct lane_row *from)
         row.owner = r.o.owner;
         row.checksum_alg = r.o.checksum.alg;
         row.checksum_type = r.o.checksum_type;
-        row.restore_ongoing = r.o.restore_ongoing;
+        row.restore_ready_ms = r.o.restore_ready_ms;
         row.restored_until_ms = r.o.restored_until_ms;
         row.version = r.o.version;
         row.marker = r.o.marker;

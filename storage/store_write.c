@@ -229,7 +229,8 @@ static int begin_blob(struct store_write *w)
     struct rec_blob_desc desc;
     store__describe(&w->put, w->record.o.uid, w->is_part ? w->upload : NULL, &desc);
     uint64_t expected = w->put.expected_size != UINT64_MAX ? w->put.expected_size : 0;
-    int rc = w->store->blobs->ops->create(w->store->blobs, store__encode_desc(&desc, w->arena), expected, &w->writer);
+    int rc = blob_create(w->store->blobs, store__tier(w->store, w->put.storage_class),
+                         store__encode_desc(&desc, w->arena), expected, &w->writer);
     if (rc != BLOB_OK)
         return store__blob_rc(rc);
     begin_digests(w);

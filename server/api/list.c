@@ -42,8 +42,8 @@ static struct bytes begin_row(struct page *p, const struct store_list_row *row)
 static const struct xml_restore_status *restore_status(const struct page *p, const struct store_list_row *row,
                                                        struct xml_restore_status *status)
 {
-    *status = (struct xml_restore_status){row->restore_ongoing, row->restored_until_ms};
-    return p->restore && (row->restore_ongoing || row->restored_until_ms) ? status : NULL;
+    *status = (struct xml_restore_status){row->restore_ready_ms > p->req->now_ms, row->restored_until_ms};
+    return p->restore && row->restored_until_ms ? status : NULL;
 }
 
 static void add_row(void *arg, const struct store_list_row *row)
