@@ -67,6 +67,8 @@ class Bench:
         self.seconds = 1 if self.quick else 2
         self.many = options.keys or (20_000 if self.quick else 1_000_000)
         self.few = 2_000 if self.quick else 10_000
+        self.versions = 5_000 if self.quick else 100_000
+        self.markers = 50_000 if self.quick else 1_000_000
         self.large = 8 * MIB if self.quick else 64 * MIB
         self.huge = 64 * MIB if self.quick else GIB
         self.folder = os.path.abspath(options.data)
@@ -353,6 +355,121 @@ def list_root(b):
     return Figure(f"root listing with delimiter, {b.many:,} keys, 10 prefixes",
                   f"{statistics.median(r.p50 for r in results) / 1000:.2f} ms median, {p99 / 1000:.2f} ms p99", "", "",
                   "< 5 ms", p99 < 5000)
+
+
+# --- versions -----------------------------------------------------------------------------
+
+def versioned_bucket(b, name):
+    b.bucket(name)
+    body = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+    reply = b.client.request("PUT", name, None, ["versioning"], body, {"content-md5": s3client.content_md5(body)})
+    check(reply.ok, f"PutBucketVersioning: {reply!r}")
+    return name
+
+
+def add_versions(b, bucket, count):
+    """`count` versions of one key, by 64 connections."""
+    base = os.path.join(b.folder, "add")
+    for part in range(2):
+        b.lines(f"add.{part}", b.presigner.many("PUT", bucket, ("key" for _ in range(part, count, 2))))
+    start = time.monotonic()
+    load.wrk_once(b.where, "PUT", base, 2, 64, 64)
+    return count / (time.monotonic() - start)
+
+
+def version_page(b, bucket, after=None):
+    query = ["versions"] + ([("key-marker", "key"), ("version-id-marker", after)] if after else [])
+    reply = b.client.request("GET", bucket, None, query)
+    check(reply.status == 200, f"ListObjectVersions: {reply!r}")
+    return reply
+
+
+def count_versions(b, bucket):
+    """Pages through all of them; answers their ids."""
+    found, page = [], version_page(b, bucket)
+    while True:
+        found += page.values("VersionId")
+        if page.value("IsTruncated") != "true":
+            check(len(set(found)) == len(found), "a version is listed twice")
+            return found
+        page = version_page(b, bucket, page.value("NextVersionIdMarker"))
+
+
+@row("versions")
+def many_versions(b):
+    b.ready()
+    deep, flat = versioned_bucket(b, "deep"), versioned_bucket(b, "flat")
+    print(f"# writing {b.versions:,} versions of one key ...", flush=True)
+    rate = add_versions(b, deep, b.versions)
+    ids = count_versions(b, deep)
+    check(len(ids) >= b.versions, f"{len(ids):,} versions are listed, {b.versions:,} were written")
+    print(f"# {rate:,.0f} versions/s", flush=True)
+    check(b.client.put(flat, "key", b"0123456789abcdef" * 4).ok, "PUT")
+    check(b.client.list_page(deep).values("Key") == ["key"], "the key is not listed once")
+    middle = [("versionId", ids[len(ids) // 2])]
+    pages = [("versions", ""), ("key-marker", "key"), ("version-id-marker", ids[len(ids) // 2]), ("max-keys", "1")]
+    last = b.client.request("HEAD", deep, "key", [("versionId", ids[-1])])
+    check(last.status == 200, f"the oldest version: {last!r}")
+    only = count_versions(b, flat)
+    # Reads first: what overwrites makes the single version many.
+    kinds = {
+        "GET": (("GET", "deep/key", ()), ("GET", "flat/key", ()), 64),
+        "GET of a version in the middle": (("GET", "deep/key", middle), ("GET", "flat/key", [("versionId", only[0])]), 64),
+        "ListObjectsV2": (("GET", "deep", [("list-type", "2")]), ("GET", "flat", [("list-type", "2")]), 8),
+        "ListObjectVersions, one row from the middle": (("GET", "deep", pages),
+                                                        ("GET", "flat", [("versions", ""), ("max-keys", "1")]), 8),
+        "PUT": (("PUT", "deep/key", ()), ("PUT", "flat/key", ()), 64),
+    }
+    figures = []
+    for name, (many, one, connections) in kinds.items():
+        def run(side):
+            method, path, query = side
+            target = b.lines("versions", [b.presigner.one(method, f"/{path}", query)])
+            return b.cpu_of([b.pail.pid], lambda: load.wrk(b.where, "cycle", method, target, connections, b.seconds, 64))
+        results = b.in_turn(many=lambda: run(many), one=lambda: run(one))
+        ratio = ratio_of(results["many"], results["one"])
+        title = f"{name}, a key with {b.versions:,} versions" if not figures else f"  {name}"
+        figures.append(Figure(title, rate_text(median(results["many"], "rate")),
+                              f"{rate_text(median(results['one'], 'rate'))} with one version", f"{ratio:.2f}", ">= 0.8",
+                              ratio >= 0.8, f"a request costs the server {cpu_note(results['many'])}"))
+    return figures
+
+
+def add_markers(b, bucket, count):
+    """DeleteObjects makes a marker of each key it names, existing or not."""
+    start = time.monotonic()
+    for first in range(0, count, 1000):
+        reply = b.client.delete_many(bucket, [f"p{i % 10}/{i:08}" for i in range(first, min(count, first + 1000))])
+        check(reply.ok and b"<Error>" not in reply.body, f"DeleteObjects: {reply!r}")
+    return count / (time.monotonic() - start)
+
+
+@row("markers")
+def many_markers(b):
+    b.ready()
+    bucket = versioned_bucket(b, "markers")
+    live = [f"p{i}/{b.markers * i // 10:08}-live" for i in range(10)]
+    print(f"# making {b.markers:,} delete markers ...", flush=True)
+    rate = add_markers(b, bucket, b.markers)
+    print(f"# {rate:,.0f} markers/s", flush=True)
+    for key in live:
+        check(b.client.put(bucket, key, b"x").ok, "PUT")
+    figures = []
+    for title, query, expected in (
+            ("ListObjectsV2", [], live), ("  from its middle on", [("start-after", live[4])], live[5:]),
+            ("  with delimiter", [("delimiter", "/")], [f"p{i}/" for i in range(10)]),
+            ("  below one prefix", [("prefix", "p3/")], live[3:4])):
+        target = b.presigner.one("GET", f"/{bucket}", [("list-type", "2")] + query)
+        page = b.client.send("GET", target)
+        found = [p for p in page.values("Prefix") if p] if "delimiter" in title else page.values("Key")
+        check(found == expected, f"{title.strip()} finds {found}")
+        targets = b.lines("markers-list", [target])
+        results = b.in_turn(pail=lambda: load.wrk(b.where, "cycle", "GET", targets, 1, b.seconds))["pail"]
+        p50, p99 = (statistics.median(getattr(r, k) for r in results) / 1000 for k in ("p50", "p99"))
+        if not figures:
+            title += f", {len(live)} objects among {b.markers:,} delete markers"
+        figures.append(Figure(title, f"{p50:.2f} ms median, {p99:.2f} ms p99", "", "", "< 5 ms", p99 < 5))
+    return figures
 
 
 # --- copying ------------------------------------------------------------------------------

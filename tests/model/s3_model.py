@@ -54,6 +54,8 @@ class Fresh:
         self.version, self.seen = version, seen
 
     def judge(self, actual):
+        if self.version.id is not None:  # this answer named it before
+            return actual == self.version.id
         if not isinstance(actual, str) or not re.fullmatch(r"[\w.~-]{1,1024}", actual) or actual == NULL:
             return False
         if actual in self.seen:
@@ -151,6 +153,10 @@ class Version:
     @property
     def shown_etag(self):
         return self.etag or Same(self, "etag")
+
+    def shown_id(self, seen):
+        """A marker that a quiet DeleteObjects made has an id that nobody was told yet."""
+        return self.id or Fresh(self, seen)
 
     @property
     def shown_until(self):
@@ -275,16 +281,15 @@ class Model:
         """The version meant, which must be no marker."""
         version = self.version(bucket, key, ref)
         if version.marker and ref is None:
-            raise Failed(error(404, "NoSuchKey", marker="true", version=version.id))
+            raise Failed(error(404, "NoSuchKey", marker="true", version=version.shown_id(self.seen)))
         if version.marker:
             raise Failed(error(405, "MethodNotAllowed", marker="true"))
         return version
 
-    @staticmethod
-    def shown_id(bucket, version, ref):
+    def shown_id(self, bucket, version, ref):
         if bucket.state == NEVER:
             return OneOf(None, NULL) if ref else None
-        return version.id
+        return version.shown_id(self.seen)
 
     # --- adding a version
     def add(self, bucket, version, item=0):
@@ -444,7 +449,8 @@ class Model:
         bucket = self.bucket(op["b"])
         if op.get("bypass") and not bucket.lock:
             return error(400, "InvalidArgument")
-        rows, errors, gone = [], [], set()
+        rows, errors = [], []
+        named = [(key, self.text(ref)) for key, ref in op["items"] if ref is not None]
         for item, (key, ref) in enumerate(op["items"]):
             text = self.text(ref)
             if ref is None:
@@ -454,39 +460,23 @@ class Model:
             try:
                 version = self.version(bucket, key, ref)
             except Failed as failed:
-                again, code = (key, text) in gone, "NoSuchVersion"
+                if bucket.state == NEVER and text == NULL:
+                    rows.append(dict(key=key, version=NULL, marker=None, made=None))
+                    continue
+                code = "NoSuchVersion"
                 if failed.answer["status"] == 400 or bucket.state == NEVER:
                     code = OneOf("NoSuchVersion", "InvalidArgument")
-                if again or (bucket.state == NEVER and ref == NULL):  # the same twice; a null that is not there
-                    return self.unsure(bucket, op, item)
                 errors.append(dict(key=key, version=text, code=code))
                 continue
             if version.protected(op.get("bypass")):
                 errors.append(dict(key=key, version=text, code="AccessDenied"))
                 continue
             bucket.remove(version)
-            gone.add((key, text))
             rows.append(dict(key=key, version=text, marker="true" if version.marker else None,
                              made=text if version.marker else None))
+        if len(set(named)) < len(named):
+            return dict(status=200)  # the same version twice: who answers first is nobody's promise
         return dict(status=200, deleted=[] if op.get("quiet") else rows, errors=errors)
-
-    def unsure(self, bucket, op, item):
-        """The rest of the request still happens, but nobody says what exactly is answered."""
-        for at in range(item, len(op["items"])):
-            key, ref = op["items"][at]
-            if ref is None:
-                self.make_marker(bucket, key, at)
-                continue
-            version = self.found_for_delete_quiet(bucket, key, ref)
-            if version and not version.protected(op.get("bypass")):
-                bucket.remove(version)
-        return dict(status=200)
-
-    def found_for_delete_quiet(self, bucket, key, ref):
-        try:
-            return self.version(bucket, key, ref)
-        except Failed:
-            return None
 
     # --- what hangs on a version
     def tagged(self, op, write):
@@ -631,10 +621,16 @@ class Model:
         bucket, upload = self.place(op), self.uploads.get(op["u"])
         if upload and upload.result and upload.bucket is bucket and upload.key == op["k"]:
             return upload.result if op["parts"] == upload.completed_with else dict(status=ANY)
-        upload = self.upload(op)
         numbers = [n for n, _ in op["parts"]]
+        ordered = all(a < b for a, b in zip(numbers, numbers[1:]))
+        try:
+            upload = self.upload(op)
+        except Failed:
+            if ordered:
+                raise
+            return dict(status=OneOf(400, 404))  # wrong twice
         codes = []
-        if any(a >= b for a, b in zip(numbers, numbers[1:])):
+        if not ordered:
             raise Failed(error(400, "InvalidPartOrder"))
         if any(not right or n not in upload.parts for n, right in op["parts"]):
             codes.append("InvalidPart")
@@ -731,7 +727,7 @@ class Model:
             later = self.later_than(known[-1])
 
         def show(v):
-            row = dict(key=v.key, id=v.id, latest=bucket.keys[v.key][0] is v, marker=v.marker,
+            row = dict(key=v.key, id=v.shown_id(self.seen), latest=bucket.keys[v.key][0] is v, marker=v.marker,
                        modified=Same(v, "mtime"))
             if not v.marker:
                 row.update(etag=v.shown_etag, size=len(v.body), storage=v.storage)
@@ -742,7 +738,7 @@ class Model:
             return dict(marker=op["marker"] if first else ANY,
                         version_marker=self.text(op["version_marker"]) or "" if first else ANY,
                         next=name.decode() if truncated else None,
-                        next_version=last.id if kind == "row" else None, owners=True)
+                        next_version=last.shown_id(self.seen) if kind == "row" else None, owners=True)
         return self.pages(op, rows, show, marker.encode(), later, after_page)
 
     def do_list_uploads(self, op):

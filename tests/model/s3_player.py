@@ -36,7 +36,7 @@ def from_http_date(text):
 
 
 def tag_query(tags):
-    return urllib.parse.urlencode(tags, quote_via=urllib.parse.quote)
+    return urllib.parse.urlencode([tuple(t) for t in tags], quote_via=urllib.parse.quote)
 
 
 def tag_document(tags):

@@ -188,11 +188,15 @@ class Maker:
         return dict(op="delete", b=b, k=marker.key, v=self.ref(marker))
 
     def delete_many(self):
+        """No order of the items is promised, so none may matter: outside Enabled, a delete replaces the null version."""
         b, items = self.bucket(), []
+        state = self.model.buckets.get(b)
         for _ in range(self.random.choice([1, 2, 5, 12])):
             k = self.there(b)
-            if k not in CONTROL_KEYS:
-                items.append([k, self.any_version(b, k, 0.4)])
+            v = self.any_version(b, k, 0.4)
+            mixed = state and state.state != ENABLED and any(key == k and (v is None) != (ref is None) for key, ref in items)
+            if k not in CONTROL_KEYS and not mixed:
+                items.append([k, v])
         if not items:
             return None
         return dict(op="delete_many", b=b, items=items, bypass=self.bypass(b), quiet=self.maybe(0.15))
