@@ -60,6 +60,8 @@ int accelerate_put(struct req *);
 int accelerate_get(struct req *);
 int payment_put(struct req *);
 int payment_get(struct req *);
+/* restore.c */
+int object_restore(struct req *);
 /* multipart.c */
 int upload_create(struct req *);
 int part_put(struct req *);
@@ -160,6 +162,10 @@ bool api_checksum_decode(enum checksum_alg, struct bytes base64, struct checksum
 struct bytes api_encoded(struct req *, struct bytes text, bool url); /* encoding-type=url */
 const struct xml_owner *api_owner(struct req *);
 
+/* An archived object (restore.c): can it be read now? Else InvalidObjectState. */
+int api_readable(struct req *, const struct store_object *);
+bool api_is_archived(const struct store_object *);
+void api_restore_header(struct req *, const struct store_object *);
 /* Begins an upload's write with the digests that the client announced. */
 int api_open_write(struct req *, struct store_put *);
 void api_write_etag(struct req *); /* the ETag header of what was written */

@@ -64,7 +64,9 @@ static int find_source(struct req *r, struct source *s)
     rc = store_object_get(r->server->store, &s->bucket, s->key, s->version, r->arena, &s->object);
     if (rc < 0)
         return fail_source(r, s, rc);
-    return api_read_condition(r, "x-amz-copy-source-", s->object) == API_PASS ? 0 : -1;
+    if (api_read_condition(r, "x-amz-copy-source-", s->object) != API_PASS)
+        return -1;
+    return api_readable(r, s->object);
 }
 
 /* COPY is false, REPLACE true; anything else is refused. */

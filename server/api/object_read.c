@@ -162,6 +162,7 @@ static int head_of_object(struct req *r, const struct store_object *o, const str
     api_tag_headers(r, o);
     api_lock_headers(r, o);
     api_expiration_header(r, o);
+    api_restore_header(r, o);
     checksums_of_slice(r, o, s);
     if (s->part && o->n_parts)
         resp_headerf(r, "x-amz-mp-parts-count", "%zu", o->n_parts);
@@ -196,6 +197,8 @@ static int prepare(struct req *r, bool whole, struct store_object **ret, struct 
     case API_PASS:
         break;
     }
+    if (r->head.method == HTTP_GET && api_readable(r, o) < 0)
+        return -1;
     return slice_of(r, o, s) < 0 || head_of_object(r, o, s) < 0 ? -1 : 0;
 }
 

@@ -166,6 +166,24 @@ static const struct xml_field retention[] = {
 };
 const struct xml_doc xml_retention_doc = XML_DOC("Retention", struct xml_retention, retention);
 
+static const char *const restore_tier_names[] = {"Standard", "Bulk", "Expedited", NULL};
+static const struct xml_field glacier_job[] = {
+    XML_ENUM("Tier", struct xml_glacier_job, tier, restore_tier_names),
+    XML_END,
+};
+static const struct xml_field anything[] = {XML_END};
+static const struct xml_field restore_request[] = {
+    XML_OPT_U64("Days", struct xml_restore_request, days),
+    XML_CHILD("GlacierJobParameters", struct xml_restore_request, job, glacier_job, .optional = true),
+    XML_TEXT("Type", struct xml_restore_request, type, .optional = true),
+    XML_ENUM("Tier", struct xml_restore_request, tier, restore_tier_names, .optional = true),
+    XML_TEXT("Description", struct xml_restore_request, description, .optional = true),
+    XML_CHILD("SelectParameters", struct xml_restore_request, select_parameters, anything, .optional = true),
+    XML_CHILD("OutputLocation", struct xml_restore_request, output_location, anything, .optional = true),
+    XML_END,
+};
+const struct xml_doc xml_restore_request_doc = XML_DOC("RestoreRequest", struct xml_restore_request, restore_request);
+
 static const struct xml_field legal_hold[] = {
     XML_ENUM("Status", struct xml_legal_hold, status, hold_names),
     XML_END_STRICT,
@@ -574,6 +592,7 @@ const struct xml_document xml_documents[] = {
     {"GetObjectLockConfiguration", false, &xml_lock_configuration_doc},
     {"PutObjectRetention", true, &xml_retention_doc},
     {"GetObjectRetention", false, &xml_retention_doc},
+    {"RestoreObject", true, &xml_restore_request_doc},
     {"PutObjectLegalHold", true, &xml_legal_hold_doc},
     {"GetObjectLegalHold", false, &xml_legal_hold_doc},
     {"PutBucketAccelerateConfiguration", true, &xml_accelerate_doc},

@@ -111,6 +111,23 @@ struct xml_retention { /* with nothing in it: takes the retention away */
 };
 extern const struct xml_doc xml_retention_doc;
 
+enum xml_restore_tier { XML_TIER_NONE, XML_TIER_STANDARD, XML_TIER_BULK, XML_TIER_EXPEDITED };
+struct xml_glacier_job {
+    enum xml_restore_tier tier;
+};
+struct xml_anything { /* known to be there; what is in it does not matter */
+    char unused;
+};
+struct xml_restore_request {
+    struct xml_opt_u64 days;
+    struct xml_glacier_job *job;
+    struct bytes type;
+    enum xml_restore_tier tier;
+    struct bytes description;
+    struct xml_anything *select_parameters, *output_location;
+};
+extern const struct xml_doc xml_restore_request_doc;
+
 struct xml_legal_hold {
     enum xml_hold status;
 };
