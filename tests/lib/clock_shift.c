@@ -3,7 +3,6 @@
  * A library to preload: the wall clock runs CLOCK_SHIFT_SECONDS beside the real one, other clocks do not. For tests of
  * what a server believes when somebody sets its clock. Threads: any.
  */
-#define _GNU_SOURCE
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
