@@ -2,7 +2,7 @@
 /*
  * The data folder's marker `pail.format`: one line, "pail data format N". It is written, synced and linked before
  * anything else is made, so a folder with data always has it; a folder without it must be empty to be taken.
- * `pail.tiers` has a line "CLASS ID" for each tier; that tier's folder has `pail.tier`, "pail tier CLASS ID".
+ * `pail.tiers` has a line "CLASS ID used" for each tier; that tier's folder has `pail.tier`, "pail tier CLASS ID".
  * The lock is flock on that file: it goes with the process, however it ends.
  */
 #include "server/data_dir.h"
@@ -161,73 +161,108 @@ static bool read_file(int dir, const char *name, char text[TIER_TEXT])
     return n >= 0;
 }
 
-/* The id of a class among the lines of pail.tiers. */
-static bool known_id(const char *tiers, const char *storage_class, char id[33])
+struct tier_line {
+    char name[64], id[33], state[8];
+};
+
+/* The next line of pail.tiers; false at the end, or at one that is none of ours. */
+static bool next_line(const char **at, struct tier_line *ret)
 {
-    char name[64];
-    for (const char *line = tiers; line && *line; line = strchr(line, '\n'), line = line ? line + 1 : NULL)
-        if (sscanf(line, "%63s %32s", name, id) == 2 && strcmp(name, storage_class) == 0)
+    *ret = (struct tier_line){0};
+    char line[160];
+    size_t n = strcspn(*at, "\n");
+    if (n == 0 || n >= sizeof line)
+        return false;
+    memcpy(line, *at, n);
+    line[n] = '\0';
+    *at += n + ((*at)[n] == '\n');
+    return sscanf(line, "%63s %32s %7s", ret->name, ret->id, ret->state) >= 2;
+}
+
+static bool find_line(const char *tiers, const char *storage_class, struct tier_line *ret)
+{
+    for (const char *at = tiers; next_line(&at, ret);)
+        if (strcmp(ret->name, storage_class) == 0)
             return true;
+    *ret = (struct tier_line){0};
     return false;
 }
 
 static bool all_given(const struct data_dir *d, const char *tiers, const struct config_tier *t, size_t n, char *error)
 {
-    char name[64], id[33];
-    for (const char *line = tiers; line && *line; line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
-        bool given = sscanf(line, "%63s %32s", name, id) != 2;
+    struct tier_line line;
+    for (const char *at = tiers; next_line(&at, &line);) {
+        bool given = strcmp(line.state, "new") == 0; /* nothing was ever put there */
         for (size_t i = 0; i < n; i++)
-            given = given || strcmp(name, t[i].storage_class) == 0;
+            given = given || strcmp(line.name, t[i].storage_class) == 0;
         if (!given) {
             snprintf(error, 512, "%.200s: data of storage class %s lies in another folder; give --tier %s=DIR again",
-                     d->path, name, name);
+                     d->path, line.name, line.name);
             return false;
         }
     }
     return true;
 }
 
-/* A folder that was marked before, for this data if `id` is given; a crash may have come before the data knew of it. */
-static bool check_tier(int dir, const struct config_tier *t, bool known, char id[33], char *error)
+/* Writes pail.tiers with this line in the place of the class's. */
+static bool put_line(int data, const char *tiers, const struct tier_line *put)
 {
-    char text[TIER_TEXT], name[64] = "", found[33] = "";
-    bool marked = read_file(dir, TIER, text) && sscanf(text, "pail tier %63s %32s", name, found) == 2;
-    if (known && (!marked || strcmp(name, t->storage_class) != 0 || strcmp(found, id) != 0))
-        return fail(error, t->path, "is not the folder that this data's tier lies in (is the disk mounted?)");
-    if (known)
-        return true;
-    if (!marked && !is_empty(t->path))
-        return fail(error, t->path, "holds something else and cannot become a tier; give an empty or a new folder");
-    if (marked && (strcmp(name, t->storage_class) != 0 || faccessat(dir, "blobs", F_OK, 0) == 0))
-        return fail(error, t->path, "is a tier of other data");
-    if (marked) {
-        memcpy(id, found, sizeof found);
-        return true;
-    }
-    unsigned char raw[16];
-    rand_bytes(raw, sizeof raw);
-    hex_encode(raw, sizeof raw, id);
-    id[32] = '\0';
-    snprintf(text, sizeof text, "pail tier %s %s\n", t->storage_class, id);
-    return write_file(dir, TIER_NEW, TIER, text) || fail(error, t->path, strerror(errno));
+    struct tier_line line;
+    char text[TIER_TEXT];
+    size_t n = 0;
+    for (const char *at = tiers; next_line(&at, &line);)
+        if (strcmp(line.name, put->name) != 0)
+            n += (size_t)snprintf(text + n, sizeof text - n, "%s %s %s\n", line.name, line.id, line.state);
+    snprintf(text + n, sizeof text - n, "%s %s %s\n", put->name, put->id, put->state);
+    return write_file(data, TIERS_NEW, TIERS, text);
 }
 
-static bool open_tier(int data, const struct config_tier *t, char tiers[TIER_TEXT], char *error)
+/*
+ * A new tier: noted as "new", its folder marked, noted as in use. So a crash leaves nothing that a later start does not
+ * understand, and a folder without its mark is only ever taken for a new one while nothing can be in it.
+ */
+static bool make_tier(int data, int dir, const char *tiers, const struct config_tier *t, struct tier_line *line,
+                      char *error)
 {
-    char id[33] = "";
-    bool known = known_id(tiers, t->storage_class, id), fresh = mkdir(t->path, 0700) == 0;
+    char text[TIER_TEXT];
+    if (!*line->id) {
+        unsigned char raw[16];
+        rand_bytes(raw, sizeof raw);
+        hex_encode(raw, sizeof raw, line->id);
+        snprintf(line->name, sizeof line->name, "%s", t->storage_class);
+    }
+    snprintf(line->state, sizeof line->state, "new");
+    snprintf(text, sizeof text, "pail tier %s %s\n", t->storage_class, line->id);
+    bool good = put_line(data, tiers, line) && write_file(dir, TIER_NEW, TIER, text);
+    snprintf(line->state, sizeof line->state, "used");
+    return (good && put_line(data, tiers, line)) || fail(error, t->path, strerror(errno));
+}
+
+static bool open_tier(int data, const struct config_tier *t, char *error)
+{
+    char tiers[TIER_TEXT], text[TIER_TEXT], name[64] = "", id[33] = "";
+    struct tier_line line;
+    bool fresh = mkdir(t->path, 0700) == 0;
     if ((!fresh && errno != EEXIST) || (fresh && !sync_parent(t->path)))
         return fail(error, t->path, strerror(errno));
     int dir = open(t->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return fail(error, t->path, strerror(errno));
-    bool good = check_tier(dir, t, known, id, error);
+    read_file(data, TIERS, tiers);
+    bool known = find_line(tiers, t->storage_class, &line), used = known && strcmp(line.state, "used") == 0;
+    bool marked = read_file(dir, TIER, text) && sscanf(text, "pail tier %63s %32s", name, id) == 2;
+    bool ours = marked && known && strcmp(name, t->storage_class) == 0 && strcmp(id, line.id) == 0;
+    bool good = true;
+    if (used && !ours)
+        good = fail(error, t->path, "is not the folder that this data's tier lies in (is the disk mounted?)");
+    else if (marked && !ours)
+        good = fail(error, t->path, "is a tier of other data");
+    else if (!marked && !is_empty(t->path))
+        good = fail(error, t->path, "holds something else and cannot become a tier; give an empty or a new folder");
+    else if (!used)
+        good = make_tier(data, dir, tiers, t, &line, error);
     close(dir);
-    if (!good || known)
-        return good;
-    size_t n = strlen(tiers);
-    snprintf(tiers + n, TIER_TEXT - n, "%s %s\n", t->storage_class, id);
-    return write_file(data, TIERS_NEW, TIERS, tiers) || fail(error, t->path, strerror(errno));
+    return good;
 }
 
 bool data_dir_open_tiers(const struct data_dir *d, const struct config_tier *t, size_t n, char error[512])
@@ -240,7 +275,7 @@ bool data_dir_open_tiers(const struct data_dir *d, const struct config_tier *t, 
     bool good = read_file(data, TIERS, tiers) || errno == ENOENT || fail(error, d->path, strerror(errno));
     good = good && all_given(d, tiers, t, n, error);
     for (size_t i = 0; good && i < n; i++)
-        good = open_tier(data, &t[i], tiers, error);
+        good = open_tier(data, &t[i], error);
     close(data);
     return good;
 }

@@ -173,7 +173,7 @@ def aws_cli_restores(t):
 # ---- folders of their own ----
 
 def big_files(folder):
-    return sum(os.path.getsize(os.path.join(at, name)) > 100_000 for at, _, names in os.walk(folder) for name in names)
+    return sum(os.path.getsize(os.path.join(at, name)) > 100_000 for at, _, names in os.walk(folder) for name in names if "/blobs/" in at)
 
 
 def client_of(server):
@@ -225,8 +225,6 @@ def a_class_lies_in_its_folder_and_moves_there(t):
                        StorageClass="STANDARD")
         equal(s3.get_object(Bucket="tiers", Key="warm")["Body"].read(), body)
         wait_for("the copy lies with its class", lambda: (big_files(cold), big_files(data)) == (2, 2))
-        s3.delete_object(Bucket="tiers", Key="logs/a")
-        wait_for("garbage of the tier goes", lambda: big_files(cold) == 1)
 
 
 @case
@@ -262,7 +260,7 @@ def wrong_tier_folders_stop_the_start(t):
         pass
     contains(start_fails(data), "give --tier GLACIER=DIR again")
     contains(start_fails(data, "--tier", f"GLACIER={other}/empty"), "mounted")
-    contains(start_fails(other, "--tier", f"GLACIER={cold}/g"), "is a tier of other data")
+    contains(start_fails(f"{other}/data", "--tier", f"GLACIER={cold}/g"), "is a tier of other data")
     contains(start_fails(data, "--tier", f"GLACIER={cold}/g", "--tier", f"GLACIER={cold}/h"), "twice")
     contains(start_fails(data, "--tier", "STANDARD=/tmp/x"), "no storage class")
     contains(start_fails(data, "--tier", "GLACIER"), "CLASS=DIR")
