@@ -155,20 +155,22 @@ int lock_get_configuration(struct req *r)
 
 /* ---- one version ---- */
 
-/* The version that is asked about, in a bucket that has locks. */
-static int find_version(struct req *r, struct store_object **ret)
+/* The version that is asked about, in a bucket that has locks; NULL after a failure. */
+static const struct store_object *find_version(struct req *r)
 {
     const struct store_version *version;
     struct store_object *o = NULL;
-    if (!r->bucket.lock_enabled)
-        return no_lock(r);
+    if (!r->bucket.lock_enabled) {
+        no_lock(r);
+        return NULL;
+    }
     if (api_version_id(r, &version) < 0)
-        return -1;
+        return NULL;
     int rc = store_object_head(r->server->store, &r->bucket, r->key, version, r->arena, &o);
-    if (rc < 0)
-        return api_fail_version(r, rc, version, o, false);
-    *ret = o;
-    return 0;
+    if (rc == STORE_OK)
+        return o;
+    api_fail_version(r, rc, version, o, false);
+    return NULL;
 }
 
 int lock_put_retention(struct req *r)
@@ -198,8 +200,8 @@ int lock_put_retention(struct req *r)
 
 int lock_get_retention(struct req *r)
 {
-    struct store_object *o;
-    if (find_version(r, &o) < 0)
+    const struct store_object *o = find_version(r);
+    if (!o)
         return -1;
     if (o->lock.mode == LOCK_NONE)
         return req_fail(r, S3E_NO_SUCH_OBJECT_LOCK_CONFIGURATION);
@@ -221,8 +223,8 @@ int lock_put_legal_hold(struct req *r)
 
 int lock_get_legal_hold(struct req *r)
 {
-    struct store_object *o;
-    if (find_version(r, &o) < 0)
+    const struct store_object *o = find_version(r);
+    if (!o)
         return -1;
     if (!o->lock.hold_set)
         return req_fail(r, S3E_NO_SUCH_OBJECT_LOCK_CONFIGURATION);

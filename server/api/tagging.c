@@ -10,15 +10,15 @@
 #include "server/api/tag_set.h"
 #include "server/server.h"
 
-static int fail_tag(struct req *r, const char *message, const struct store_header *tag, bool value)
+static int fail_tag(struct req *r, const char *message, struct store_header tag, bool value)
 {
     req_fail(r, S3E_INVALID_TAG);
     r->err.message = message;
-    req_extra(r, "TagKey", tag->name);
-    return value ? req_extra(r, "TagValue", tag->value) : -1;
+    req_extra(r, "TagKey", tag.name);
+    return value ? req_extra(r, "TagValue", tag.value) : -1;
 }
 
-static int fail_tags(struct req *r, enum tag_fault fault, const struct store_header *tag, bool of_bucket)
+static int fail_tags(struct req *r, enum tag_fault fault, struct store_header tag, bool of_bucket)
 {
     switch (fault) {
     case TAGS_TOO_MANY:
@@ -69,7 +69,7 @@ int api_put_tags(struct req *r, struct store_put *put)
     case TAGS_BAD_VALUE:
         return fail_header(r, header);
     default:
-        return fail_tags(r, fault, n ? &tags[at] : NULL, false);
+        return fail_tags(r, fault, n ? tags[at] : (struct store_header){0}, false);
     }
 }
 
@@ -101,7 +101,7 @@ static int read_tags(struct req *r, const struct xml_tag *rows, size_t n, bool o
         tags[i] = (struct store_header){rows[i].key, rows[i].value};
     enum tag_fault fault = tag_set_check(tags, n, of_bucket ? TAGS_BUCKET_MAX : TAGS_OBJECT_MAX, &at);
     if (fault != TAGS_OK)
-        return fail_tags(r, fault, &tags[at], of_bucket);
+        return fail_tags(r, fault, tags[at], of_bucket);
     *ret = tags;
     return 0;
 }
