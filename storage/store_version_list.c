@@ -30,6 +30,8 @@ struct lane {
     struct lane_row *rows;
     size_t n, max, at;
     bool cut;
+    struct bytes marker; /* of this key, only versions older ... */
+    uint64_t older_than; /* ... than this one (seq) */
 };
 
 struct listing {
@@ -41,7 +43,21 @@ struct listing {
     size_t given;
     struct store_version_list_end *end;
     struct arena *arena;
+    uint64_t older_than; /* the version marker's seq */
 };
+
+/*
+ * The current object of the marker's key. Usually it is the marker or newer than that; when the versions above have
+ * gone since, an older one has moved up.
+ */
+static bool before_marker(const struct lane *l, struct bytes key, struct bytes head)
+{
+    struct rec_object r;
+    if (!l->marker.n || !bytes_eq(key, l->marker) || !record_decode(&rec_object, head, NULL, &r))
+        return false;
+    store__settle_version(&r);
+    return r.o.version.seq >= l->older_than;
+}
 
 static enum index_visit take_row(void *arg, struct bytes index_key, struct bytes head, struct buf *seek)
 {
@@ -51,6 +67,8 @@ static enum index_visit take_row(void *arg, struct bytes index_key, struct bytes
     const unsigned char *uid;
     if (index_key.p[0] == KEY_VERSION && !key_version_parse(index_key, &key, &seq, &uid))
         return INDEX_VISIT_NEXT; /* nothing that we wrote */
+    if (index_key.p[0] == KEY_OBJECT && before_marker(l, key, head))
+        return INDEX_VISIT_NEXT;
     if (l->n == l->max) {
         l->cut = true;
         return INDEX_VISIT_STOP;
@@ -164,6 +182,7 @@ static int after_version(struct listing *l, struct bytes key, struct start *ret)
             v.seq = there ? found.r.o.version.seq : 0;
         }
     }
+    l->older_than = v.seq;
     /* seq 0 sorts behind all others: the inverse of it is the greatest */
     *ret = (struct start){.from = key_version(l->arena, key, v.seq, v.null || !v.seq ? none : v.uid), .after = true};
     return STORE_OK;
@@ -185,7 +204,7 @@ static int begin(struct listing *l, struct start starts[LANES], bool *ret_any)
         starts[CURRENT] = (struct start){.from = key_object(l->arena, list->prefix)};
         return STORE_OK;
     }
-    starts[CURRENT] = (struct start){.from = key_object(l->arena, marker), .after = true};
+    starts[CURRENT] = (struct start){.from = key_object(l->arena, marker), .after = !list->version_marker};
     return after_version(l, marker, &starts[OLDER]);
 }
 
@@ -203,6 +222,10 @@ static int visit(struct listing *l, bool *ret_more)
         return rc;
     for (int i = 0; i < LANES; i++) {
         lanes[i] = (struct lane){.list = &l->list, .arena = l->arena, .max = l->list.max + 1 - l->given};
+        if (l->list.version_marker) {
+            lanes[i].marker = l->list.key_marker;
+            lanes[i].older_than = l->older_than;
+        }
         lanes[i].rows = arena_new_array(l->arena, struct lane_row, lanes[i].max);
         scans[i] = (struct index_scan){.partition = l->bucket->partition,
                                        .from = starts[i].from,
@@ -236,6 +259,8 @@ int store_version_list(struct store *st, const struct store_bucket *b, const str
     int rc;
     bool more;
     while ((rc = visit(&l, &more)) == STORE_OK && more) { /* on, as another page would */
+        if (l.given == 0)
+            continue; /* cut short before there was a row to show */
         l.list.key_marker = ret->last_key;
         l.list.version_marker = ret->last_is_version ? &ret->last_version : NULL;
     }
