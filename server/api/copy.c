@@ -11,7 +11,7 @@
 
 struct source {
     struct store_bucket bucket;
-    struct store_object *object = NULL;
+    struct store_object *object;
     struct bytes key;
 };
 
