@@ -134,6 +134,7 @@ bool data_dir_open(const char *path, struct data_dir *ret, char error[512])
 
 void data_dir_close(struct data_dir *d)
 {
-    close(d->lock_fd); /* the lock goes with it */
+    if (d->lock_fd >= 0)
+        close(d->lock_fd); /* the lock goes with it */
     d->lock_fd = -1;
 }

@@ -17,6 +17,6 @@ struct data_dir {
 
 /* False: one clear line in ret_error. A folder that holds something else is not touched. */
 bool data_dir_open(const char *path, struct data_dir *ret, char ret_error[512]);
-void data_dir_close(struct data_dir *);
+void data_dir_close(struct data_dir *); /* lock_fd -1: it was not opened */
 
 #endif
