@@ -26,7 +26,7 @@ os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "allocator_may_retur
 
 import wire  # noqa: E402
 
-MODULES = ("auth", "chunks", "keys", "framing", "documents", "objects", "limits", "process", "proxy", "race")
+MODULES = ("auth", "chunks", "keys", "framing", "documents", "objects", "limits", "process", "proxy", "race", "network")
 for module in MODULES:
     __import__(f"wire_{module}")
 
