@@ -27,6 +27,7 @@ build libxml2-dev        the XML of S3's requests
 build zlib1g-dev         CRC32 and compression
 build libxxhash-dev      XXHASH checksums
 build libisal-dev        fast CRC32C and CRC64
+build libjansson-dev     JSON policies
 test  libcriterion-dev   unit tests
 test  clang              fuzzers and the second compiler
 test  libclang-rt-14-dev sanitizer and fuzzer run-time of clang

@@ -48,6 +48,7 @@ struct config {
     uint64_t max_connections_per_address; /* one peer address */
     uint64_t max_queued_jobs;             /* waiting for a worker; beyond: 503 SlowDown */
     uint64_t document_memory_mib;         /* documents of all requests and replies; beyond: 503 SlowDown */
+    uint64_t document_timeout_s;          /* a document that counts there may take on its connection */
     uint64_t drain_timeout_s;             /* SIGTERM: how long running requests may take to end */
     struct config_tier {
         const char *storage_class, *path;

@@ -7,6 +7,7 @@
 #ifndef PAIL_IO_H
 #define PAIL_IO_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/types.h>
@@ -34,6 +35,7 @@ struct io {
     int (*sync_file_range)(int fd, off_t offset, off_t n,
                            unsigned flags); /* to start writeback early; proves nothing */
     int (*fstatvfs)(int fd, struct statvfs *);
+    int (*set_direct)(int fd, bool on); /* fcntl: O_DIRECT on or off; the file system may refuse it with EINVAL */
 };
 
 extern const struct io io_real; /* EINTR is retried inside, short counts are not */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The access log. Paths are logged as the client sent them (percent-encoded, so no control character gets through), the
- * query never. Threads: the request's loop.
+ * query never; decoded names are encoded again. Threads: the request's loop, or the worker that has the request.
  */
 #include "server/access_log.h"
 
@@ -12,12 +12,46 @@
 #include "server/req.h"
 #include "server/server.h"
 
+#define NAME_MAX_BYTES 1200 /* of a bucket or key in an error's line, encoded */
+
 static void put_printable(struct buf *out, struct bytes s)
 {
     for (size_t i = 0; i < s.n && i < 2048; i++)
         buf_put_char(out, s.p[i] > 0x20 && s.p[i] < 0x7f ? s.p[i] : '?');
     if (s.n == 0)
         buf_put_char(out, '-');
+}
+
+/* Anything but printable ASCII as %XX, so that a name ends where it seems to. */
+static void put_name(struct buf *out, const char *label, struct bytes name)
+{
+    buf_put_str(out, label);
+    size_t end = out->n + NAME_MAX_BYTES;
+    for (size_t i = 0; i < name.n; i++) {
+        unsigned char c = (unsigned char)name.p[i];
+        if (out->n + 3 > end) {
+            buf_put_str(out, "...");
+            break;
+        }
+        if (c > 0x20 && c < 0x7f && c != '%')
+            buf_put_char(out, (char)c);
+        else
+            buf_printf(out, "%%%02X", c);
+    }
+}
+
+void access_log_trouble(const char *event, const struct req *r, const char *what)
+{
+    struct buf line;
+    buf_init(&line, 4096);
+    buf_printf(&line, "%s %s", r->id, r->op ? r->op->name : "-");
+    if (r->bucket_name.n)
+        put_name(&line, " bucket=", r->bucket_name);
+    if (r->key.n)
+        put_name(&line, " key=", r->key);
+    struct bytes text = buf_bytes(&line);
+    log_error(event, "%.*s: %s", (int)text.n, text.p, what);
+    buf_fini(&line);
 }
 
 void access_log_request(const struct req *r)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Connections per address: a hash table of counters with chains, one mutex (touched once per connection, not per
- * request). Entries live while their count is above zero, so memory is bounded by the connections of the server.
+ * Connections per address: a hash table of counters with chains, one mutex (touched once per connection and for large
+ * documents, not per request). Entries live while their count is above zero, so memory is bounded by the connections of
+ * the server.
  */
 #include "server/addr_limit.h"
 
@@ -19,7 +20,8 @@
 struct entry {
     struct entry *next;
     unsigned char address[16];
-    size_t count;
+    size_t count; /* connections */
+    size_t held;  /* bytes */
 };
 
 struct addr_limit {
@@ -105,5 +107,27 @@ void addr_limit_leave(struct addr_limit *l, const struct sockaddr_storage *peer)
         *e = gone->next;
         free(gone);
     }
+    pthread_mutex_unlock(&l->lock);
+}
+
+size_t addr_limit_hold(struct addr_limit *l, const struct sockaddr_storage *peer, size_t bytes)
+{
+    unsigned char key[16];
+    key_of(peer, key);
+    pthread_mutex_lock(&l->lock);
+    struct entry *e = *find(l, key);
+    size_t held = e ? e->held += bytes : bytes;
+    pthread_mutex_unlock(&l->lock);
+    return held;
+}
+
+void addr_limit_release(struct addr_limit *l, const struct sockaddr_storage *peer, size_t bytes)
+{
+    unsigned char key[16];
+    key_of(peer, key);
+    pthread_mutex_lock(&l->lock);
+    struct entry *e = *find(l, key);
+    if (e)
+        e->held -= bytes;
     pthread_mutex_unlock(&l->lock);
 }

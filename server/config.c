@@ -72,6 +72,8 @@ static const struct setting settings[] = {
      "requests waiting for a worker; more are answered SlowDown"},
     {"document-memory", "PAIL_DOCUMENT_MEMORY", NULL, NUMBER, AT(document_memory_mib), "512", 32, 1048576, "MIB",
      "for the documents (lists, deletes, completions) of all requests and replies; more are answered SlowDown"},
+    {"document-timeout", "PAIL_DOCUMENT_TIMEOUT", NULL, NUMBER, AT(document_timeout_s), "120", 1, 86400, "SECONDS",
+     "for a large document, either way, on its connection"},
     {"drain-timeout", "PAIL_DRAIN_TIMEOUT", NULL, NUMBER, AT(drain_timeout_s), "25", 1, 3600, "SECONDS",
      "for running requests at shutdown"},
     {"tier", "PAIL_TIER", NULL, TIERS, AT(tiers), "", 0, 0, "CLASS=DIR",

@@ -167,11 +167,26 @@ static bool transfer_too_slow(struct conn *c)
     return false;
 }
 
+/*
+ * A document lies in memory until its last byte has come or gone: the minimum rate alone would let a slow client keep
+ * it there for an hour. Its clock begins with the first tick that finds it in memory.
+ */
+static bool document_too_slow(struct conn *c)
+{
+    if (!c->req->charged)
+        return false;
+    if (c->deadline_ms == 0)
+        deadline_in(c, c->loop->server->config->document_timeout_s);
+    return c->loop->now_ms >= c->deadline_ms;
+}
+
 /* The connection waits for us: the client's clock stands still. */
 static void wait_is_ours(struct conn *c)
 {
     c->progress_ms = c->loop->now_ms;
     c->transfer_from_ms += LOOP_TICK_MS;
+    if (c->deadline_ms)
+        c->deadline_ms += LOOP_TICK_MS;
 }
 
 static void tick(struct conn *c)
@@ -196,7 +211,7 @@ static void tick(struct conn *c)
     case CONN_BODY:
         if (c->busy) {
             wait_is_ours(c);
-        } else if (transfer_too_slow(c)) {
+        } else if (transfer_too_slow(c) || document_too_slow(c)) {
             req_timed_out(c->req);
             conn_run(c);
         }
@@ -204,7 +219,7 @@ static void tick(struct conn *c)
     case CONN_RESPOND:
         if (c->busy)
             wait_is_ours(c);
-        else if (transfer_too_slow(c))
+        else if (transfer_too_slow(c) || document_too_slow(c))
             conn_close(c);
         break;
     case CONN_WAIT:

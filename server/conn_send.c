@@ -7,11 +7,12 @@
  * Threads: the loop's, but for span_job.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/log.h"
+#include "server/access_log.h"
 #include "server/conn.h"
 #include "server/req.h"
 #include "server/respond.h"
@@ -83,8 +84,9 @@ static int next_span(struct conn *c, char *to, bool nowait)
 
 static void reset_connection(struct conn *c, int rc)
 {
-    log_error("read", "request %s: %s while sending %.*s/%.*s: connection reset", c->req->id, store_rc_name(rc),
-              (int)c->req->bucket_name.n, c->req->bucket_name.p, (int)c->req->key.n, c->req->key.p);
+    char what[96];
+    snprintf(what, sizeof what, "%s in the middle of the object: connection reset", store_rc_name(rc));
+    access_log_trouble("read", c->req, what);
     struct linger hard = {.l_onoff = 1, .l_linger = 0};
     setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     c->req->resp.broken = true;

@@ -282,6 +282,7 @@ bool data_dir_open_tiers(const struct data_dir *d, const struct config_tier *t, 
 
 void data_dir_close(struct data_dir *d)
 {
-    close(d->lock_fd); /* the lock goes with it */
+    if (d->lock_fd >= 0)
+        close(d->lock_fd); /* the lock goes with it */
     d->lock_fd = -1;
 }

@@ -24,6 +24,6 @@ bool data_dir_open(const char *path, struct data_dir *ret, char ret_error[512]);
  * forgotten --tier nor a disk that is not mounted passes for missing data. False: one clear line in ret_error.
  */
 bool data_dir_open_tiers(const struct data_dir *, const struct config_tier *, size_t n, char ret_error[512]);
-void data_dir_close(struct data_dir *);
+void data_dir_close(struct data_dir *); /* lock_fd -1: it was not opened */
 
 #endif

@@ -64,6 +64,16 @@ static unsigned cores(void)
     return n < 1 ? 1 : (unsigned)n;
 }
 
+/* Started with one of them closed, the process would open a data file under its number and write the log into it. */
+static bool hold_standard_descriptors(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR); /* takes the lowest number that is free */
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    return fd >= 0 && close(fd) == 0;
+}
+
 /* A server needs more descriptors than the usual soft limit. */
 static void raise_descriptor_limit(void)
 {
@@ -232,6 +242,7 @@ static void start_loops(struct server *s)
         s->loops[i] = loop_create(s, i);
 }
 
+/* Also after a start that was refused half-way: what was not made is NULL. */
 static void stop_server(struct server *s, struct listener **listener)
 {
     for (unsigned i = 0; i < s->n_loops; i++)
@@ -244,18 +255,59 @@ static void stop_server(struct server *s, struct listener **listener)
             loop_finish(s->loops[i]);
     while (atomic_load(&s->n_conns) > 0 && usleep(1000) == 0);
     store_close(&s->store);
+    listener_free(listener); /* its events belong to a loop */
     for (unsigned i = 0; i < s->n_loops; i++)
         loop_free(&s->loops[i]);
     free(s->loops);
-    listener_free(listener);
     addr_limit_free(&s->addresses);
     tls_free(&s->tls);
+}
+
+/* What may be refused, in the order in which a refusal touches least. */
+static bool prepare(struct server *s, struct data_dir *dir, struct listener **listener, char where[300],
+                    char error[512])
+{
+    const struct config *cfg = s->config;
+    if (!checksum_self_test()) {
+        snprintf(error, 512, "the checksum code of this build is broken; it will not touch data");
+        return false;
+    }
+    if (!listener_check_address(cfg->console_address, error))
+        return false;
+    for (size_t i = 0; i < cfg->n_domains; i++)
+        s->domains[s->n_domains++] = bytes_str(cfg->domains[i]);
+    if (*cfg->certs_dir && !(s->tls = tls_open(cfg->certs_dir, error)))
+        return false;
+    *listener = listener_open(s, cfg->address, where, error);
+    if (!*listener || !data_dir_open(cfg->dir, dir, error))
+        return false;
+    s->store = open_store(cfg, dir, error);
+    return s->store != NULL;
+}
+
+static void run(struct server *s, struct listener *listener, const char *where, const sigset_t *signals)
+{
+    const struct config *cfg = s->config;
+    s->addresses = addr_limit_create((size_t)cfg->max_connections_per_address);
+    s->pool = pool_create((size_t)cfg->workers, (size_t)cfg->max_queued_jobs);
+    start_loops(s);
+    listener_start(listener);
+    for (unsigned i = 0; i < s->n_loops; i++)
+        loop_start(s->loops[i]);
+    print_welcome(s, where);
+    log_info("start", "pail %s serves %s on %s, %u loops, %llu workers%s", PAIL_VERSION, cfg->dir, where, s->n_loops,
+             (unsigned long long)cfg->workers,
+             cfg->default_credentials ? "; default credentials, usable from this machine alone: set PAIL_ROOT_USER"
+                                      : "");
+    wait_for_signal(s, signals);
+    drain(s, listener);
 }
 
 static int serve(const struct config *cfg)
 {
     struct server s = {.config = cfg};
-    struct data_dir dir;
+    struct data_dir dir = {.lock_fd = -1};
+    struct listener *listener = NULL;
     char error[512], where[300];
     sigset_t signals;
     sigemptyset(&signals);
@@ -263,35 +315,19 @@ static int serve(const struct config *cfg)
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread, the store's too: they inherit it */
-    if (!checksum_self_test())
-        return die("the checksum code of this build is broken; it will not touch data");
-    if (!listener_check_address(cfg->console_address, error))
-        return die(error);
-    for (size_t i = 0; i < cfg->n_domains; i++)
-        s.domains[s.n_domains++] = bytes_str(cfg->domains[i]);
-    if (*cfg->certs_dir && !(s.tls = tls_open(cfg->certs_dir, error)))
-        return die(error);
-    struct listener *listener = listener_open(&s, cfg->address, where, error);
-    if (!listener)
-        return die(error);
-    if (!data_dir_open(cfg->dir, &dir, error) || !(s.store = open_store(cfg, &dir, error)))
-        return die(error);
-    s.addresses = addr_limit_create((size_t)cfg->max_connections_per_address);
-    s.pool = pool_create((size_t)cfg->workers, (size_t)cfg->max_queued_jobs);
-    start_loops(&s);
-    listener_start(listener);
-    for (unsigned i = 0; i < s.n_loops; i++)
-        loop_start(s.loops[i]);
-    print_welcome(&s, where);
-    log_info("start", "pail %s serves %s on %s, %u loops, %llu workers%s", PAIL_VERSION, cfg->dir, where, s.n_loops,
-             (unsigned long long)cfg->workers,
-             cfg->default_credentials ? "; default credentials, usable from this machine alone: set PAIL_ROOT_USER"
-                                      : "");
-    wait_for_signal(&s, &signals);
-    drain(&s, listener);
+    bool ready = prepare(&s, &dir, &listener, where, error);
+    if (ready && !log_writer_start()) {
+        snprintf(error, sizeof error, "the system has no thread for the log");
+        ready = false;
+    }
+    if (ready)
+        run(&s, listener, where, &signals);
     stop_server(&s, &listener);
     data_dir_close(&dir);
+    if (!ready)
+        return die(error);
     log_info("stop", "stopped");
+    log_writer_stop();
     return 0;
 }
 
@@ -299,6 +335,8 @@ int main(int argc, char **argv)
 {
     struct config cfg;
     char error[512];
+    if (!hold_standard_descriptors())
+        return 1;
     if (argc >= 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0)) {
         printf("pail %s\n", PAIL_VERSION);
         return 0;

@@ -38,6 +38,7 @@ static const struct s3_op ops[] = {
      .level = ON_BUCKET,
      .kind = OP_LOOP,
      .action = "s3:ListBucket",
+     .flags = OP_NAMES_REGION,
      .handle = bucket_head},
     {.name = "DeleteBucket",
      .method = HTTP_DELETE,

@@ -23,6 +23,7 @@ enum op_kind {
 
 #define OP_NEEDS_DIGEST 1u /* Content-MD5 or x-amz-checksum-* is required (requestChecksumRequired in the model) */
 #define OP_NO_BUCKET    2u /* the bucket need not exist: CreateBucket */
+#define OP_NAMES_REGION 4u /* refusals name the bucket's region too, by which SDKs find it: HeadBucket */
 
 struct s3_op {
     const char *name;

@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/rand.h"
 #include "server/access_log.h"
+#include "server/addr_limit.h"
 #include "server/conn.h"
 #include "server/ops.h"
 #include "server/pool.h"
@@ -32,8 +33,9 @@
 #define HEADERS_MAX_BYTES   (64 * 1024) /* of a reply */
 #define HEADERS_USUAL_BYTES 768
 #define DOCUMENT_FREE_BYTES (64 * 1024) /* of a request, that count for nothing */
+#define DOCUMENT_SHARES     8           /* once memory is short, an address may have this part of it */
 
-/* ---- birth and death ---- */
+/* ---- birth ---- */
 
 static void make_ids(struct req *r)
 {
@@ -74,6 +76,38 @@ struct req *req_begin(struct conn *c)
     return r;
 }
 
+/* ---- memory of documents ---- */
+
+static void discharge(struct req *r, size_t n)
+{
+    if (n == 0)
+        return;
+    atomic_fetch_sub(&r->server->document_bytes, n);
+    addr_limit_release(r->server->addresses, &r->conn->peer, n);
+    r->charged -= n;
+}
+
+/*
+ * A client that sends or takes a large document slowly makes us hold it (for a bounded time, see conn.c): all together
+ * may hold no more than a setting says. Once they hold half of that, the rest is for addresses that hold little, so
+ * that no one can keep everybody else out. False: not this one. On the thread that has the request.
+ */
+static bool charge_documents(struct req *r)
+{
+    size_t held = r->body.cap + r->resp.doc.cap, max = (size_t)r->server->config->document_memory_mib << 20;
+    if (held <= DOCUMENT_FREE_BYTES || held <= r->charged)
+        return true;
+    size_t more = held - r->charged, all = atomic_fetch_add(&r->server->document_bytes, more) + more;
+    size_t mine = addr_limit_hold(r->server->addresses, &r->conn->peer, more);
+    r->charged = held;
+    if (all <= max / 2 || (all <= max && mine <= max / DOCUMENT_SHARES))
+        return true;
+    discharge(r, more);
+    return false;
+}
+
+/* ---- the end ---- */
+
 struct closing {
     struct job job;
     struct store_write *write;
@@ -108,21 +142,7 @@ void req_end(struct req *r)
     buf_fini(&r->resp.headers);
     buf_fini(&r->resp.doc);
     buf_fini(&r->body);
-    atomic_fetch_sub(&r->server->document_bytes, r->charged);
-}
-
-/*
- * A client that sends or takes a large document slowly makes us hold it: all together may hold no more than a setting
- * says. False: not this one. On the thread that has the request.
- */
-static bool charge_documents(struct req *r)
-{
-    size_t held = r->body.cap + r->resp.doc.cap, max = (size_t)r->server->config->document_memory_mib << 20;
-    if (held <= DOCUMENT_FREE_BYTES || held <= r->charged)
-        return true;
-    size_t more = held - r->charged, before = atomic_fetch_add(&r->server->document_bytes, more);
-    r->charged = held;
-    return before + more <= max;
+    discharge(r, r->charged);
 }
 
 /* ---- errors ---- */
@@ -175,7 +195,7 @@ int req_fail_store(struct req *r, int rc)
     else if (rc == STORE_NO_LOCK)
         r->err.message = "Bucket is missing Object Lock Configuration";
     if (s3_error_status(r->err.code) >= 500)
-        log_error("request", "%s %s: %s", r->id, r->op ? r->op->name : "-", store_rc_name(rc));
+        access_log_trouble("request", r, store_rc_name(rc));
     return -1;
 }
 
@@ -434,7 +454,10 @@ static int sink_document(struct req *r, const void *p, size_t n)
     buf_put(&r->body, p, n);
     if (r->body.failed)
         return req_fail(r, S3E_MAX_MESSAGE_LENGTH_EXCEEDED);
-    return charge_documents(r) ? 0 : req_fail(r, S3E_SLOW_DOWN);
+    if (charge_documents(r))
+        return 0;
+    buf_fini(&r->body);
+    return req_fail(r, S3E_SLOW_DOWN);
 }
 
 static int sink_upload(struct req *r, const void *p, size_t n)

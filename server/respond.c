@@ -13,6 +13,7 @@
 
 #include "server/conn.h"
 #include "server/http/date.h"
+#include "server/ops.h"
 #include "server/req.h"
 #include "server/server.h"
 
@@ -157,6 +158,21 @@ static struct bytes resource_of(struct req *r)
                         (int)r->key.n, r->key.p);
 }
 
+/*
+ * HeadBucket answers 301, 400 and 403 with the bucket's region: SDKs that signed for another one follow it. The bucket
+ * may not have been looked up yet; that it exists is no secret, as in AWS.
+ */
+static void name_region(struct req *r)
+{
+    int status = r->resp.status;
+    if (!r->op || !(r->op->flags & OP_NAMES_REGION) || (status != 301 && status != 400 && status != 403))
+        return;
+    if (!r->bucket.name.n && store_bucket_get(r->server->store, r->bucket_name, r->arena, &r->bucket) < 0)
+        return;
+    const char *ours = *r->server->config->region ? r->server->config->region : "us-east-1";
+    resp_header(r, "x-amz-bucket-region", r->bucket.region.n ? r->bucket.region : bytes_str(ours));
+}
+
 void respond_error_document(struct req *r)
 {
     struct req_error *e = &r->err;
@@ -164,6 +180,7 @@ void respond_error_document(struct req *r)
     store_read_close(&resp->read);
     resp->status = e->status ? e->status : s3_error_status(e->code);
     resp->content_type = "application/xml";
+    name_region(r);
     buf_reset(&resp->doc);
     s3_error_render(&resp->doc, e->code, e->message, e->extras, e->n_extras, resource_of(r), bytes_str(r->id),
                     bytes_str(r->host_id));

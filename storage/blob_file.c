@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The blob store on a local file system, opened, looked after and closed here; blob_format.h draws a blob's file,
- * blob_folder.c tells how folders and orphans work, blob_file_write.c and blob_file_read.c move the bytes.
+ * blob_folder.c tells how folders and orphans work, blob_file_write.c, blob_file_direct.c and blob_file_read.c move the
+ * bytes.
  *
  *   <folder>/blobs/            locked by the process that has it open
  *     unsettled                the mark: from which folder on a restart must look for orphans
@@ -272,6 +273,7 @@ static void store_close(struct blob_store **base)
         return;
     *base = NULL;
     CHECK(atomic_load(&st->users) == 0);
+    blob_direct_fini(&st->direct);
     blob_folders_fini(&st->folders);
     st->io->close(st->root);
     pthread_mutex_destroy(&st->recovering);
@@ -317,6 +319,7 @@ int blob_file_open(const struct blob_file_options *options, struct blob_store **
         return rc;
     }
     pthread_mutex_init(&st->recovering, NULL);
+    blob_direct_init(&st->direct, st->io);
     probe_unnamed(st);
     *ret_store = &st->base;
     return BLOB_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Internal to the file backend of the blob store: what blob_file.c, blob_folder.c, blob_file_write.c and
- * blob_file_read.c know of one another.
+ * Internal to the file backend of the blob store: what blob_file.c, blob_folder.c, blob_file_write.c,
+ * blob_file_direct.c and blob_file_read.c know of one another.
  */
 #ifndef PAIL_STORAGE_BLOB_FILE_IN_H
 #define PAIL_STORAGE_BLOB_FILE_IN_H
@@ -15,8 +15,13 @@
 #define BLOB_MARK_FILE_TEMP  "unsettled.tmp"
 #define BLOB_PROBE_FILE      "probe.tmp"
 #define BLOB_FOLDER_NONE     UINT32_MAX
-#define BLOB_RECOVER_BLIND   16 /* folders looked into when the mark is gone */
-#define BLOB_FOREIGN_LOG_MAX 16 /* foreign names logged each run; all are counted */
+#define BLOB_RECOVER_BLIND   16                 /* folders looked into when the mark is gone */
+#define BLOB_FOREIGN_LOG_MAX 16                 /* foreign names logged each run; all are counted */
+#define BLOB_DIRECT_MIN      (8u * 1024 * 1024) /* blobs announced with less are written through the page cache */
+#define BLOB_DIRECT_ALIGN    4096u              /* of memory, offset and length; a multiple of what disks ask for */
+#define BLOB_DIRECT_BYTES    (256u * 1024)      /* one write; an area has room for two */
+#define BLOB_DIRECT_WRITERS  32u                /* areas at once: 16 MiB */
+#define BLOB_DIRECT_THREADS  8u                 /* writes at once */
 
 /*
  * A folder of this run, as long as something in it is open. Guarded by folders.lock, except `fd`, which stays as it is
@@ -57,6 +62,28 @@ struct blob_folders {
     _Atomic uint64_t *foreign; /* counter of the store */
 };
 
+struct blob_direct_write {
+    struct blob_direct_write *next;
+    pthread_cond_t ended;
+    int fd;
+    const unsigned char *p;
+    size_t n;
+    uint64_t offset;
+    bool busy;
+    int rc;
+};
+
+struct blob_direct {
+    const struct io *io;
+    pthread_mutex_t lock;
+    pthread_cond_t queued;
+    struct blob_direct_write *head, **tail;
+    size_t areas, idle, n_threads;
+    bool refused; /* the file system does not do it */
+    bool stopping;
+    pthread_t threads[BLOB_DIRECT_THREADS];
+};
+
 struct file_store {
     struct blob_store base; /* first: what callers see */
     const struct io *io;
@@ -64,6 +91,7 @@ struct file_store {
     bool link_empty; /* linkat with AT_EMPTY_PATH works and /proc does not */
     bool named;      /* no unnamed temporary files here */
     struct blob_folders folders;
+    struct blob_direct direct;
     pthread_mutex_t recovering;
     atomic_uint users; /* open readers and writers */
     _Atomic uint64_t corrupt, foreign, orphans;
@@ -97,6 +125,20 @@ bool blob_folders_failed(struct blob_folders *, uint32_t number); /* whether one
 void blob_folders_recovered(struct blob_folders *, uint32_t left);
 /* Drops what is settled, and writes down from where on a restart must look. A failure only costs time later. */
 void blob_folders_advance(struct blob_folders *);
+
+/* --- blob_file_direct.c --- */
+
+void blob_direct_init(struct blob_direct *, const struct io *io);
+void blob_direct_fini(struct blob_direct *); /* ends the threads; nobody writes any more */
+/*
+ * Turns the file to writing past the page cache and answers an area for it: two times BLOB_DIRECT_BYTES, aligned. NULL:
+ * not here, or not now; the file is as it was.
+ */
+unsigned char *blob_direct_enter(struct blob_direct *, int fd);
+void blob_direct_leave(struct blob_direct *, unsigned char *area);
+/* The memory stays untouched, and the file open, until the wait. One write of a file at a time. */
+void blob_direct_begin(struct blob_direct *, struct blob_direct_write *);
+int blob_direct_wait(struct blob_direct *, struct blob_direct_write *); /* what became of it; again: the same */
 
 /* --- blob_file_write.c --- */
 

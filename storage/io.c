@@ -148,6 +148,13 @@ static int real_sync_file_range(int fd, off_t offset, off_t n, unsigned flags)
     return rc;
 }
 
+static int real_set_direct(int fd, bool on)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    return flags < 0 ? -1 : fcntl(fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT);
+}
+
 const struct io io_real = {
     .openat = real_openat,
     .open_beneath = real_open_beneath,
@@ -165,4 +172,5 @@ const struct io io_real = {
     .renameat = renameat,
     .sync_file_range = real_sync_file_range,
     .fstatvfs = fstatvfs,
+    .set_direct = real_set_direct,
 };

@@ -15,6 +15,12 @@
  * transaction would cross it, exactly and before anything is written. Free pages inside the file remain usable all the
  * time.
  *
+ * The allocated room is not filled with zeros ahead of use, although a sync over unwritten extents takes longer (ext4
+ * changes the extent map and writes the inode, one more wait for the disk). Measured with 4 KiB PUTs from 64
+ * connections: where zeros lay already, the rate rose by up to a fifth; on a quiet machine nothing of that was left
+ * when as many zeros were written meanwhile, and the slowest hundredth took ten times as long; when others kept the
+ * processors busy a fifth to a third was left. One PUT at a time gained nothing, and the disk writes twice the bytes.
+ *
  * Invariants: file_end is never more than the file's size; map_size <= map_max; nobody is inside LMDB's map while it is
  * replaced.
  */

@@ -2,7 +2,12 @@
 /*
  * Logging: one line per event on standard error, as text or JSON. Library code below server/ does not log what it
  * returns as an error; background work, which has no caller, does.
- * Threads: any; a line is written by one write(2) and never torn. Never pass secrets.
+ *
+ * At first, and in programs that never call log_writer_start, a line is written by the thread that logs it. After
+ * log_writer_start a thread of its own writes: whoever logs puts the line into a ring of bounded size and never waits
+ * for the reader of standard error. When that reader falls behind, lines of single requests (log_record) are dropped
+ * and counted, and a line says how many as soon as there is room; other lines have room of their own in the ring.
+ * Threads: any; lines of up to PIPE_BUF bytes are never torn. Never pass secrets.
  */
 #ifndef PAIL_BASE_LOG_H
 #define PAIL_BASE_LOG_H
@@ -21,10 +26,21 @@ void log_line(enum log_level level, const char *event, const char *fmt, ...) __a
 #define log_warn(event, ...)  log_line(LOG_WARN, event, __VA_ARGS__)
 #define log_info(event, ...)  log_line(LOG_INFO, event, __VA_ARGS__)
 #define log_debug(event, ...) log_line(LOG_DEBUG, event, __VA_ARGS__)
-/* Text or JSON fields built by the caller: in JSON format `json_fields` (`"a":1,"b":"x"`), in text format `text`. */
+/*
+ * Text or JSON fields built by the caller: in JSON format `json_fields` (`"a":1,"b":"x"`), in text format `text`. For
+ * lines that come with every request: the first to be dropped.
+ */
 void log_record(enum log_level level, const char *event, struct bytes text, struct bytes json_fields);
 enum log_format log_current_format(void);
 /* Appends `s` as the inside of a JSON string, escaped; bytes that are no UTF-8 become U+FFFD. */
 void log_json_escape(struct buf *out, struct bytes s);
+
+/* From now on a thread writes. False: there is none to be had, and nothing has changed. One thread, at start. */
+bool log_writer_start(void);
+/*
+ * Writes what the ring still holds, waiting a bounded time for a reader that does not read, and ends the thread; lines
+ * are written directly again. Without a writer it does nothing. One thread, at exit.
+ */
+void log_writer_stop(void);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/check.h"
 #include "server/api/api.h"
 #include "server/http/range.h"
 #include "server/server.h"
@@ -136,6 +137,7 @@ int object_copy(struct req *r)
     struct source s = {0};
     if (api_no_version_id(r) < 0 || api_refuse_unsupported(r) < 0 || find_source(r, &s) < 0)
         return -1;
+    CHECK(s.object);
     struct store_copy copy = {.source = s.object, .source_bucket = &s.bucket, .length = s.object->size};
     copy.to = (struct store_put){
         .bucket = &r->bucket, .key = r->key, .owner = r->who.account, .expected_size = s.object->size};
@@ -184,6 +186,7 @@ int part_copy(struct req *r)
     unsigned number;
     if (api_refuse_unsupported(r) < 0 || api_part_number(r, &number) < 0 || find_source(r, &s) < 0)
         return -1;
+    CHECK(s.object);
     struct store_copy copy = {.source = s.object, .source_bucket = &s.bucket};
     if (part_range(r, s.object, &copy) < 0)
         return -1;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One line per event, one write(2) per line. Text: `2026-01-31T12:00:00.000Z INFO event message`; JSON: one object.
- * Threads: any; format and level are set once, at start.
+ * One line per event. Text: `2026-01-31T12:00:00.000Z INFO event message`; JSON: one object. Lines go into the ring
+ * that the writer empties, or, while there is no writer, out by one write(2) each. Threads: any; format and level are
+ * set once, at start.
  */
 #include "base/log.h"
 #include "base/check.h"
@@ -12,8 +13,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "storage/base/log_ring.h"
 
-#define LOG_LINE_MAX (64 * 1024) /* bytes; what is longer is cut */
+#define LINE_MAX_BYTES   (64 * 1024) /* what is longer is cut */
+#define LINE_USUAL_BYTES 1024
 
 static enum log_format current_format = LOG_TEXT;
 static enum log_level current_level = LOG_INFO;
@@ -68,25 +71,18 @@ void log_json_escape(struct buf *out, struct bytes s)
 
 static void put_time(struct buf *b)
 {
+    static _Thread_local time_t formatted = -1;
+    static _Thread_local char text[32];
     int64_t now = clock_wall_ms();
     time_t seconds = (time_t)(now / 1000);
-    struct tm tm;
-    char text[32];
-    gmtime_r(&seconds, &tm);
-    size_t n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-    buf_put(b, text, n);
+    if (seconds != formatted) {
+        struct tm tm;
+        gmtime_r(&seconds, &tm);
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+        formatted = seconds;
+    }
+    buf_put_str(b, text);
     buf_printf(b, ".%03dZ", (int)(now % 1000));
-}
-
-static void write_line(struct buf *b)
-{
-    b->failed = false; /* a line that was too long is cut */
-    if (b->n == b->max)
-        b->n--;
-    buf_put_char(b, '\n');
-    ssize_t n = write(STDERR_FILENO, b->p, b->n);
-    (void)n; /* there is nowhere to tell that the log is gone */
-    buf_fini(b);
 }
 
 static const char *level_name(enum log_level level)
@@ -95,24 +91,42 @@ static const char *level_name(enum log_level level)
     return names[level];
 }
 
+static void make_line(struct buf *b, enum log_level level, const char *event, struct bytes text, struct bytes fields)
+{
+    buf_reserve(b, LINE_USUAL_BYTES); /* not in steps */
+    if (current_format == LOG_JSON) {
+        buf_put_str(b, "{\"time\":\"");
+        put_time(b);
+        buf_printf(b, "\",\"level\":\"%s\",\"event\":\"%s\"%s", level_name(level), event, fields.n ? "," : "");
+        buf_put_bytes(b, fields);
+        buf_put_char(b, '}');
+    } else {
+        put_time(b);
+        buf_printf(b, " %s %s ", level_name(level), event);
+        buf_put_bytes(b, text);
+    }
+    b->failed = false; /* a line that was too long is cut */
+    if (b->n == b->max)
+        b->n--;
+    buf_put_char(b, '\n');
+}
+
+static void send_line(enum log_level level, const char *event, struct bytes text, struct bytes fields, bool may_drop)
+{
+    struct buf b;
+    buf_init(&b, LINE_MAX_BYTES);
+    make_line(&b, level, event, text, fields);
+    if (!log_ring_put(buf_bytes(&b), may_drop)) {
+        ssize_t n = write(STDERR_FILENO, b.p, b.n);
+        (void)n; /* there is nowhere to tell that the log is gone */
+    }
+    buf_fini(&b);
+}
+
 void log_record(enum log_level level, const char *event, struct bytes text, struct bytes json_fields)
 {
-    if (!log_enabled(level))
-        return;
-    struct buf b;
-    buf_init(&b, LOG_LINE_MAX);
-    if (current_format == LOG_JSON) {
-        buf_put_str(&b, "{\"time\":\"");
-        put_time(&b);
-        buf_printf(&b, "\",\"level\":\"%s\",\"event\":\"%s\"%s", level_name(level), event, json_fields.n ? "," : "");
-        buf_put_bytes(&b, json_fields);
-        buf_put_char(&b, '}');
-    } else {
-        put_time(&b);
-        buf_printf(&b, " %s %s ", level_name(level), event);
-        buf_put_bytes(&b, text);
-    }
-    write_line(&b);
+    if (log_enabled(level))
+        send_line(level, event, text, json_fields, true);
 }
 
 void log_line(enum log_level level, const char *event, const char *fmt, ...)
@@ -129,18 +143,37 @@ void log_line(enum log_level level, const char *event, const char *fmt, ...)
             *p = '?';
     struct bytes message = bytes_of(text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
     struct buf json;
-    buf_init(&json, LOG_LINE_MAX / 2);
+    buf_init(&json, LINE_MAX_BYTES / 2);
     if (current_format == LOG_JSON) {
         buf_put_str(&json, "\"message\":\"");
         log_json_escape(&json, message);
         buf_put_char(&json, '"');
     }
-    log_record(level, event, message, buf_bytes(&json));
+    send_line(level, event, message, buf_bytes(&json), level == LOG_DEBUG);
     buf_fini(&json);
 }
 
 void check_failed(const char *what, const char *file, int line)
 {
     log_line(LOG_ERROR, "check", "%s:%d: this must be true: %s", file, line, what);
+    log_ring_flush();
     abort();
+}
+
+static void make_notice(struct buf *out, uint64_t dropped)
+{
+    char text[128], json[160];
+    snprintf(text, sizeof text, "%llu lines dropped: standard error took no more", (unsigned long long)dropped);
+    snprintf(json, sizeof json, "\"dropped\":%llu,\"message\":\"%s\"", (unsigned long long)dropped, text);
+    make_line(out, LOG_WARN, "log", bytes_str(text), bytes_str(json));
+}
+
+bool log_writer_start(void)
+{
+    return log_ring_start(make_notice);
+}
+
+void log_writer_stop(void)
+{
+    log_ring_stop();
 }

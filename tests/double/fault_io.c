@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,13 +22,14 @@
 #define TRACE_BYTES    4096
 #define GRAVE_NAME_MAX 32
 #define NOTED_NAME_MAX 64
+#define DIRECT_FDS     4096 /* descriptors below it can be turned to direct */
 
 static const char *const call_names[FAULT_ANY] = {
     [FAULT_OPEN] = "open",       [FAULT_CLOSE] = "close",   [FAULT_WRITE] = "write",
     [FAULT_READ] = "read",       [FAULT_FSYNC] = "fsync",   [FAULT_FDATASYNC] = "fdatasync",
     [FAULT_LINK] = "link",       [FAULT_UNLINK] = "unlink", [FAULT_MKDIR] = "mkdir",
     [FAULT_STAT] = "stat",       [FAULT_RENAME] = "rename", [FAULT_WRITEBACK] = "writeback",
-    [FAULT_STATVFS] = "statvfs",
+    [FAULT_STATVFS] = "statvfs", [FAULT_DIRECT] = "direct",
 };
 
 enum change_kind { CHANGE_ADD, CHANGE_ADD_FOLDER, CHANGE_REMOVE, CHANGE_REMOVE_FOLDER, CHANGE_RENAME };
@@ -64,7 +66,8 @@ static struct {
     int left, err;
     size_t counts[FAULT_ANY + 1];
     size_t most;
-    bool cold, no_unnamed, no_proc;
+    bool cold, no_unnamed, no_proc, no_direct;
+    _Atomic bool direct[DIRECT_FDS];
     bool tracing;
     char trace[TRACE_BYTES];
     int graveyard;
@@ -123,6 +126,11 @@ void fault_short(size_t most)
 void fault_cold(bool cold)
 {
     f.cold = cold;
+}
+
+void fault_no_direct(bool none)
+{
+    f.no_direct = none;
 }
 
 void fault_no_unnamed(bool none)
@@ -317,7 +325,7 @@ void fault_reset(void)
 {
     pthread_mutex_lock(&f.lock);
     forget_notes();
-    f.armed = f.fired = f.cold = f.no_unnamed = f.no_proc = f.tracing = false;
+    f.armed = f.fired = f.cold = f.no_unnamed = f.no_proc = f.no_direct = f.tracing = false;
     f.most = 0;
     memset(f.counts, 0, sizeof(f.counts));
     pthread_mutex_unlock(&f.lock);
@@ -464,6 +472,8 @@ static int fault_open_beneath(int dirfd, const char *path, int flags, mode_t mod
 
 static int fault_close(int fd)
 {
+    if (fd >= 0 && fd < DIRECT_FDS)
+        f.direct[fd] = false;
     bool fail = fails(FAULT_CLOSE, !is_folder(fd));
     int err = errno, rc = io_real.close(fd);
 
@@ -477,9 +487,17 @@ static size_t shortened(size_t n)
     return f.most > 0 && n > f.most ? f.most : n;
 }
 
+static bool misaligned(int fd, const void *p, size_t n, off_t offset)
+{
+    if (fd < 0 || fd >= DIRECT_FDS || !f.direct[fd] || ((uintptr_t)p | n | (size_t)offset) % PAGE == 0)
+        return false;
+    errno = EINVAL;
+    return true;
+}
+
 static ssize_t fault_pwrite(int fd, const void *p, size_t n, off_t offset)
 {
-    if (fails(FAULT_WRITE, true))
+    if (fails(FAULT_WRITE, true) || misaligned(fd, p, n, offset))
         return -1;
     n = shortened(n);
     writing(fd, offset, n);
@@ -499,6 +517,9 @@ static ssize_t fault_pwritev(int fd, const struct iovec *iov, int n, off_t offse
     }
     if (fails(FAULT_WRITE, true))
         return -1;
+    for (int i = 0; i < n; i++)
+        if (misaligned(fd, iov[i].iov_base, iov[i].iov_len, offset))
+            return -1;
     writing(fd, offset, sum);
     return io_real.pwritev(fd, iov, n, offset);
 }
@@ -625,6 +646,18 @@ static int fault_fstatvfs(int fd, struct statvfs *v)
     return fails(FAULT_STATVFS, false) ? -1 : io_real.fstatvfs(fd, v);
 }
 
+static int fault_set_direct(int fd, bool on)
+{
+    if (fails(FAULT_DIRECT, false))
+        return -1;
+    if (fd >= DIRECT_FDS || (on && f.no_direct)) {
+        errno = EINVAL;
+        return -1;
+    }
+    f.direct[fd] = on;
+    return 0;
+}
+
 const struct io fault_io = {
     .openat = fault_openat,
     .open_beneath = fault_open_beneath,
@@ -642,4 +675,5 @@ const struct io fault_io = {
     .renameat = fault_renameat,
     .sync_file_range = fault_sync_file_range,
     .fstatvfs = fault_fstatvfs,
+    .set_direct = fault_set_direct,
 };

@@ -24,6 +24,7 @@ enum fault_call {
     FAULT_RENAME,
     FAULT_WRITEBACK,
     FAULT_STATVFS,
+    FAULT_DIRECT,
     FAULT_ANY /* all of them, counted together */
 };
 
@@ -41,6 +42,12 @@ void fault_short(size_t most);    /* reads and writes transfer at most this; 0: 
 void fault_cold(bool cold);       /* reads with RWF_NOWAIT answer EAGAIN */
 void fault_no_unnamed(bool none); /* O_TMPFILE answers EOPNOTSUPP */
 void fault_no_proc(bool none);    /* linkat from /proc answers ENOENT */
+void fault_no_direct(bool none);  /* set_direct answers EINVAL, when it is to be turned on */
+
+/*
+ * Writing past the page cache is only pretended, so that it works on every file system: writes that are not aligned to
+ * 4 KiB answer EINVAL.
+ */
 
 /*
  * What happened, as words separated by blanks: "open write fdatasync link close fsync". Reads and stats are left out,

@@ -84,12 +84,14 @@ class Reply(s3client.Reply):
 class Raw:
     """A connection that sends what it is told and reads replies strictly."""
 
-    def __init__(self, host, port, tls=None, name=None, timeout=15, receive_buffer=None):
+    def __init__(self, host, port, tls=None, name=None, timeout=15, receive_buffer=None, source=None):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.sock = socket.socket(family, socket.SOCK_STREAM)
         if receive_buffer:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.sock.settimeout(timeout)
+        if source:
+            self.sock.bind((source, 0))
         self.sock.connect((host, port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:

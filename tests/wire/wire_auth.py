@@ -543,6 +543,19 @@ def bucket_locations(t):
     t.same("GetBucketLocation", re.findall(rb">([^<]*)</LocationConstraint>", t.get("/region-own", "location=").body),
            [b"eu-west-1"])
     t.same("HeadBucket", t.ask(t.signed("HEAD", "/region-own")).headers.get("x-amz-bucket-region"), "eu-west-1")
+    refused = (("anonymous", t.plain("HEAD", "/region-own"), 403),
+               ("a wrong secret", t.signed("HEAD", "/region-own", secret="wrong"), 403),
+               ("an unknown key", t.signed("HEAD", "/region-own", key="somebody"), 403),
+               ("somebody else's", t.signed("HEAD", "/region-own",
+                                            headers=[("x-amz-expected-bucket-owner", "999999999999")]), 403),
+               ("another region", t.signed("HEAD", "/region-own", region="us-east-1"), 400))
+    for label, data, status in refused:
+        reply = t.ask(data)
+        t.same(f"HeadBucket, {label}", (reply.status, reply.all("x-amz-bucket-region")), (status, ["eu-west-1"]))
+        t.same(f"GET, {label}", t.ask(data.replace(b"HEAD", b"GET", 1)).all("x-amz-bucket-region"), [])
+    for label, data in (("no such bucket", t.signed("HEAD", "/region-none")),
+                        ("nor for strangers", t.signed("HEAD", "/region-none", secret="wrong"))):
+        t.same(label, t.ask(data).all("x-amz-bucket-region"), [])
     for other in ("us-west-2", "us-east-1", "EU"):
         t.expect(other, t.put("/region-other", create.format(other).encode()), "400 IllegalLocationConstraintException")
     t.expect("none", t.put("/region-other"), "400 IllegalLocationConstraintException")

@@ -20,6 +20,7 @@ limits = Group("limits", ["--max-header-bytes", "8192", "--max-headers", "20", "
                           "--max-connections", "24", "--max-connections-per-address", "16"])
 flood = Group("flood", ["--workers", "2", "--max-queued-jobs", "8"]).plain_too()
 documents = Group("documents", ["--document-memory", "32"])
+patience = Group("patience", ["--document-memory", "32", "--document-timeout", "3"])
 starved = Group("starved", plain=False)
 idle = Group("idle", ["--max-connections-per-address", "20000"], lonely=True, release=True)
 
@@ -392,6 +393,62 @@ def DOS_04_large_documents_in_slow_hands(t):
     for c in readers:
         c.close()
     t.true("free again", t.wait(lambda: t.ask(ask).status == 200, 10))
+
+
+@patience.case
+def DOS_04_large_documents_sent_slowly(t):
+    """Clients with good signatures and a good rate fill half of the memory; others have theirs, and time frees it."""
+    body = delete_xml([f"{n:01000}" for n in range(1000)])
+    whole = t.signed("POST", "/aaa", "delete=", body=body, headers=[("Content-MD5", md5(body))])
+    most = len(whole) - 100_000
+    start = time.monotonic()
+    held = []
+    while len(held) < 30:  # those that are refused together make room again: a few at a time
+        held += [t.open().send(whole[:most]) for _ in range(3)]
+        time.sleep(0.05)
+    t.true("refused in the end", t.wait(lambda: t.ask(whole).status == 503, 2))
+    at = dict.fromkeys(range(len(held)), most)
+
+    def some(i, c):
+        c.sock.send(whole[at[i]:at[i] + 2500])
+        at[i] += 2500
+    ended, alive = crawl(held, 0.5, 0.25, some)
+    t.true("some of these too", ended and all(b"SlowDown" in e for e in ended.values()), f"{len(ended)}")
+    with t.open(source="127.0.0.2") as other:
+        t.expect("another address", other.send(whole).reply(), "200")
+    early, alive = crawl(alive, 8, 0.25, some)
+    took = time.monotonic() - start
+    t.same("documents that outlive their time", len(alive), 0)
+    t.true("each is told", all(b"RequestTimeout" in e for e in early.values()), f"{sorted(early.values())[:1]}")
+    t.true("not before it is over", took > 3, f"{took:.1f} s")
+    t.expect("free again", t.ask(whole), "200")
+
+
+@patience.case
+def DOS_04_a_document_at_a_good_rate(t):
+    body = delete_xml([f"{n:01000}" for n in range(1000)])
+    whole = t.signed("POST", "/aaa", "delete=", body=body, headers=[("Content-MD5", md5(body))])
+    with t.open() as c:
+        for i in range(0, len(whole), len(whole) // 8):
+            c.send(whole[i:i + len(whole) // 8])
+            time.sleep(0.2)
+        t.expect("within its time", c.reply(), "200")
+
+
+@patience.case
+def DOS_04_a_document_taken_slowly(t):
+    long = "\1" * 980
+    in_parallel(16, lambda i: [t.put(f"/aaa/dos04slow/{encode(long)}{n:03}", b"x") for n in range(i, 1000, 16)])
+    ask = t.signed("GET", "/aaa", "list-type=2&encoding-type=url&prefix=dos04slow%2F")
+    c = t.open(receive_buffer=4096).send(ask)
+    got, start = 0, time.monotonic()
+    while time.monotonic() - start < 12 and (piece := c.more(10_000)):
+        got += len(piece)
+        time.sleep(0.05)
+    took = time.monotonic() - start
+    t.true("it is cut", took < 12, f"{got} bytes in {took:.1f} s")
+    t.true("not before its time", took > 2.5, f"{got} bytes in {took:.1f} s")
+    c.close()
 
 
 # ---- out of descriptors ----------------------------------------------------------------------------------------------

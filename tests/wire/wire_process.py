@@ -26,7 +26,6 @@ def pail(*args, env=None, seconds=10):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("MINIO_", "PAIL_"))}
     environment.update(PAIL_ROOT_USER=ACCESS_KEY, PAIL_ROOT_PASSWORD=SECRET_KEY)
     environment.update(env or {})
-    environment["ASAN_OPTIONS"] += ":detect_leaks=0"  # a process that says why it will not start owes nobody its memory
     done = subprocess.run([default_binary(), *args], env={k: v for k, v in environment.items() if v is not None},
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds)
     return done.returncode, done.stdout, done.stderr
@@ -117,6 +116,28 @@ def OPS_05_marker_absent(t):
         before = snapshot(made.data)
         refuses(t, "index and blobs, no marker", server_args(made.data), [made.data, "no Pail data folder"])
         t.same("nothing was touched", snapshot(made.data), before)
+
+
+@ops.case
+def what_is_no_store_is_refused(t):
+    """Each refusal comes from deeper in; an instrumented build would also tell of memory left behind."""
+    with t.server() as made:
+        t.of(made).put("/aaa")
+        made.stop()
+        index, blobs = os.path.join(made.data, "index"), os.path.join(made.data, "blobs")
+        data = os.path.join(index, "data.mdb")
+        for label, path, junk, words in (("blobs is a file", blobs, b"x", [made.data]),
+                                         ("index is a file", index, b"x", [index, "Not a directory"]),
+                                         ("index of noise", data, os.urandom(20000), [data, "damaged"]),
+                                         ("empty index", data, b"", [data, "damaged"])):
+            os.rename(path, path + ".away")
+            with open(path, "wb") as f:
+                f.write(junk)
+            refuses(t, label, server_args(made.data), words)
+            os.unlink(path)
+            os.rename(path + ".away", path)
+        made.start()
+        t.expect("and as it was", t.of(made).put("/aaa/k", KEEP), "200")
 
 
 @ops.case
@@ -497,6 +518,112 @@ def PRE_12_no_secret_at_the_highest_level(t):
         for word in secrets:
             t.true(f"no {word[:6]}...", word not in b.log())
         b.clean_log()
+
+
+class StalledLog:
+    """A server whose standard error is a pipe that is read when the test says so."""
+
+    def __init__(self, t, *args):
+        self.fifo = os.path.join(t.folder, "stderr")
+        wrapper = os.path.join(t.folder, "pail-fifo")
+        os.mkfifo(self.fifo)
+        self.fd = os.open(self.fifo, os.O_RDONLY | os.O_NONBLOCK)
+        with open(wrapper, "w") as f:
+            f.write(f'#!/bin/sh\nexec {default_binary()} "$@" 2>{self.fifo}\n')
+        os.chmod(wrapper, 0o755)
+        self.pail = Pail("wire-logs", args=args, binary=wrapper)
+
+    def __enter__(self):
+        self.pail.start()
+        return self
+
+    def __exit__(self, *what):
+        self.pail.__exit__(*what)
+        os.close(self.fd)
+        os.unlink(self.fifo)
+
+    def read(self):
+        """What lies in the pipe now."""
+        found = b""
+        while True:
+            try:
+                got = os.read(self.fd, 1 << 20)
+            except BlockingIOError:
+                return found.decode()
+            if not got:
+                return found.decode()
+            found += got
+
+
+LONG = "/aaa/" + "k" * 900
+
+
+@logs.case
+def nobody_reads_standard_error(t):
+    """The server serves on; requests' lines are dropped and counted; then all of the rest is there."""
+    with StalledLog(t) as stalled:
+        b = t.of(stalled.pail)
+        asked = 2500  # of about 1000 bytes: more than the pipe and the ring hold
+        b.expect("set-up", b.put("/aaa"), "200")
+        worst = 0
+        for _ in range(asked // 50):
+            with b.open(timeout=5) as c:
+                start = time.monotonic()
+                c.send(b.signed("GET", LONG) * 50)
+                t.same("answers", [r.status for r in c.replies(50)], [404] * 50)
+                worst = max(worst, time.monotonic() - start)
+        t.true("nobody waits", worst < 3, f"{worst:.1f} s for 50 requests")
+        log = [""]
+
+        def holds(word):
+            log[0] += stalled.read()
+            return word in log[0]
+        t.true("lines are dropped", t.wait(lambda: holds("lines dropped"), 5), log[0][-300:])
+        last = b.get("/aaa/last")
+        t.true("and come again", t.wait(lambda: holds(last.request_id), 5), log[0][-300:])
+        dropped = [int(n) for n in re.findall(r" WARN log (\d+) lines dropped", log[0])]
+        kept = len(re.findall(r" INFO access .*/aaa/k", log[0]))
+        t.true("the start is there", " INFO start " in log[0])
+        t.same("every line is there or counted", kept + sum(dropped), asked)
+        t.true("the ring holds some", kept > 500, f"{kept} kept, dropped {dropped}")
+
+
+@logs.case
+def stopping_while_nobody_reads_standard_error(t):
+    with StalledLog(t) as stalled:
+        b = t.of(stalled.pail)
+        b.put("/aaa")
+        with b.open() as c:
+            c.send(b.signed("GET", LONG) * 200).replies(200)
+        start = time.monotonic()
+        stalled.pail.stop()
+        t.true("in bounded time", time.monotonic() - start < 6, f"{time.monotonic() - start:.1f} s")
+
+
+@logs.case
+def the_last_lines_are_written_at_exit(t):
+    with t.server() as running:
+        b = t.of(running)
+        ids = [b.get(f"/aaa/{i}").request_id for i in range(50)]
+        running.stop()
+        t.true("each", all(i in b.log() for i in ids) and b.log().rstrip().endswith("stopped"), b.log()[-300:])
+
+
+@logs.case
+def standard_descriptors_are_closed(t):
+    """Files of the store must not get their numbers: the log would be written into them."""
+    wrapper = os.path.join(t.folder, "pail-closed")
+    with open(wrapper, "w") as f:
+        f.write(f'#!/bin/sh\nexec {default_binary()} "$@" 0<&- 2>&-\n')
+    os.chmod(wrapper, 0o755)
+    with t.server(binary=wrapper) as running:
+        b = t.of(running)
+        b.put("/aaa")
+        b.expect("it serves", b.put("/aaa/k", KEEP), "200")
+        for n in (0, 2):
+            t.same(f"descriptor {n}", os.readlink(f"/proc/{running.pid}/fd/{n}"), "/dev/null")
+        running.restart()
+        t.same("and starts again", t.of(running).get("/aaa/k").body, KEEP)
 
 
 # ---- TLS -------------------------------------------------------------------------------------------------------------

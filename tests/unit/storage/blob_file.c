@@ -315,6 +315,178 @@ Test(blob_file, every_call_of_recovery_fails)
     }
 }
 
+/* --- past the page cache
+ * ----------------------------------------------------------------------------------------------------- */
+
+#define LARGE (9u * 1024 * 1024 + 1234)
+
+Test(blob_file, every_call_of_a_direct_write_fails)
+{
+    writing_fails_at_every_call(LARGE);
+}
+
+Test(blob_file, large_blobs_go_past_the_page_cache)
+{
+    static const size_t sizes[] = {8u << 20, (8u << 20) + 1, LARGE, 40u << 20};
+    struct blob_store *st = open_store();
+    size_t turned = fault_count(FAULT_DIRECT);
+
+    put_ok(st, (8u << 20) - 1, 9);
+    cr_expect_eq(fault_count(FAULT_DIRECT), turned, "not worth it");
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        struct blob_id id = put_ok(st, sizes[i], (unsigned)i);
+        cr_expect_eq(fault_count(FAULT_DIRECT) - turned, 2 * (i + 1), "on, and off for the end");
+        cr_expect_eq(check_blob(st, &id, sizes[i], (unsigned)i), 1);
+    }
+    st->ops->close(&st);
+}
+
+Test(blob_file, large_blobs_by_the_real_calls)
+{
+    struct blob_file_options options = {.folder = dir};
+    struct blob_store *st = NULL;
+
+    cr_assert_eq(blob_file_open(&options, &st), BLOB_OK);
+    struct blob_id id = put_ok(st, LARGE, 1);
+    cr_expect_eq(check_blob(st, &id, LARGE, 1), 1);
+    st->ops->close(&st);
+}
+
+Test(blob_file, file_system_without_direct_writes)
+{
+    fault_no_direct(true);
+    struct blob_store *st = open_store();
+    struct blob_id id = put_ok(st, LARGE, 1);
+    size_t asked = fault_count(FAULT_DIRECT);
+
+    cr_expect_eq(check_blob(st, &id, LARGE, 1), 1);
+    put_ok(st, LARGE, 2);
+    cr_expect_eq(fault_count(FAULT_DIRECT), asked, "it was not asked again");
+    st->ops->close(&st);
+}
+
+Test(blob_file, file_system_that_refuses_the_first_direct_write)
+{
+    struct blob_store *st = open_store();
+
+    put_ok(st, 10, 1); /* the folders are there */
+    fault_arm(FAULT_WRITE, 0, EINVAL);
+    struct blob_id id = put_ok(st, LARGE, 2);
+    cr_expect(fault_disarm());
+    cr_expect_eq(check_blob(st, &id, LARGE, 2), 1);
+    size_t asked = fault_count(FAULT_DIRECT);
+    put_ok(st, LARGE, 3);
+    cr_expect_eq(fault_count(FAULT_DIRECT), asked, "it was not asked again");
+    st->ops->close(&st);
+}
+
+Test(blob_file, direct_write_that_is_short)
+{
+    struct blob_store *st = open_store();
+
+    put_ok(st, 10, 1);
+    fault_short(100001);
+    struct blob_id id = put_ok(st, LARGE, 2);
+    fault_short(0);
+    cr_expect_eq(check_blob(st, &id, LARGE, 2), 1);
+    st->ops->close(&st);
+}
+
+Test(blob_file, direct_write_abandoned)
+{
+    struct blob_store *st = open_store();
+    struct blob_writer *w = NULL;
+    unsigned char *p = pattern(3000000, 1);
+    size_t fds = 0;
+
+    put_ok(st, 10, 1);
+    fds = count_fds();
+    cr_assert_eq(st->ops->create(st, BYTES_LIT("d"), LARGE, &w), BLOB_OK);
+    cr_assert_eq(st->ops->append(w, p, 3000000), BLOB_OK);
+    st->ops->abandon(&w);
+    cr_expect_eq(count_fds(), fds);
+    cr_expect_eq(count_files(), 1);
+    free(p);
+    st->ops->close(&st);
+}
+
+Test(blob_file, direct_write_that_becomes_shorter_than_announced)
+{
+    struct blob_store *st = open_store();
+    struct blob_writer *w = NULL;
+    struct blob_id id;
+    unsigned char *p = pattern(5000, 1);
+
+    cr_assert_eq(st->ops->create(st, BYTES_LIT("d"), LARGE, &w), BLOB_OK);
+    cr_assert_eq(st->ops->append(w, p, 5000), BLOB_OK);
+    cr_assert_eq(st->ops->finish(&w, BYTES_NONE, &id), BLOB_OK);
+    cr_expect_eq(check_blob(st, &id, 5000, 1), 1);
+    free(p);
+    st->ops->close(&st);
+}
+
+#define MANY_WRITERS 40 /* more than may write past the page cache at once */
+
+/* Writers that stall hold up nobody; those without an area write through the page cache. */
+Test(blob_file, more_large_blobs_than_areas)
+{
+    struct blob_store *st = open_store();
+    struct blob_writer *w[MANY_WRITERS] = {NULL};
+    struct blob_id id[MANY_WRITERS];
+    unsigned char *p = pattern(400000, 7);
+    size_t turned = fault_count(FAULT_DIRECT);
+
+    for (size_t i = 0; i < MANY_WRITERS; i++)
+        cr_assert_eq(st->ops->create(st, BYTES_LIT("d"), LARGE, &w[i]), BLOB_OK);
+    cr_expect_lt(fault_count(FAULT_DIRECT) - turned, MANY_WRITERS);
+    for (size_t i = 0; i < MANY_WRITERS; i++)
+        cr_assert_eq(st->ops->append(w[i], p, 400000), BLOB_OK);
+    for (size_t i = 0; i < MANY_WRITERS; i++)
+        cr_assert_eq(st->ops->finish(&w[i], BYTES_NONE, &id[i]), BLOB_OK);
+    for (size_t i = 0; i < MANY_WRITERS; i++)
+        cr_expect_eq(check_blob(st, &id[i], 400000, 7), 1);
+    turned = fault_count(FAULT_DIRECT);
+    put_ok(st, LARGE, 8);
+    cr_expect_eq(fault_count(FAULT_DIRECT) - turned, 2, "the areas were given back");
+    free(p);
+    st->ops->close(&st);
+}
+
+static void *put_large(void *arg)
+{
+    struct blob_store *st = arg;
+    struct blob_id id;
+
+    cr_assert_eq(put(st, LARGE, 5, &id), BLOB_OK);
+    cr_assert_eq(check_blob(st, &id, LARGE, 5), 1);
+    return NULL;
+}
+
+Test(blob_file, large_blobs_from_many_threads)
+{
+    struct blob_store *st = open_store();
+    pthread_t threads[6];
+
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, put_large, st), 0);
+    for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+        pthread_join(threads[i], NULL);
+    st->ops->close(&st);
+}
+
+Test(blob_file, DUR_05_power_cut_right_after_a_large_write)
+{
+    fault_power_watch(graveyard);
+    struct blob_store *st = open_store();
+    struct blob_id id = put_ok(st, LARGE, 1);
+
+    st->ops->close(&st);
+    fault_power_cut(0);
+    st = open_store();
+    cr_expect_eq(check_blob(st, &id, LARGE, 1), 1);
+    st->ops->close(&st);
+}
+
 /* --- single failures
  * ---------------------------------------------------------------------------------------------------------- */
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "storage/commit.h"
 
@@ -215,4 +216,65 @@ Test(commit, apply_leaves_the_callers_fields)
     cr_assert(s.groups == 1 && s.batches == 1 && s.queued == 0);
     commit_stop(&c);
     commit_stop(&c);
+}
+
+/* --- a slow engine and clients that come back --- */
+
+#define CLIENTS     16
+#define SLOW_NS     20000000
+#define RETURN_NS   300000
+#define SLOW_GROUPS 100
+
+static void nap(long ns)
+{
+    struct timespec t = {0, ns};
+    nanosleep(&t, NULL);
+}
+
+static void slow_run(void *ctx, struct index_batch *const *batches, size_t n, int *rcs)
+{
+    nap(SLOW_NS);
+    engine_run(ctx, batches, n, rcs);
+}
+
+static atomic_bool came_back[CLIENTS];
+
+static void on_return(struct index_batch *b, int rc)
+{
+    cr_assert_eq(rc, INDEX_OK);
+    atomic_store(&came_back[(intptr_t)b->arg], true);
+}
+
+static bool one_group_of_all(const struct engine *e)
+{
+    for (size_t i = 0; i < e->n_groups; i++)
+        if (e->size[i] == CLIENTS)
+            return true;
+    return false;
+}
+
+/* Half of them come while the other half is being written, and each again soon after its answer. */
+Test(commit, a_slow_commit_gathers_those_who_come_back)
+{
+    struct engine e;
+    static struct index_batch b[CLIENTS];
+    struct commit_stats stats = {0};
+    engine_init(&e, false);
+    batches_init(b, CLIENTS);
+    struct committer *c = commit_start(slow_run, &e);
+    for (size_t i = 0; i < CLIENTS; i++) {
+        b[i].done = on_return;
+        if (i == CLIENTS / 2)
+            nap(SLOW_NS / 2);
+        commit_submit(c, &b[i]);
+    }
+    while (stats.groups < SLOW_GROUPS) {
+        nap(RETURN_NS);
+        for (size_t i = 0; i < CLIENTS; i++)
+            if (atomic_exchange(&came_back[i], false))
+                commit_submit(c, &b[i]);
+        commit_stats_get(c, &stats);
+    }
+    commit_stop(&c);
+    cr_assert(one_group_of_all(&e), "two halves in turn would never share a commit");
 }
