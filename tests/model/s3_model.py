@@ -257,9 +257,9 @@ class Model:
 
     def place(self, op):
         """The bucket, with the key known to be a possible one."""
-        bucket = self.bucket(op["b"])
         if len(op["k"].encode()) > KEY_MAX:
-            raise Failed(error(400, "KeyTooLongError"))
+            raise Failed(error(400, "KeyTooLongError") if op["b"] in self.buckets else dict(status=OneOf(400, 404)))
+        bucket = self.bucket(op["b"])
         return bucket
 
     def version(self, bucket, key, ref):
