@@ -131,6 +131,32 @@ int store_setting_put(struct store *, struct bytes bucket, enum store_setting, s
 int store_bucket_list(struct store *, struct bytes prefix, struct bytes after, size_t max, struct arena *,
                       struct store_bucket **ret, size_t *ret_n, bool *ret_more);
 
+/* ---- documents of other modules ---- */
+
+/*
+ * A small ordered map for what is no bucket and no object (identities, their keys and policies, ...): keys of up to
+ * STORE_DOC_KEY_MAX bytes, values of up to STORE_SETTING_MAX. Modules keep apart by prefixes of their own.
+ */
+#define STORE_DOC_KEY_MAX 1024
+#define STORE_DOCS_MAX    1000 /* of one change */
+
+int store_doc_get(struct store *, struct bytes key, struct arena *, struct bytes *ret); /* NO_SUCH_SETTING [loop] */
+struct store_doc {
+    struct bytes key, value;
+};
+/* In order of keys: those that start with `prefix` and are greater than `after` (may be empty). [worker] */
+int store_doc_list(struct store *, struct bytes prefix, struct bytes after, size_t max, struct arena *,
+                   struct store_doc **ret, size_t *ret_n, bool *ret_more);
+struct store_doc_change {
+    struct bytes key;
+    bool check; /* the document must be as in `was` (empty: absent), else CONFLICT and nothing happens */
+    struct bytes was;
+    bool put;           /* it becomes `value`; without: it is only checked */
+    struct bytes value; /* empty: it is deleted */
+};
+/* All or nothing, durable. A key is named once. [worker] */
+int store_doc_apply(struct store *, const struct store_doc_change *, size_t n);
+
 /* ---- versions ---- */
 
 /*

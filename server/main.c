@@ -111,12 +111,11 @@ static struct blob_store *open_blobs(const struct config *cfg, const struct data
     if (!data_dir_open_tiers(dir, cfg->tiers, cfg->n_tiers, error))
         return NULL;
     int rc = blob_file_open(&(struct blob_file_options){.folder = path}, &standard);
-    for (; rc == BLOB_OK && n < cfg->n_tiers; n += rc == BLOB_OK) {
+    while (rc == BLOB_OK && n < cfg->n_tiers) {
         path = cfg->tiers[n].path;
         tiers[n].name = cfg->tiers[n].storage_class;
         rc = blob_file_open(&(struct blob_file_options){.folder = path}, &tiers[n].store);
-        if (rc != BLOB_OK)
-            break;
+        n += rc == BLOB_OK;
     }
     if (rc == BLOB_OK)
         return n ? blob_tiers_open(standard, tiers, n) : standard;

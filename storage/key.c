@@ -18,6 +18,7 @@
  *   in the system partition
  *     b <name>             bucket            d <partition 8>      partition of a deleted (or not quite created) bucket
  *     n                    next partition    v                    format of the whole
+ *     a <key>              a document of another module
  *     s <name> 00 <number> a bucket's setting k                   the latest time that was seen, for locks
  *     l                    how far the lifecycle worker has come
  *

@@ -31,6 +31,7 @@ enum key_kind { /* the first byte of every key */
                 KEY_COUNTER = 'n',
                 KEY_FORMAT = 'v',
                 KEY_SETTING = 's',
+                KEY_DOC = 'a',
                 KEY_CLOCK = 'k',
                 KEY_LIFECYCLE = 'l',
 };
