@@ -16,7 +16,7 @@ BUCKET = {"tagging": OBJECT["tagging"],
                          "</ObjectLockConfiguration>",
           "accelerate": "<AccelerateConfiguration><Status>Suspended</Status></AccelerateConfiguration>",
           "requestPayment": "<RequestPaymentConfiguration><Payer>BucketOwner</Payer></RequestPaymentConfiguration>"}
-NO_DIGEST = ("accelerate",)  # for all others S3 wants one
+NO_DIGEST = ("accelerate", "requestPayment")  # for all others S3 wants one; `s3cmd payer` sends none
 BUSY = "/lock-wire/k"
 
 
