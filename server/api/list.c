@@ -42,8 +42,11 @@ static struct bytes begin_row(struct page *p, const struct store_list_row *row)
 static const struct xml_restore_status *restore_status(const struct page *p, const struct store_list_row *row,
                                                        struct xml_restore_status *status)
 {
-    *status = (struct xml_restore_status){row->restore_ready_ms > p->req->now_ms, row->restored_until_ms};
-    return p->restore && row->restored_until_ms ? status : NULL;
+    int64_t now_ms = p->req->now_ms;
+    bool ongoing = row->restore_ready_ms > now_ms;
+    *status =
+        (struct xml_restore_status){ongoing, ongoing ? 0 : row->restored_until_ms}; /* no end before the beginning */
+    return p->restore && row->restored_until_ms > now_ms ? status : NULL;
 }
 
 static void add_row(void *arg, const struct store_list_row *row)
