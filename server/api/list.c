@@ -44,8 +44,8 @@ static const struct xml_restore_status *restore_status(const struct page *p, con
 {
     int64_t now_ms = p->req->now_ms;
     bool ongoing = row->restore_ready_ms > now_ms;
-    *status =
-        (struct xml_restore_status){ongoing, ongoing ? 0 : row->restored_until_ms}; /* no end before the beginning */
+    /* While it goes on there is no end to tell of. */
+    *status = (struct xml_restore_status){ongoing, ongoing ? 0 : row->restored_until_ms};
     return p->restore && row->restored_until_ms > now_ms ? status : NULL;
 }
 
