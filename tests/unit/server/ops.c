@@ -96,6 +96,7 @@ Test(ops, requests_find_their_operation)
         {"POST", "/b/k?uploadId=u", NULL, "CompleteMultipartUpload"},
         {"DELETE", "/b/k?uploadId=u", NULL, "AbortMultipartUpload"},
         {"GET", "/b/k?uploadId=u", NULL, "ListParts"},
+        {"POST", "/b/k?restore", NULL, "RestoreObject"},
         {"PUT", "/b?tagging", NULL, "PutBucketTagging"},
         {"GET", "/b?tagging", NULL, "GetBucketTagging"},
         {"DELETE", "/b?tagging", NULL, "DeleteBucketTagging"},
@@ -120,10 +121,10 @@ Test(ops, requests_find_their_operation)
 Test(ops, what_pail_lacks_is_not_implemented)
 {
     static const char *const cases[][2] = {
-        {"GET", "/b?policy"},        {"DELETE", "/b?acl"},    {"PUT", "/b/k?restore"},  {"GET", "/b/k?annotation"},
-        {"DELETE", "/b?versioning"}, {"POST", "/b?versions"}, {"PUT", "/b?policy"},     {"DELETE", "/b/k?acl"},
-        {"GET", "/b/k?acl"},         {"PUT", "/b/k?acl"},     {"POST", "/b/k?restore"}, {"DELETE", "/b?cors"},
-        {"PUT", "/b/k?uploadId=u"},  {"POST", "/b/k?select"}, {"GET", "/b/k?torrent"},  {"POST", "/b"},
+        {"GET", "/b?policy"},        {"DELETE", "/b?acl"},    {"PUT", "/b/k?restore"}, {"GET", "/b/k?annotation"},
+        {"DELETE", "/b?versioning"}, {"POST", "/b?versions"}, {"PUT", "/b?policy"},    {"DELETE", "/b/k?acl"},
+        {"GET", "/b/k?acl"},         {"PUT", "/b/k?acl"},     {"GET", "/b?logging"},   {"DELETE", "/b?cors"},
+        {"PUT", "/b/k?uploadId=u"},  {"POST", "/b/k?select"}, {"GET", "/b/k?torrent"}, {"POST", "/b"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         cr_expect_str_eq(route(cases[i][0], cases[i][1], NULL), "NotImplemented", "%s %s", cases[i][0], cases[i][1]);
