@@ -7,10 +7,11 @@
     tests/model/run_random.py --seed 17 --ops 3000     that history again
     tests/model/run_random.py --replay FILE            one that was printed (JSON, one operation a line)
 
-A difference is followed by the shortest history found that still shows one: operations are taken out as long as the
+Histories are looked at once more after the garbage collector had its time. A difference is followed by the shortest history found that still shows one: operations are taken out as long as the
 last answer stays wrong.
 """
 import argparse
+import collections
 import json
 import os
 import random
@@ -25,11 +26,13 @@ sys.path[:0] = [os.path.join(os.path.dirname(HERE), "lib"), HERE]
 import s3client  # noqa: E402
 from cases import report  # noqa: E402
 from pail import Pail  # noqa: E402
-from s3_model import Model, differ  # noqa: E402
+from s3_model import NEVER, NULL, Model, differ  # noqa: E402
 from s3_player import BrokenReply, Player  # noqa: E402
 from s3_random import Maker  # noqa: E402
 
 OPERATIONS = 2500  # of one history
+GARBAGE_SECONDS = 12  # rests for ten of them before it is collected
+HISTORIES_KEPT = 4
 SHRINK_SECONDS = 90
 
 
@@ -37,7 +40,7 @@ class Bench:
     """The server, and names of buckets that were never used before."""
 
     def __init__(self, pail):
-        self.pail, self.serial = pail, 0
+        self.pail, self.serial, self.kept = pail, 0, collections.deque()
         client = s3client.Client(pail.host, pail.port, pail.access_key, pail.secret_key)
         client.create_bucket("lost")
         body = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
@@ -50,6 +53,23 @@ class Bench:
         if self.pail.process and self.pail.process.poll() is not None:
             self.pail.process = None
             self.pail.start()
+
+    def keep(self, *history):
+        """For a second look, when what its operations left behind has been collected."""
+        self.kept.append((time.monotonic(), *history))
+        if len(self.kept) > HISTORIES_KEPT:
+            self.look_again()
+
+    def look_again(self):
+        """Every version of the oldest history still kept is listed and read."""
+        ended, model, player = self.kept.popleft()
+        time.sleep(max(0, ended + GARBAGE_SECONDS - time.monotonic()))
+        player.connect()
+        for number, op in enumerate(everything(model), 1 << 20):
+            wrong = step(model, player, number, op)
+            if wrong:
+                raise AssertionError(f"history {player.names('')}: {wrong}\nafter {GARBAGE_SECONDS} s: {op}")
+        player.client.close()
 
     def history(self):
         self.serial += 1
@@ -67,6 +87,18 @@ def step(model, player, number, op):
         return str(broken)
     except (OSError, s3client.http.client.HTTPException) as error:
         return f"no reply: {error!r}"
+
+
+def everything(model):
+    """Operations that list and read all there is."""
+    for name, bucket in sorted(model.buckets.items()):
+        yield dict(op="list_versions", b=name, version_marker=None, prefix="", delimiter="", marker="", max=None,
+                   url=True, chain=True)
+        for key, versions in sorted(bucket.keys.items()):
+            for version in versions:
+                if not version.marker:
+                    ref = NULL if version.id == NULL else model.reference(version)
+                    yield dict(op="get", b=name, k=key, v=ref if bucket.state != NEVER else None)
 
 
 def play(bench, numbered):
@@ -146,6 +178,7 @@ def run(bench, seed, count, deadline, options):
             raise AssertionError(f"operation {number} of seed {seed}: {wrong}\n"
                                  f"{len(shortest)} operations show: {difference}\n{show(shortest)}")
     player.client.close()
+    bench.keep(model, player)
     return len(numbered)
 
 
@@ -153,7 +186,7 @@ def parse():
     parser = argparse.ArgumentParser(description="Compares the server with a model of S3.")
     parser.add_argument("--seed", type=int, help="of the first history (the time)")
     parser.add_argument("--ops", type=int, help=f"of each history ({OPERATIONS}); with --seed that is all")
-    parser.add_argument("--minutes", type=float, default=0.55, help="for all histories together")
+    parser.add_argument("--minutes", type=float, default=0.5, help="for all histories together")
     parser.add_argument("--without", action="append", default=[], choices=["versions", "lock", "tags", "restart"])
     parser.add_argument("--restarts", type=float, default=0.0005, help="chance that an operation is a restart")
     parser.add_argument("--replay", help="a file with a history")
@@ -172,20 +205,20 @@ def main():
             return 1 if found else 0
         first = options.seed if options.seed is not None else int(time.time())
         deadline, seed, total, histories = time.monotonic() + options.minutes * 60, first, 0, 0
-        while good and time.monotonic() < deadline:
-            try:
+        try:
+            while time.monotonic() < deadline:
                 total += run(bench, seed, options.ops or OPERATIONS, deadline, options)
-                histories += 1
-            except Exception as error:
-                good = False
-                detail = str(error) if isinstance(error, AssertionError) else traceback.format_exc()
-                report(False, f"random operations, seed {seed}", detail + "\n" + pail.log(1500))
-            seed += 1
-            if options.seed is not None and options.ops:
-                break
-        if good:
+                seed, histories = seed + 1, histories + 1
+                if options.seed is not None and options.ops:
+                    break
+            while bench.kept:
+                bench.look_again()
             report(True, f"random operations agree with the model: {total} in {histories} histories, "
                          f"seeds {first} to {seed - 1}")
+        except Exception as error:
+            good = False
+            detail = str(error) if isinstance(error, AssertionError) else traceback.format_exc()
+            report(False, f"random operations, seed {seed}", detail + "\n" + pail.log(1500))
     return 0 if good else 1
 
 

@@ -245,6 +245,10 @@ class Model:
         version = self.made.get(tuple(ref)) if ref != LOST else None
         return version.id if version and version.id else self.lost_id
 
+    def reference(self, version):
+        """How an operation names it."""
+        return next(ref for ref, made in self.made.items() if made is version)
+
     def upload_text(self, ref):
         upload = self.uploads.get(ref)
         return upload.id if upload and upload.id else "bm8tc3VjaC11cGxvYWQ"
