@@ -7,9 +7,11 @@ import os
 
 import urllib3
 from minio import Minio
-from minio.commonconfig import ComposeSource, CopySource
+from minio.commonconfig import COMPLIANCE, GOVERNANCE, REPLACE, ComposeSource, CopySource, Tags
 from minio.deleteobjects import DeleteObject
 from minio.error import S3Error
+from minio.objectlockconfig import DAYS, ObjectLockConfig
+from minio.retention import Retention
 
 from cases import case, equal, main, pattern, true
 
@@ -135,6 +137,59 @@ def presigned(t):
     get = t.s3.presigned_get_object(bucket_name=bucket, object_name="p q", expires=hour)
     equal(http.request("GET", get).data, b"hello", "GET")
     equal(http.request("GET", get.replace("X-Amz-Expires=3600", "X-Amz-Expires=7200")).status, 403, "forged")
+
+
+def tagged(make, **tags):
+    made = make()
+    made.update(tags)
+    return made
+
+
+@case
+def tags(t):
+    bucket = t.bucket()
+    of_bucket, of_object = tagged(Tags.new_bucket_tags, team="a b"), tagged(Tags.new_object_tags, project="Größe", empty="")
+    here = {"bucket_name": bucket, "object_name": "k"}
+    equal(t.s3.get_bucket_tags(bucket_name=bucket), None, "no bucket tags")
+    t.s3.set_bucket_tags(bucket_name=bucket, tags=of_bucket)
+    equal(dict(t.s3.get_bucket_tags(bucket_name=bucket)), dict(of_bucket), "bucket tags")
+    t.s3.delete_bucket_tags(bucket_name=bucket)
+    equal(t.s3.get_bucket_tags(bucket_name=bucket), None, "bucket tags after they were deleted")
+    t.s3.put_object(**here, data=io.BytesIO(b"x"), length=1, tags=of_object)
+    equal(dict(t.s3.get_object_tags(**here)), dict(of_object), "with the object")
+    t.s3.copy_object(bucket_name=bucket, object_name="copy", source=CopySource(**here),
+                     tags=tagged(Tags.new_object_tags, new="1"), tagging_directive=REPLACE)
+    equal(dict(t.s3.get_object_tags(bucket_name=bucket, object_name="copy")), {"new": "1"}, "of a copy")
+    t.s3.delete_object_tags(**here)
+    equal(t.s3.get_object_tags(**here), None, "deleted")
+    t.s3.set_object_tags(**here, tags=of_object)
+    equal(dict(t.s3.get_object_tags(**here)), dict(of_object), "set")
+
+
+@case
+def object_lock(t):
+    bucket = t.bucket_name()
+    t.s3.make_bucket(bucket_name=bucket, object_lock=True)
+    equal(t.s3.get_object_lock_config(bucket_name=bucket).mode, None, "no default")
+    here = {"bucket_name": bucket, "object_name": "k"}
+    t.s3.put_object(**here, data=io.BytesIO(b"x"), length=1)
+    true(not t.s3.is_object_legal_hold_enabled(**here), "no hold")
+    t.s3.enable_object_legal_hold(**here)
+    true(t.s3.is_object_legal_hold_enabled(**here), "a hold")
+    version = t.s3.stat_object(**here).version_id
+    fails("AccessDenied", t.s3.remove_object, **here, version_id=version)
+    t.s3.disable_object_legal_hold(**here)
+    until = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0) + datetime.timedelta(days=2)
+    for mode in (GOVERNANCE, COMPLIANCE):
+        t.s3.set_object_retention(**here, config=Retention(mode, until))
+        found = t.s3.get_object_retention(**here)
+        equal((found.mode, found.retain_until_date), (mode, until), "retention")
+        fails("AccessDenied", t.s3.remove_object, **here, version_id=version)
+    t.s3.set_object_lock_config(bucket_name=bucket, config=ObjectLockConfig(GOVERNANCE, 3, DAYS))
+    found = t.s3.get_object_lock_config(bucket_name=bucket)
+    equal((found.mode, found.duration), (GOVERNANCE, 3), "default")
+    t.s3.delete_object_lock_config(bucket_name=bucket)
+    equal(t.s3.get_object_lock_config(bucket_name=bucket).mode, None, "default taken away")
 
 
 @case

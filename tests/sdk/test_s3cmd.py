@@ -88,6 +88,14 @@ def multipart(t):
 
 
 @case
+def payer(t):
+    bucket = made_bucket(t)
+    for words, payer in (((), "BucketOwner"), (("--requester-pays",), "Requester")):
+        t.s3cmd("payer", *words, f"s3://{bucket}")
+        contains(t.s3cmd("info", f"s3://{bucket}").stdout, payer, "info")
+
+
+@case
 def wrong_secret(t):
     bucket, folder = made_bucket(t), t.folder()
     write(f"{folder}/f", b"x")
