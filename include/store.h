@@ -88,6 +88,8 @@ struct store_bucket {
     struct lock_default lock_default;
     enum accelerate accelerate;
     bool requester_pays;
+    uint64_t
+        settings_seq; /* another number whenever one of the documents below changes: for caches; 0: none ever did */
     uint64_t lifecycle_seq; /* another number whenever the lifecycle configuration changes; 0: there is none */
 };
 
@@ -120,7 +122,12 @@ int store_bucket_change(struct store *, struct bytes name, const struct store_bu
 enum store_setting {
     STORE_SETTING_TAGS = 1,
     STORE_SETTING_LIFECYCLE = 2,
-    STORE_SETTING_LAST = 2,
+    STORE_SETTING_POLICY = 3,
+    STORE_SETTING_CORS = 4,
+    STORE_SETTING_PUBLIC_ACCESS = 5,
+    STORE_SETTING_OWNERSHIP = 6,
+    STORE_SETTING_ACL = 7,
+    STORE_SETTING_LAST = 7,
 };
 #define STORE_SETTING_MAX (1u << 20) /* bytes */
 int store_setting_get(struct store *, struct bytes bucket, enum store_setting, struct arena *,

@@ -4,10 +4,11 @@
  * entry belongs to one configuration of one bucket (lifecycle_seq), so it never has to be taken back: an outdated one
  * is not found any more and gives way to the next that needs its slot.
  *
- * Invariants: an entry never changes; it lives as long as its slot or a request refers to it.
- * Threads: any, loops too. The lock is held to look at a slot and to count, never while reading or decoding.
+ * Invariants: an entry never changes; it lives as long as its slot or a request refers to it, which may be longer than
+ * the cache. Threads: any, loops too. The lock is held to look at a slot, never while reading or decoding.
  */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "storage/lifecycle_worker.h"
@@ -17,8 +18,7 @@
 #define CACHE_BYTES_MAX (32u << 20) /* of all entries in slots */
 
 struct entry {
-    struct lifecycle_cache *cache;
-    unsigned refs; /* with the lock held */
+    atomic_uint refs; /* grows only while it is in a slot and the lock is held */
     uint64_t partition, seq;
     struct arena *arena;
     struct lifecycle rules;
@@ -39,27 +39,13 @@ struct lifecycle_cache *lifecycle_cache_create(void)
     return c;
 }
 
-static void entry_free(struct entry *e)
-{
-    arena_free(e->arena);
-    free(e);
-}
-
-/* With the lock held; answers the entry when nobody needs it any more. */
-static struct entry *drop_ref(struct entry *e)
-{
-    return --e->refs == 0 ? e : NULL;
-}
-
 static void entry_unref(void *arg)
 {
     struct entry *e = arg;
-    struct lifecycle_cache *c = e->cache;
-    pthread_mutex_lock(&c->lock);
-    e = drop_ref(e);
-    pthread_mutex_unlock(&c->lock);
-    if (e)
-        entry_free(e);
+    if (atomic_fetch_sub(&e->refs, 1) > 1)
+        return;
+    arena_free(e->arena);
+    free(e);
 }
 
 /* With the lock held. */
@@ -70,9 +56,7 @@ static void empty_slot(struct lifecycle_cache *c, size_t i)
         return;
     c->slots[i] = NULL;
     c->bytes -= e->bytes;
-    e = drop_ref(e);
-    if (e)
-        entry_free(e);
+    entry_unref(e);
 }
 
 void lifecycle_cache_free(struct lifecycle_cache *c)
@@ -92,7 +76,7 @@ static struct entry *find(struct lifecycle_cache *c, const struct store_bucket *
     if (e && (e->partition != b->partition || e->seq != b->lifecycle_seq))
         e = NULL;
     if (e)
-        e->refs++;
+        atomic_fetch_add(&e->refs, 1);
     pthread_mutex_unlock(&c->lock);
     return e;
 }
@@ -102,14 +86,13 @@ static struct entry *load(struct store *st, const struct store_bucket *b)
 {
     struct entry *e = xcalloc(1, sizeof *e);
     struct bytes value;
+    atomic_init(&e->refs, 1);
     e->arena = arena_create(0);
     if (store_setting_get(st, b->name, STORE_SETTING_LIFECYCLE, e->arena, &value) != STORE_OK ||
         !lifecycle_decode(value, e->arena, &e->rules)) {
-        entry_free(e);
+        entry_unref(e);
         return NULL;
     }
-    e->cache = st->lifecycle_cache;
-    e->refs = 1;
     e->partition = b->partition;
     e->seq = b->lifecycle_seq;
     e->bytes = arena_used(e->arena) + sizeof *e;
@@ -124,7 +107,7 @@ static void insert(struct lifecycle_cache *c, struct entry *e)
         empty_slot(c, c->hand++ % CACHE_SLOTS);
     c->slots[e->partition % CACHE_SLOTS] = e;
     c->bytes += e->bytes;
-    e->refs++;
+    atomic_fetch_add(&e->refs, 1);
     pthread_mutex_unlock(&c->lock);
 }
 

@@ -394,6 +394,13 @@ int store_setting_get(struct store *st, struct bytes bucket, enum store_setting 
     return STORE_OK;
 }
 
+/* A number that a bucket of this name never had, not even an earlier one: caches may still know that. */
+static uint64_t after(uint64_t seq)
+{
+    uint64_t now = (uint64_t)clock_wall_ms();
+    return now > seq ? now : seq + 1;
+}
+
 static int put_setting_once(struct store *st, struct bytes bucket, enum store_setting setting, struct bytes value,
                             struct arena *a)
 {
@@ -410,11 +417,10 @@ static int put_setting_once(struct store *st, struct bytes bucket, enum store_se
         txn_put(&t, key, record_encode(&rec_setting, &s, a, NULL), 0);
     else
         txn_delete(&t, key);
-    if (setting == STORE_SETTING_LIFECYCLE) {
-        uint64_t next = (uint64_t)clock_wall_ms();
-        r.b.lifecycle_seq = value.n == 0 ? 0 : next > r.b.lifecycle_seq ? next : r.b.lifecycle_seq + 1;
-        txn_put(&t, key_bucket(a, bucket), record_encode(&rec_bucket, &r, a, NULL), 0);
-    }
+    r.b.settings_seq = after(r.b.settings_seq);
+    if (setting == STORE_SETTING_LIFECYCLE)
+        r.b.lifecycle_seq = value.n == 0 ? 0 : r.b.settings_seq;
+    txn_put(&t, key_bucket(a, bucket), record_encode(&rec_bucket, &r, a, NULL), 0);
     return store__index_rc(txn_apply(st, &t));
 }
 
