@@ -406,6 +406,7 @@ static void ask_everybody(const struct question *q, struct answers *a)
 {
     const struct iam_request *r = q->r;
     bool root = r->caller.kind == IAM_CALLER_ROOT;
+    CHECK(!r->resource_policy || r->resource_policy->kind != IAM_POLICY_IDENTITY);
     memset(a, 0, sizeof *a);
     a->resource = ask_one(q, r->resource_policy);
     if (!root) { /* no identity policy is attached to a root */
