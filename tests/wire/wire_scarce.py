@@ -188,7 +188,8 @@ def IOE_10_the_clock_jumps(t):
                 stamp = stamp_of(shift)
                 for n in range(5):  # the later one wins, whatever the clock says
                     body = f"{i} {n}".encode()
-                    t.expect(f"{label}: PUT", kept.send(b.signed("PUT", "/aaa/k", body=body, stamp=stamp)).reply(), "200")
+                    reply = kept.send(b.signed("PUT", "/aaa/k", body=body, stamp=stamp)).reply()
+                    t.expect(f"{label}: PUT", reply, "200")
                     t.same(f"{label}: GET", kept.send(b.signed("GET", "/aaa/k", stamp=stamp)).reply().body, body)
                 listed = kept.send(b.signed("GET", "/aaa", "list-type=2", stamp=stamp)).reply()
                 t.true(f"{label}: list", md5_hex(body).encode() in listed.body)
