@@ -19,8 +19,8 @@
 #define BLOB_FOREIGN_LOG_MAX 16                 /* foreign names logged each run; all are counted */
 #define BLOB_DIRECT_MIN      (8u * 1024 * 1024) /* blobs announced with less are written through the page cache */
 #define BLOB_DIRECT_ALIGN    4096u              /* of memory, offset and length; a multiple of what disks ask for */
-#define BLOB_DIRECT_BYTES    (256u * 1024)      /* one write; an area has room for two */
-#define BLOB_DIRECT_WRITERS  32u                /* areas at once: 16 MiB */
+#define BLOB_DIRECT_BYTES    (512u * 1024)      /* one write; an area has room for two */
+#define BLOB_DIRECT_WRITERS  24u                /* areas at once: 24 MiB */
 #define BLOB_DIRECT_THREADS  8u                 /* writes at once */
 
 /*

@@ -26,7 +26,7 @@ enum naming {
     NAMED_NOT,
     NAMED_ACCOUNT, /* lets the account's own policies decide */
     NAMED_ISSUER,  /* the role of a session, the user of a federated one: boundary and session policy limit it */
-    NAMED_SELF,    /* user, session or service: nothing limits it (users: their session policy) */
+    NAMED_SELF,    /* session or service: nothing limits it; root and user: the session policy of temporary keys */
     NAMED_ALL,     /* everybody */
 };
 
@@ -95,6 +95,11 @@ static bool statement_applies(const struct question *q, const struct iam_stateme
 /* --- principals
  * ---------------------------------------------------------------------------------------------------------- */
 
+static bool is_session(const struct iam_caller *c)
+{
+    return c->kind == IAM_CALLER_ROLE || c->kind == IAM_CALLER_FEDERATED;
+}
+
 static bool is_principal_arn(const struct iam_principal *p)
 {
     return p->kind == IAM_PRINCIPAL_USER || p->kind == IAM_PRINCIPAL_ROLE || p->kind == IAM_PRINCIPAL_SESSION ||
@@ -114,7 +119,7 @@ static bool names_account(const struct iam_principal *p, const struct iam_caller
 
 static bool names_issuer(const struct iam_principal *p, const struct iam_caller *c)
 {
-    if (c->kind != IAM_CALLER_ROLE && c->kind != IAM_CALLER_FEDERATED)
+    if (!is_session(c))
         return false;
     return (is_principal_arn(p) && same(c->issuer, p->value)) ||
            (p->kind == IAM_PRINCIPAL_UNIQUE_ID && same(c->unique_id, p->value));
@@ -157,8 +162,7 @@ static enum naming naming_of(const struct iam_principal *p, const struct iam_cal
 /* Is every link of the caller's chain in the list? */
 static bool excepted(const struct iam_statement *s, const struct iam_caller *c)
 {
-    bool session = c->kind == IAM_CALLER_ROLE || c->kind == IAM_CALLER_FEDERATED;
-    bool self = false, issuer = !session, account = c->account.n == 0;
+    bool self = false, issuer = !is_session(c), account = c->account.n == 0;
     for (size_t i = 0; i < s->n_principals; i++) {
         const struct iam_principal *p = &s->principals[i];
         if (p->kind == IAM_PRINCIPAL_ANYONE)
@@ -324,7 +328,7 @@ static bool resource_allows_directly(const struct iam_request *r, const struct a
     case NAMED_ALL:
         return true;
     case NAMED_SELF:
-        return r->caller.kind != IAM_CALLER_USER || within_session(r, a);
+        return is_session(&r->caller) || within_session(r, a);
     case NAMED_ISSUER:
         return within_boundary(r, a) && within_session(r, a);
     default:
@@ -402,6 +406,7 @@ static void ask_everybody(const struct question *q, struct answers *a)
 {
     const struct iam_request *r = q->r;
     bool root = r->caller.kind == IAM_CALLER_ROOT;
+    CHECK(!r->resource_policy || r->resource_policy->kind != IAM_POLICY_IDENTITY);
     memset(a, 0, sizeof *a);
     a->resource = ask_one(q, r->resource_policy);
     if (!root) { /* no identity policy is attached to a root */

@@ -12,7 +12,10 @@
 #include "server/xml/parse.h"
 
 #include <libxml/parser.h>
+#include <libxml/threads.h>
+#include <libxml/xmlmemory.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -451,6 +454,8 @@ static void on_error(void *arg, xmlErrorPtr error)
 
 static void init_once(void)
 {
+    /* Not every allocation in libxml2 is checked: where memory is out, it ends as all of us. */
+    xmlMemSetup(free, xmalloc, xrealloc, xstrdup);
     xmlInitParser();
 }
 
@@ -508,6 +513,9 @@ enum s3_error xml_parse(struct bytes body, const struct xml_doc *doc, struct are
                         struct xml_fault *fault)
 {
     xml_parse_init();
+#if LIBXML_VERSION < 21200 /* a thread's first use allocates its state, by malloc, and follows the null pointer */
+    CHECK(xmlGetGlobalState());
+#endif
     size_t max = doc->body_max ? doc->body_max : XML_BODY_MAX;
     CHECK(max <= INT32_MAX);
     struct parser p = {.doc = doc, .arena = arena, .root = ret};
