@@ -11,6 +11,7 @@
 #include "server/auth/auth.h"
 
 struct config;
+struct principal;
 struct req;
 
 #define ROOT_ACCOUNT_ID "000000000000"
@@ -23,6 +24,9 @@ struct identity {
     struct bytes account; /* account id; empty when anonymous */
     struct bytes canonical_id;
     struct bytes access_key;
+    /* Caller, policies, tags: server/iam/identities.h. Never NULL once the request is authenticated; anonymous ones
+     * have principal_anonymous(). */
+    const struct principal *principal;
 };
 
 /* The key look-up for auth_verify; ctx is the struct config. */
