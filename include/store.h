@@ -24,6 +24,7 @@ struct store;
 
 #define STORE_INLINE_MAX (16u * 1024) /* bytes of an object or part that live in its index record */
 #define STORE_KEY_MAX    1024         /* bytes of an S3 key */
+#define STORE_ACL_MAX    8192         /* bytes of an access list */
 #define STORE_PARTS_MAX  10000
 #define STORE_PART_MIN   (5ull << 20)  /* bytes, but for the last part */
 #define STORE_PART_MAX   (5ull << 30)  /* also the largest single PUT and copy source */
@@ -221,6 +222,7 @@ struct store_object {
     const struct store_header *tags; /* name and value, in the order in which they were set */
     size_t n_tags;
     struct object_lock lock;
+    struct bytes acl;          /* in its owner's own format; empty: none was set */
     int64_t restore_ready_ms;  /* RestoreObject was accepted: when the copy is there */
     int64_t restored_until_ms; /* an archived object can be read until then; 0: it was not restored */
     /* private: */
@@ -245,7 +247,7 @@ int store_object_head(struct store *, const struct store_bucket *, struct bytes 
                       struct arena *, struct store_object **ret);
 
 /*
- * Changes what may change of a version (NULL: the newest) without a new one: tags, lock, restore state.
+ * Changes what may change of a version (NULL: the newest) without a new one: tags, lock, access list, restore state.
  * Size, ETag, time and version id stay. Retention that would become shorter or weaker is LOCKED, unless it is
  * GOVERNANCE and `bypass_governance` is set. In a bucket without object lock retention and hold are NO_LOCK. *ret: the
  * object afterwards, as of store_object_head. [worker]
@@ -259,6 +261,8 @@ struct store_change {
     int64_t until_ms;
     bool bypass_governance;
     bool set_hold, hold;
+    bool set_acl;
+    struct bytes acl;
     bool set_restore;
     int64_t restore_ready_ms, restored_until_ms;
     const unsigned char *expect_uid; /* not NULL: only if it is that object (16 bytes); else PRECONDITION_FAILED */
@@ -318,6 +322,7 @@ struct store_put {
     const struct store_header *tags;
     size_t n_tags;
     struct object_lock lock; /* mode NONE: the bucket's default applies when it is committed */
+    struct bytes acl;        /* kept with it, at most STORE_ACL_MAX bytes of whoever understands them; empty: none */
     struct store_condition condition;
     /* A part of a multipart upload: */
     struct bytes upload_id; /* empty: an object */
@@ -463,6 +468,7 @@ struct store_upload {
     const struct store_header *tags;
     size_t n_tags;
     struct object_lock lock;
+    struct bytes acl;
 };
 
 /* checksum_type: NONE takes the algorithm's default. [worker] */

@@ -118,10 +118,11 @@ static const struct rec_field object_fields[] = {
     [25] = F(F_BOOL, struct rec_object, o.lock.hold_set),
     [26] = F(F_U64, struct rec_object, o.restore_ready_ms),
     [27] = F(F_U64, struct rec_object, o.restored_until_ms),
+    [28] = F(F_BYTES, struct rec_object, o.acl),
 };
 /* The head has what lists and the lifecycle worker need; the data is the last, see record_encode_before. */
 static const unsigned char object_order[] = {1,  2,  3, 4,  5,  6,  7,  8,  10, 17, 18, 19, 20, 21,
-                                             26, 27, 9, 11, 12, 13, 14, 15, 22, 23, 24, 25, 16};
+                                             26, 27, 9, 11, 12, 13, 14, 15, 22, 23, 24, 25, 28, 16};
 #define OBJECT_HEAD_FIELDS 16
 _Static_assert(ARRAY_LEN(object_order) == ARRAY_LEN(object_fields) - 1, "each field has its place");
 static const struct rec_field manifest_fields[] = {OBJECT_TABLES};
@@ -155,6 +156,7 @@ static const struct rec_field upload_fields[] = {
     [10] = F(F_U64, struct rec_upload, u.lock.until_ms),
     [11] = F(F_BOOL, struct rec_upload, u.lock.hold),
     [12] = F(F_BOOL, struct rec_upload, u.lock.hold_set),
+    [13] = F(F_BYTES, struct rec_upload, u.acl),
 };
 const struct rec_type rec_upload = TYPE(REC_UPLOAD, 1, 6, struct rec_upload, upload_fields);
 

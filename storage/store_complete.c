@@ -357,6 +357,7 @@ static void make_object(struct completion *c)
     o->n_headers = c->upload.u.n_headers;
     o->tags = c->upload.u.tags;
     o->n_tags = c->upload.u.n_tags;
+    o->acl = c->upload.u.acl;
     make_etag(c);
     make_part_infos(c);
 }

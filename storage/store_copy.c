@@ -129,6 +129,7 @@ static int prepare_target(struct copying *c)
         c->record.o.n_headers = to->n_headers;
         c->record.o.tags = to->tags;
         c->record.o.n_tags = to->n_tags;
+        c->record.o.acl = to->acl;
     }
     if (c->alg == CHECKSUM_NONE)
         c->alg = CHECKSUM_CRC64NVME;

@@ -70,6 +70,7 @@ int store_upload_create(struct store *st, const struct store_put *put, enum chec
     r.u.tags = put->tags;
     r.u.n_tags = put->n_tags;
     r.u.lock = put->lock;
+    r.u.acl = put->acl;
     if ((put->lock.mode != LOCK_NONE || put->lock.hold_set) && !b.lock_enabled)
         return STORE_NO_LOCK;
 

@@ -636,6 +636,8 @@ static int change_once(struct store *st, const struct store_bucket *b, struct by
         o->tags = c->tags;
         o->n_tags = c->n_tags;
     }
+    if (c->set_acl)
+        o->acl = c->acl;
     if (c->set_restore) {
         o->restore_ready_ms = c->restore_ready_ms;
         o->restored_until_ms = c->restored_until_ms;

@@ -93,6 +93,7 @@ static void copy_put(struct store_write *w, const struct store_put *put)
     w->put.storage_class = bytes_dup(a, put->storage_class);
     w->put.headers = copy_headers(a, put->headers, put->n_headers);
     w->put.tags = copy_headers(a, put->tags, put->n_tags);
+    w->put.acl = bytes_dup(a, put->acl);
     w->put.condition.if_match_etag = bytes_dup(a, put->condition.if_match_etag);
     w->put.upload_id = bytes_dup(a, put->upload_id);
 }
@@ -130,6 +131,7 @@ static void open_object(struct store_write *w)
     w->record.o.n_headers = w->put.n_headers;
     w->record.o.tags = w->put.tags;
     w->record.o.n_tags = w->put.n_tags;
+    w->record.o.acl = w->put.acl;
 }
 
 int store_write_open(struct store *st, const struct store_put *put, struct store_write **ret)
@@ -139,9 +141,11 @@ int store_write_open(struct store *st, const struct store_put *put, struct store
                   : known                                        ? (size_t)put->expected_size
                                                                  : STORE_INLINE_MAX;
     size_t names = put->key.n + put->owner.n + put->storage_class.n + headers_size(put->headers, put->n_headers) +
-                   headers_size(put->tags, put->n_tags);
+                   headers_size(put->tags, put->n_tags) + put->acl.n;
     if (put->key.n == 0 || put->key.n > STORE_KEY_MAX)
         return STORE_NO_SUCH_KEY;
+    if (put->acl.n > STORE_ACL_MAX)
+        return STORE_OBJECT_TOO_LARGE;
     size_t front = RECORD_FRONT + names;
     struct arena *a = arena_create(sizeof(struct store_write) + front + room + 2 * names + put->bucket->name.n +
                                    (put->n_headers + put->n_tags + 8) * sizeof(struct store_header) + 1024);

@@ -43,6 +43,7 @@ static struct rec_object full_object(struct arena *a)
         .parts = p,
         .n_parts = 2,
         .uid = "uid of 16 bytes",
+        .acl = BYTES_LIT("grants"),
         .inline_data = BYTES_LIT("data"),
         .extents = e,
         .n_extents = 2,
@@ -78,13 +79,14 @@ Test(record, an_object_comes_back)
               back.o.extents[0].length == UINT64_MAX &&
               memcmp(&back.o.extents[0].blob, &r.o.extents[0].blob, 16) == 0 &&
               memcmp(back.o.extents[0].ref, r.o.extents[0].ref, 16) == 0 && back.o.extents[0].data.n == 0);
-    cr_assert(bytes_eq_str(back.o.extents[1].data, "piece") && bytes_eq_str(back.o.inline_data, "data"));
+    cr_assert(bytes_eq_str(back.o.extents[1].data, "piece") && bytes_eq_str(back.o.inline_data, "data") &&
+              bytes_eq_str(back.o.acl, "grants"));
     cr_assert(back.o.inline_data.p > v.p && back.o.inline_data.p < v.p + v.n, "decoded in place");
 
     struct rec_object top;
     cr_assert(record_decode(&rec_object, bytes_cut(v, 0, head), NULL, &top));
     check_head(&r, &top);
-    cr_assert(top.o.n_headers == 0 && top.o.inline_data.n == 0);
+    cr_assert(top.o.n_headers == 0 && top.o.inline_data.n == 0 && top.o.acl.n == 0);
     cr_assert_not(record_decode(&rec_part, v, a, &back), "another kind");
     arena_free(a);
 }
@@ -126,25 +128,25 @@ Test(record, unknown_fields_are_skipped_newer_versions_refused)
     struct buf more;
     buf_init(&more, 1000);
     buf_put_bytes(&more, v);
-    buf_put(&more, "\x78\x05", 2); /* field 15, number */
+    buf_put(&more, "\xc0\x3e\x05", 3); /* field 1000, number */
     buf_put(&more,
-            "\x7a\x03"
+            "\xc2\x3e\x03"
             "abc",
-            5); /* bytes */
+            6); /* bytes */
     buf_put(&more,
-            "\x79"
+            "\xc1\x3e"
             "12345678",
-            9); /* 64 bits */
+            10); /* 64 bits */
     buf_put(&more,
             "\xfd\xff\x03"
             "1234",
             7); /* field 8191, 32 bits */
     cr_assert(record_decode(&rec_bucket, buf_bytes(&more), a, &back));
     cr_assert(back.b.partition == 9 && back.b.generation == 3 && back.state == 1 && bytes_eq_str(back.b.owner, "x"));
-    buf_put(&more, "\x7b", 1); /* a group: unknown to us */
+    buf_put(&more, "\xc3\x3e", 2); /* a group: unknown to us */
     cr_assert_not(record_decode(&rec_bucket, buf_bytes(&more), a, &back));
     more.p[1] = 2;
-    more.n--;
+    more.n -= 2;
     cr_assert_not(record_decode(&rec_bucket, buf_bytes(&more), a, &back));
     buf_fini(&more);
     arena_free(a);

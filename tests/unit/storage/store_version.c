@@ -315,6 +315,37 @@ Test(store_version, tags_stay_with_their_version)
     world_close(&w);
 }
 
+Test(store_version, access_lists_stay_with_their_version)
+{
+    struct world w = world_open();
+    set_versioning(&w, VERSIONING_ENABLED);
+    struct store_version one = put(&w, "k", "one"), two = put(&w, "k", "two");
+    struct store_change share = {.set_acl = true, .acl = BYTES_LIT("public")};
+    struct store_object *o;
+    cr_assert_eq(store_object_change(w.store, &w.bucket, BYTES_LIT("k"), &one, &share, w.arena, &o), STORE_OK);
+    cr_assert_eq(store_object_head(w.store, &w.bucket, BYTES_LIT("k"), NULL, w.arena, &o), STORE_OK);
+    cr_assert_eq(o->acl.n, 0);
+    del(&w, "k", &two);
+    cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("k"), NULL, w.arena, &o), STORE_OK);
+    cr_assert_str_eq(bytes_cstr(w.arena, o->acl), "public");
+    world_close(&w);
+}
+
+Test(store_version, uploads_hand_their_access_list_on)
+{
+    struct world w = world_open();
+    struct store_put p = {.bucket = &w.bucket, .key = BYTES_LIT("k"), .acl = BYTES_LIT("shared")};
+    struct store_upload u;
+    struct store_etag etag;
+    struct store_object *o;
+    cr_assert_eq(store_upload_create(w.store, &p, CHECKSUM_TYPE_NONE, w.arena, &u), STORE_OK);
+    cr_assert_eq(world_put_part(&w, &w.bucket, "k", u.id, 1, 7, 100, &etag), STORE_OK);
+    cr_assert_eq(world_complete(&w, &w.bucket, "k", u.id, 1, (unsigned[]){1}, &etag, NULL), STORE_OK);
+    cr_assert_eq(store_object_head(w.store, &w.bucket, BYTES_LIT("k"), NULL, w.arena, &o), STORE_OK);
+    cr_assert_str_eq(bytes_cstr(w.arena, o->acl), "shared");
+    world_close(&w);
+}
+
 Test(store_version, settings_go_with_their_bucket)
 {
     struct world w = world_open();
