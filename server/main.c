@@ -26,6 +26,7 @@
 #include "checksum.h"
 #include "config.h"
 #include "index_lmdb.h"
+#include "server/access.h"
 #include "server/addr_limit.h"
 #include "server/conn.h"
 #include "server/data_dir.h"
@@ -259,6 +260,7 @@ static void stop_server(struct server *s, struct listener **listener)
         loop_free(&s->loops[i]);
     free(s->loops);
     addr_limit_free(&s->addresses);
+    access_cache_free(&s->access);
     tls_free(&s->tls);
 }
 
@@ -288,6 +290,7 @@ static void run(struct server *s, struct listener *listener, const char *where, 
 {
     const struct config *cfg = s->config;
     s->addresses = addr_limit_create((size_t)cfg->max_connections_per_address);
+    s->access = access_cache_create();
     s->pool = pool_create((size_t)cfg->workers, (size_t)cfg->max_queued_jobs);
     start_loops(s);
     listener_start(listener);

@@ -18,6 +18,7 @@ struct pool;
 struct loop;
 struct tls;
 struct addr_limit;
+struct access_cache;
 
 struct server {
     const struct config *config;
@@ -29,6 +30,7 @@ struct server {
     struct loop **loops;
     unsigned n_loops;
     struct addr_limit *addresses; /* connections per peer address */
+    struct access_cache *access;  /* of buckets' policies and the like; NULL: nothing is kept */
     _Atomic unsigned n_conns;
     _Atomic size_t document_bytes; /* what requests hold of large documents */
     _Atomic bool draining;         /* no new requests on kept connections */

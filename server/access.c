@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Access settings of buckets, parsed and kept. An entry belongs to one state of one bucket's settings (settings_seq),
+ * so it never has to be taken back: an outdated one is not found any more and gives way to the next that needs its
+ * slot. The settings are read after the bucket's record; if they change in between, the entry has the newer ones under
+ * the older number, which only requests see that began before the change.
+ *
+ * Invariants: an entry never changes; it lives as long as its slot or a request refers to it. A policy that cannot be
+ * read is not an absent policy. Threads: any; the lock is held to look at a slot, never while reading or parsing.
+ */
+#include "server/access.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "server/identity.h"
+#include "server/server.h"
+
+#define CACHE_SLOTS     512
+#define CACHE_BYTES_MAX (64u << 20) /* of all entries in slots */
+#define FORMAT          1           /* the first byte of a list or block */
+#define BLOCK_NONE      0x80
+#define OWNERSHIP_NONE  "none"
+#define ACCOUNT_KEY     "public-access/"
+
+struct entry {
+    atomic_uint refs; /* grows only while it is in a slot and the lock is held */
+    uint64_t partition, seq;
+    struct arena *arena;
+    struct bucket_access access;
+    size_t bytes;
+};
+
+struct access_cache {
+    pthread_mutex_t lock;
+    struct entry *slots[CACHE_SLOTS];
+    size_t bytes;
+    size_t hand; /* the slot that gives way next when there are too many bytes */
+};
+
+/* ---- stored forms ---- */
+
+struct bytes access_encode_block(struct arena *a, const struct public_access *p)
+{
+    char *out = arena_alloc(a, 2);
+    out[0] = FORMAT;
+    out[1] =
+        (char)(!p ? BLOCK_NONE : p->block_acls | p->ignore_acls << 1 | p->block_policy << 2 | p->restrict_buckets << 3);
+    return bytes_of(out, 2);
+}
+
+bool access_decode_block(struct bytes v, struct public_access *ret, bool *ret_set)
+{
+    *ret = (struct public_access){false, false, false, false};
+    if (v.n != 2 || v.p[0] != FORMAT)
+        return false;
+    unsigned char bits = (unsigned char)v.p[1];
+    *ret_set = !(bits & BLOCK_NONE);
+    if (*ret_set)
+        *ret = (struct public_access){bits & 1, bits >> 1 & 1, bits >> 2 & 1, bits >> 3 & 1};
+    return true;
+}
+
+struct bytes access_encode_ownership(const enum acl_ownership *ownership)
+{
+    return bytes_str(ownership ? acl_ownership_name(*ownership) : OWNERSHIP_NONE);
+}
+
+struct bytes access_encode_acl(struct arena *a, const struct acl *acl)
+{
+    size_t room = 1;
+    for (size_t i = 0; i < acl->n; i++)
+        room += 3 + acl->grants[i].id.n;
+    char *out = arena_alloc(a, room), *to = out;
+    *to++ = FORMAT;
+    for (size_t i = 0; i < acl->n; i++) {
+        const struct acl_grant *g = &acl->grants[i];
+        CHECK(g->grantee != ACL_EMAIL && g->id.n <= ACL_CANONICAL_ID_LEN);
+        *to++ = (char)g->grantee;
+        *to++ = (char)g->permission;
+        *to++ = (char)g->id.n;
+        if (g->id.n)
+            memcpy(to, g->id.p, g->id.n);
+        to += g->id.n;
+    }
+    return bytes_of(out, room);
+}
+
+bool access_decode_acl(struct arena *a, struct bytes v, struct bytes owner, struct acl *ret)
+{
+    if (v.n == 0) {
+        acl_private(a, owner, ret);
+        return true;
+    }
+    *ret = (struct acl){.owner = owner};
+    if (v.p[0] != FORMAT)
+        return false;
+    for (size_t at = 1; at < v.n;) {
+        if (v.n - at < 3)
+            return false;
+        unsigned grantee = (unsigned char)v.p[at], permission = (unsigned char)v.p[at + 1],
+                 n = (unsigned char)v.p[at + 2];
+        at += 3;
+        if (n > v.n - at || grantee > ACL_LOG_DELIVERY || permission == 0 || permission > ACL_FULL_CONTROL)
+            return false;
+        struct acl_grant g = {(enum acl_grantee)grantee, bytes_cut(v, at, n), (enum acl_permission)permission};
+        if (acl_add(a, ret, g) != ACL_OK)
+            return false;
+        at += n;
+    }
+    return true;
+}
+
+/* ---- accounts ---- */
+
+struct bytes access_canonical_id(struct server *s, struct bytes account, struct arena *a)
+{
+    (void)s;
+    (void)a;
+    if (bytes_eq_str(account, ACCESS_ANONYMOUS))
+        return BYTES_LIT(ACL_ANONYMOUS_ID);
+    return bytes_eq_str(account, ROOT_ACCOUNT_ID) ? BYTES_LIT(ROOT_CANONICAL_ID) : BYTES_NONE;
+}
+
+bool access_canonical_exists(struct server *s, struct bytes canonical_id, struct arena *a)
+{
+    (void)s;
+    (void)a;
+    return bytes_eq_str(canonical_id, ROOT_CANONICAL_ID);
+}
+
+bool access_canonical_of_email(struct server *s, struct bytes email, struct arena *a, struct bytes *ret)
+{
+    (void)s;
+    (void)a;
+    (void)email;
+    *ret = BYTES_NONE;
+    return false;
+}
+
+/* ---- the cache ---- */
+
+struct access_cache *access_cache_create(void)
+{
+    struct access_cache *c = xcalloc(1, sizeof *c);
+    pthread_mutex_init(&c->lock, NULL);
+    return c;
+}
+
+static void entry_unref(void *arg)
+{
+    struct entry *e = arg;
+    if (atomic_fetch_sub(&e->refs, 1) > 1)
+        return;
+    arena_free(e->arena);
+    free(e);
+}
+
+/* With the lock held. */
+static void empty_slot(struct access_cache *c, size_t i)
+{
+    struct entry *e = c->slots[i];
+    if (!e)
+        return;
+    c->slots[i] = NULL;
+    c->bytes -= e->bytes;
+    entry_unref(e);
+}
+
+void access_cache_free(struct access_cache **cache)
+{
+    struct access_cache *c = *cache;
+    *cache = NULL;
+    if (!c)
+        return;
+    for (size_t i = 0; i < CACHE_SLOTS; i++)
+        empty_slot(c, i);
+    pthread_mutex_destroy(&c->lock);
+    free(c);
+}
+
+static struct entry *find(struct access_cache *c, const struct store_bucket *b)
+{
+    pthread_mutex_lock(&c->lock);
+    struct entry *e = c->slots[b->partition % CACHE_SLOTS];
+    if (e && (e->partition != b->partition || e->seq != b->settings_seq))
+        e = NULL;
+    if (e)
+        atomic_fetch_add(&e->refs, 1);
+    pthread_mutex_unlock(&c->lock);
+    return e;
+}
+
+static void insert(struct access_cache *c, struct entry *e)
+{
+    pthread_mutex_lock(&c->lock);
+    empty_slot(c, e->partition % CACHE_SLOTS);
+    for (size_t i = 0; i < CACHE_SLOTS && c->bytes + e->bytes > CACHE_BYTES_MAX; i++)
+        empty_slot(c, c->hand++ % CACHE_SLOTS);
+    c->slots[e->partition % CACHE_SLOTS] = e;
+    c->bytes += e->bytes;
+    atomic_fetch_add(&e->refs, 1);
+    pthread_mutex_unlock(&c->lock);
+}
+
+static void read_policy(const struct store_bucket *b, struct bytes text, struct arena *a, struct bucket_access *ret)
+{
+    struct iam_policy_rules rules = {.kind = IAM_POLICY_BUCKET, .bucket = b->name};
+    struct iam_policy_error why;
+    ret->policy = iam_policy_parse(a, &rules, text, &why);
+    ret->policy_broken = !ret->policy;
+    ret->public_policy = ret->policy && iam_policy_is_public(ret->policy);
+    if (!ret->policy)
+        log_error("access", "the policy of bucket %.*s cannot be read: %.*s", (int)b->name.n, b->name.p,
+                  (int)why.message.n, why.message.p);
+}
+
+static bool read_ownership(struct bytes text, struct bucket_access *ret)
+{
+    ret->ownership_set = !bytes_eq_str(text, OWNERSHIP_NONE);
+    ret->ownership = ACL_OBJECT_WRITER;
+    return !ret->ownership_set || acl_ownership_of(text, &ret->ownership);
+}
+
+static void set_defaults(struct server *s, const struct store_bucket *b, struct arena *a, struct bucket_access *ret)
+{
+    *ret = (struct bucket_access){.block = {true, true, true, true},
+                                  .block_set = true,
+                                  .ownership = ACL_BUCKET_OWNER_ENFORCED,
+                                  .ownership_set = true};
+    acl_private(a, access_canonical_id(s, b->owner, a), &ret->acl);
+}
+
+static int load(struct server *s, const struct store_bucket *b, struct arena *a, struct bucket_access *ret)
+{
+    static const enum store_setting kinds[] = {STORE_SETTING_POLICY, STORE_SETTING_PUBLIC_ACCESS,
+                                               STORE_SETTING_OWNERSHIP, STORE_SETTING_ACL};
+    bool sound = true;
+    set_defaults(s, b, a, ret);
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        struct bytes value;
+        int rc = store_setting_get(s->store, b->name, kinds[i], a, &value);
+        if (rc == STORE_NO_SUCH_SETTING)
+            continue;
+        if (rc != STORE_OK)
+            return rc;
+        if (kinds[i] == STORE_SETTING_POLICY)
+            read_policy(b, value, a, ret);
+        else if (kinds[i] == STORE_SETTING_PUBLIC_ACCESS)
+            sound &= access_decode_block(value, &ret->block, &ret->block_set);
+        else if (kinds[i] == STORE_SETTING_OWNERSHIP)
+            sound &= read_ownership(value, ret);
+        else
+            sound &= access_decode_acl(a, value, access_canonical_id(s, b->owner, a), &ret->acl);
+    }
+    return sound ? STORE_OK : STORE_CORRUPT;
+}
+
+/* Reads and parses, with one reference for the caller. */
+static int load_entry(struct server *s, const struct store_bucket *b, struct entry **ret)
+{
+    struct entry *e = xcalloc(1, sizeof *e);
+    atomic_init(&e->refs, 1);
+    e->arena = arena_create(0);
+    int rc = load(s, b, e->arena, &e->access);
+    if (rc != STORE_OK) {
+        entry_unref(e);
+        return rc;
+    }
+    e->partition = b->partition;
+    e->seq = b->settings_seq;
+    e->bytes = arena_used(e->arena) + sizeof *e;
+    *ret = e;
+    return STORE_OK;
+}
+
+int access_of_bucket(struct server *s, const struct store_bucket *b, struct arena *a, const struct bucket_access **ret)
+{
+    if (b->settings_seq == 0) { /* nothing was ever set */
+        struct bucket_access *fresh = arena_alloc(a, sizeof *fresh);
+        set_defaults(s, b, a, fresh);
+        *ret = fresh;
+        return STORE_OK;
+    }
+    struct entry *e = s->access ? find(s->access, b) : NULL;
+    if (!e) {
+        int rc = load_entry(s, b, &e);
+        if (rc != STORE_OK)
+            return rc;
+        if (s->access)
+            insert(s->access, e);
+    }
+    arena_defer(a, entry_unref, e);
+    *ret = &e->access;
+    return STORE_OK;
+}
+
+/* ---- blocks of accounts ---- */
+
+int access_of_account(struct server *s, struct bytes account, struct arena *a, struct public_access *ret, bool *ret_set)
+{
+    struct bytes value;
+    bool set = false;
+    *ret = (struct public_access){false, false, false, false};
+    int rc = store_doc_get(s->store, arena_bytesf(a, ACCOUNT_KEY "%.*s", (int)account.n, account.p), a, &value);
+    if (rc == STORE_OK && !access_decode_block(value, ret, &set))
+        return STORE_CORRUPT;
+    if (ret_set)
+        *ret_set = set;
+    return rc == STORE_NO_SUCH_SETTING ? STORE_OK : rc;
+}
+
+int access_put_account(struct server *s, struct bytes account, const struct public_access *block)
+{
+    struct arena *a = arena_create(0);
+    struct store_doc_change change = {
+        .key = arena_bytesf(a, ACCOUNT_KEY "%.*s", (int)account.n, account.p),
+        .put = true,
+        .value = block ? access_encode_block(a, block) : BYTES_NONE,
+    };
+    int rc = store_doc_apply(s->store, &change, 1);
+    arena_free(a);
+    return rc;
+}
