@@ -91,7 +91,9 @@ enum auth_mechanism {
     AUTH_SIGV4_QUERY,  /* presigned */
     AUTH_SIGV2_HEADER, /* both for S3 only */
     AUTH_SIGV2_QUERY,
-    AUTH_OTHER, /* SigV4A, Bearer, Basic, ...: refused */
+    AUTH_OTHER,      /* SigV4A, Bearer, Basic, ...: refused */
+    AUTH_SIGV4_FORM, /* auth_verify_form */
+    AUTH_SIGV2_FORM,
 };
 
 enum auth_payload {
@@ -154,6 +156,14 @@ enum auth_status {
 
 enum auth_status auth_verify(const struct auth_config *cfg, const struct auth_request *req, struct arena *arena,
                              struct auth_result *ret);
+
+/*
+ * The same for a form upload, whose signature is among its fields (names in any case, none of those that matter may be
+ * there twice) and covers the policy field alone: see post_policy.h for what remains to be checked. A form without any
+ * of them is anonymous.
+ */
+enum auth_status auth_verify_form(const struct auth_config *cfg, const struct auth_param *fields, size_t n,
+                                  int64_t now_ms, struct arena *arena, struct auth_result *ret);
 
 /* Is this header (any case) covered by the signature? */
 bool auth_header_is_signed(const struct auth_result *res, struct bytes name);

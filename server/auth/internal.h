@@ -50,6 +50,10 @@ enum auth_status auth__key_fail(struct auth_work *w, enum auth_lookup outcome);
 struct bytes auth__redact(struct arena *arena, struct bytes text);
 struct bytes auth__hex_pairs(struct arena *arena, struct bytes in);
 
+/* The refusal of a form whose policy, `text`, was signed differently. */
+enum auth_status auth__text_mismatch(struct auth_work *w, struct bytes access_key, struct bytes signature,
+                                     struct bytes text);
+
 /* Within AUTH_SKEW_MAX_MS of now, or RequestTimeTooSkewed. */
 enum auth_status auth__check_skew(struct auth_work *w, int64_t signed_ms, struct bytes as_sent);
 

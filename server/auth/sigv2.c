@@ -3,8 +3,9 @@
  * Signature Version 2. What is signed is a list of lines: method, Content-MD5, Content-Type, date (or the end of a
  * presigned URL), every x-amz-* header, and the resource: bucket, path as sent, and those parameters that are
  * sub-resources. Nobody lists what was signed, so clients must agree on it; where they do not, each spelling in use is
- * tried: with and without the younger sub-resources, and a bucket with and without the slash behind it (botocore sends
- * /bucket and signs /bucket/).
+ * tried: with and without the younger sub-resources, a bucket with and without the slash behind it (botocore sends
+ * /bucket and signs /bucket/), and an empty value with and without its equals sign (botocore signs `?acl=` as sent,
+ * others as `acl`).
  *
  * The format cannot tell a line break or an ampersand in a value from its own. So nothing with a control character
  * enters a line, and no value may spell out a further sub-resource.
@@ -125,13 +126,15 @@ struct material {
     struct item *amz, *sub;
     size_t amz_count, sub_count;
     bool has_younger;
-    size_t bound; /* bytes that no string to sign exceeds */
+    bool has_bare; /* a sub-resource with the empty value */
+    size_t bound;  /* bytes that no string to sign exceeds */
 };
 
 /* One way to read the request. */
 struct spelling {
     bool younger;     /* count them */
     bool other_slash; /* the bucket with the slash that was not sent, or without the one that was */
+    bool bare_equals; /* `?acl=` is signed as it is sent, where most sign `acl`; ours cannot tell how it was sent */
 };
 
 static int item_cmp(const void *va, const void *vb)
@@ -214,6 +217,7 @@ static bool collect_subresources(struct auth_work *w, struct material *m)
         if (value_hides_subresource(p->value))
             return false;
         m->has_younger = m->has_younger || weight == YOUNGER;
+        m->has_bare = m->has_bare || p->value.n == 0;
         m->sub[m->sub_count] = (struct item){p->name, p->value, m->sub_count};
         m->sub_count++;
         m->bound += p->name.n + p->value.n + 2;
@@ -295,7 +299,7 @@ static char *put_resource(char *w, const struct auth_request *req, const struct 
             continue;
         *w++ = mark;
         w = put(w, m->sub[i].name);
-        if (m->sub[i].value.n > 0) {
+        if (m->sub[i].value.n > 0 || how.bare_equals) {
             *w++ = '=';
             w = put(w, m->sub[i].value);
         }
@@ -352,9 +356,9 @@ static bool signature_matches(struct auth_work *w, const struct material *m, con
     struct bytes method = w->req->method, sent = m->claim->signature;
     bool reads = bytes_eq(method, BYTES_LIT("GET")) || bytes_eq(method, BYTES_LIT("HEAD"));
     bool lenient = m->has_younger && (reads || !m->claim->presigned), slashes = path_is_bucket(w->req), same = false;
-    for (int i = 0; i < 4 && !same; i++) {
-        struct spelling how = {.younger = !(i & 1), .other_slash = i & 2};
-        if ((!how.younger && !lenient) || (how.other_slash && !slashes))
+    for (int i = 0; i < 8 && !same; i++) {
+        struct spelling how = {.younger = !(i & 1), .other_slash = i & 2, .bare_equals = i & 4};
+        if ((!how.younger && !lenient) || (how.other_slash && !slashes) || (how.bare_equals && !m->has_bare))
             continue;
         char expected[SIGV2_SIGNATURE_LEN];
         struct bytes text = build(w, m, how);
@@ -557,4 +561,33 @@ enum auth_status sigv2_verify_query(struct auth_work *w)
     if (claim_rest(w, &c) != AUTH_OK || check_expiry(w, c.date) != AUTH_OK)
         return AUTH_FAILED;
     return verify_claim(w, &c);
+}
+
+/* ---- forms ---- */
+
+enum auth_status sigv2_verify_text(struct auth_work *w, struct bytes access_key, struct bytes token,
+                                   struct bytes signature, struct bytes text)
+{
+    char expected[SIGV2_SIGNATURE_LEN], *copy = (char *)arena_alloc(w->arena, SHA1_BLOCK + text.n) + SHA1_BLOCK;
+    struct auth_key key = {.secret_n = 0};
+    enum auth_status status = AUTH_OK;
+    memcpy(copy, text.p, text.n);
+    enum auth_lookup outcome = auth__find_key(w, access_key, token, &key);
+    if (outcome != AUTH_KEY_FOUND)
+        key.secret_n = 40; /* as in verify_claim */
+    sign(&key, bytes_of(copy, text.n), expected);
+    bool same = signature.n == sizeof(expected) && CRYPTO_memcmp(expected, signature.p, sizeof(expected)) == 0;
+    if (outcome != AUTH_KEY_FOUND) {
+        status = auth__key_fail(w, outcome);
+    } else if (!same) {
+        status = auth__text_mismatch(w, access_key, signature, text);
+    } else {
+        w->res->identity = key.identity;
+        w->res->key_flags = key.flags;
+        w->res->token = token;
+        w->res->service = BYTES_LIT("s3");
+    }
+    OPENSSL_cleanse(expected, sizeof(expected));
+    OPENSSL_cleanse(key.secret, sizeof(key.secret));
+    return status;
 }

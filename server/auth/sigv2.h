@@ -18,6 +18,10 @@ enum auth_status sigv2_verify_header(struct auth_work *w);
 /* ?AWSAccessKeyId=...&Expires=...&Signature=... */
 enum auth_status sigv2_verify_query(struct auth_work *w);
 
+/* A form: the signature covers `text`, its policy. */
+enum auth_status sigv2_verify_text(struct auth_work *w, struct bytes access_key, struct bytes token,
+                                   struct bytes signature, struct bytes text);
+
 /* Are headers of this name (any case) part of every string to sign? */
 bool sigv2_header_is_signed(struct bytes name);
 

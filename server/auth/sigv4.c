@@ -435,6 +435,31 @@ enum auth_status sigv4_verify_claim(struct auth_work *w, const struct sigv4_clai
     return status;
 }
 
+enum auth_status sigv4_verify_text(struct auth_work *w, const struct sigv4_claim *claim, struct bytes text)
+{
+    unsigned char digest[32];
+    char hex[SIGV4_SIGNATURE_LEN];
+    struct found_key f;
+    enum auth_status status = AUTH_OK;
+    find_key(w, claim, &f);
+    hmac_sha256(f.signing_key, sizeof(f.signing_key), text.p, text.n, digest);
+    hex_encode(digest, sizeof(digest), hex);
+    bool same = claim->signature.n == sizeof(hex) && CRYPTO_memcmp(hex, claim->signature.p, sizeof(hex)) == 0;
+    if (f.outcome != AUTH_KEY_FOUND) {
+        status = auth__key_fail(w, f.outcome);
+    } else if (!same) {
+        status = auth__text_mismatch(w, claim->credential.access_key, claim->signature, text);
+    } else {
+        fill_result(w, claim, &f);
+        keep_key(claim, &f);
+    }
+    OPENSSL_cleanse(digest, sizeof(digest));
+    OPENSSL_cleanse(hex, sizeof(hex));
+    OPENSSL_cleanse(f.signing_key, sizeof(f.signing_key));
+    OPENSSL_cleanse(f.key.secret, sizeof(f.key.secret));
+    return status;
+}
+
 /* ---- the Authorization header ---- */
 
 static enum auth_status component_fail(struct auth_work *w)

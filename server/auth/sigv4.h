@@ -35,6 +35,8 @@ struct sigv4_claim {
 enum auth_status sigv4_check_scope(struct auth_work *w, const struct sigv4_claim *claim);
 /* Signed headers, key, token, signature. The claim is complete and its times are checked. Fills the result. */
 enum auth_status sigv4_verify_claim(struct auth_work *w, const struct sigv4_claim *claim);
+/* The same of a form: the signature covers `text` itself. The claim has no signed headers and no payload. */
+enum auth_status sigv4_verify_text(struct auth_work *w, const struct sigv4_claim *claim, struct bytes text);
 /* The Authorization header in w->authorization, which starts with the algorithm's name. */
 enum auth_status sigv4_verify_header(struct auth_work *w);
 /* For services other than S3, whose signature covers the body's real hash. Sets claim->payload and the result's mode.
