@@ -97,6 +97,14 @@ static const struct s3_op ops[] = {
      .kind = OP_DOC,
      .action = "s3:ListBucketMultipartUploads",
      .handle = upload_list},
+    {.name = "PostObject", /* a form: decided by its object once the fields are known */
+     .method = HTTP_POST,
+     .level = ON_BUCKET,
+     .kind = OP_UPLOAD,
+     .action = "s3:PutObject",
+     .flags = OP_FORM,
+     .handle = object_post,
+     .finish = object_post_done},
     {.name = "DeleteObjects",
      .method = HTTP_POST,
      .level = ON_BUCKET,
@@ -458,7 +466,6 @@ const struct s3_op *op_match(const struct req *r, enum s3_error *ret_error)
     }
     if (best && (best->query || !names_other_operation(r)))
         return best;
-    bool post_form = r->head.method == HTTP_POST && level_of(r) == ON_BUCKET;
-    *ret_error = best || names_other_operation(r) || post_form ? S3E_NOT_IMPLEMENTED : S3E_METHOD_NOT_ALLOWED;
+    *ret_error = best || names_other_operation(r) ? S3E_NOT_IMPLEMENTED : S3E_METHOD_NOT_ALLOWED;
     return NULL;
 }

@@ -21,9 +21,11 @@ enum op_kind {
     OP_UPLOAD, /* `handle` admits (on the loop) and sets r->write; the body streams into it; `finish` makes the reply */
 };
 
-#define OP_NEEDS_DIGEST 1u /* Content-MD5 or x-amz-checksum-* is required (requestChecksumRequired in the model) */
-#define OP_NO_BUCKET    2u /* the bucket need not exist: CreateBucket */
-#define OP_NAMES_REGION 4u /* refusals name the bucket's region too, by which SDKs find it: HeadBucket */
+#define OP_NEEDS_DIGEST 1u  /* Content-MD5 or x-amz-checksum-* is required (requestChecksumRequired in the model) */
+#define OP_NO_BUCKET    2u  /* the bucket need not exist: CreateBucket */
+#define OP_NAMES_REGION 4u  /* refusals name the bucket's region too, by which SDKs find it: HeadBucket */
+#define OP_FORM         8u  /* an upload by a browser's form, which says itself who asks: server/form.h */
+#define OP_PUBLIC       16u /* asks nobody for a right: preflight */
 
 struct s3_op {
     const char *name;

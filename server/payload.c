@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "server/auth/sigv4_chunked.h"
 #include "server/http/aws_chunked.h"
+#include "server/ops.h"
 #include "server/req.h"
 
 #define TRAILERS_MAX 4 /* names in x-amz-trailer */
@@ -103,6 +104,11 @@ static int read_checksum_headers(struct payload *p)
     return 0;
 }
 
+int payload_form_begins(struct payload *p)
+{
+    return read_checksum_headers(p);
+}
+
 static int announce(struct payload *p, struct bytes name)
 {
     struct req *r = p->req;
@@ -181,7 +187,8 @@ struct payload *payload_new(struct req *r, payload_sink_f *sink)
     p->length = r->head.framing == HTTP_BODY_CHUNKED ? UINT64_MAX : r->head.content_length;
     /* CompleteMultipartUpload names the whole object's checksum there, not its own body's */
     p->checksums_of_object = query_has(&r->query, "uploadId") && r->head.method == HTTP_POST;
-    if (!p->checksums_of_object && read_checksum_headers(p) < 0)
+    bool form = r->op->flags & OP_FORM; /* its fields name the checksum */
+    if (!p->checksums_of_object && !form && read_checksum_headers(p) < 0)
         return NULL;
     switch (r->auth.payload) {
     case AUTH_PAYLOAD_CHUNKED_SIGNED:

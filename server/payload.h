@@ -24,6 +24,8 @@ typedef int payload_sink_f(struct req *, const void *p, size_t n);
 struct payload *payload_new(struct req *, payload_sink_f *sink);
 int payload_feed(struct payload *, struct bytes wire);
 int payload_end(struct payload *); /* everything arrived: verify */
+/* A form's fields are known: the checksum among them is that of its file. 0 or -1. */
+int payload_form_begins(struct payload *);
 /* Bytes of the decoded body if known from the head, else UINT64_MAX. */
 uint64_t payload_length(const struct payload *);
 /* The checksum that the client sends with the body: in a header (known before the body) or a trailer (known at the

@@ -23,6 +23,7 @@
 #include "server/access_log.h"
 #include "server/addr_limit.h"
 #include "server/conn.h"
+#include "server/form.h"
 #include "server/ops.h"
 #include "server/pool.h"
 #include "server/respond.h"
@@ -223,9 +224,18 @@ bool req_has_param(const struct req *r, const char *name)
     return query_has(&r->query, name);
 }
 
+/* Headers that tell what is to be stored and how. */
+static bool is_of_object(struct bytes name)
+{
+    return bytes_starts(name, BYTES_LIT("x-amz-")) || bytes_starts(name, BYTES_LIT("content-")) ||
+           bytes_starts(name, BYTES_LIT("if-")) || bytes_eq_str(name, "cache-control") || bytes_eq_str(name, "expires");
+}
+
 struct bytes req_header(const struct req *r, const char *name)
 {
     struct bytes n = bytes_str(name);
+    if (r->form && is_of_object(n)) /* what a form's own headers say is not about the object */
+        return form_header(r->form, n);
     const struct http_header *h = http_head_find(&r->head, n, 0);
     if (h)
         return h->value;
@@ -374,14 +384,38 @@ static struct bytes bucket_of_host(struct req *r)
     return target.virtual_host ? target.bucket : BYTES_NONE;
 }
 
-static enum step_result step_authenticate(struct req *r)
+static struct auth_config verifier_settings(const struct req *r)
 {
     static const char *const services[] = {"s3", NULL};
     const struct config *cfg = r->server->config;
-    struct auth_config ac = {.required_region = *cfg->region ? cfg->region : NULL,
-                             .services = services,
-                             .lookup = identity_lookup,
-                             .lookup_ctx = (void *)cfg};
+    return (struct auth_config){.required_region = *cfg->region ? cfg->region : NULL,
+                                .services = services,
+                                .lookup = identity_lookup,
+                                .lookup_ctx = (void *)cfg};
+}
+
+/* The head of a form upload was anonymous; what it said about the body stays as it is. */
+int req_authenticate_form(struct req *r, const struct auth_param *fields, size_t n)
+{
+    struct auth_config ac = verifier_settings(r);
+    struct auth_result head = r->auth;
+    enum auth_status status = auth_verify_form(&ac, fields, n, r->now_ms, r->arena, &r->auth);
+    r->auth.payload = head.payload;
+    memcpy(r->auth.payload_sha256, head.payload_sha256, sizeof r->auth.payload_sha256);
+    if (status != AUTH_OK)
+        return fail_auth(r, &r->auth.error);
+    identity_from_auth(r->server->config, &r->auth, &r->who);
+    return 0;
+}
+
+static enum step_result step_authenticate(struct req *r)
+{
+    const struct config *cfg = r->server->config;
+    struct auth_config ac = verifier_settings(r);
+    if (r->op->flags & OP_PUBLIC) {
+        r->who.anonymous = true;
+        return STEP_NEXT;
+    }
     struct auth_header *headers = arena_alloc(r->arena, r->head.header_count * sizeof *headers);
     for (unsigned i = 0; i < r->head.header_count; i++)
         headers[i] = (struct auth_header){r->head.headers[i].name, r->head.headers[i].value};
@@ -437,6 +471,10 @@ static enum step_result step_bucket(struct req *r)
 
 static enum step_result step_authorize(struct req *r)
 {
+    if (r->op->flags & OP_PUBLIC)
+        return STEP_NEXT;
+    if ((r->op->flags & OP_FORM) && !r->form) /* decided once its fields are known: req_authorize */
+        return req_check_owner(r, "x-amz-expected-bucket-owner", r->bucket.owner) < 0 ? STEP_FAIL : STEP_NEXT;
     struct decision d = identity_authorize(r);
     if (!d.allowed) {
         bool tell = !r->who.anonymous && r->server->config->default_credentials;
@@ -447,6 +485,11 @@ static enum step_result step_authorize(struct req *r)
     if (r->bucket.name.n && req_check_owner(r, "x-amz-expected-bucket-owner", r->bucket.owner) < 0)
         return STEP_FAIL;
     return STEP_NEXT;
+}
+
+int req_authorize(struct req *r)
+{
+    return step_authorize(r) == STEP_NEXT ? 0 : -1;
 }
 
 static int sink_document(struct req *r, const void *p, size_t n)
@@ -488,8 +531,8 @@ static int check_length(struct req *r)
     if (op->kind == OP_UPLOAD) {
         if (r->head.framing == HTTP_BODY_NONE)
             return req_fail(r, S3E_MISSING_CONTENT_LENGTH);
-        uint64_t length = payload_length(r->payload);
-        if (length != UINT64_MAX && length > STORE_PART_MAX) {
+        uint64_t length = payload_length(r->payload), beside = op->flags & OP_FORM ? FORM_OVERHEAD_MAX : 0;
+        if (length != UINT64_MAX && length > STORE_PART_MAX + beside) {
             req_fail(r, S3E_ENTITY_TOO_LARGE);
             req_extra(r, "ProposedSize", arena_bytesf(r->arena, "%llu", (unsigned long long)length));
             return req_extra(r, "MaxSizeAllowed", arena_bytesf(r->arena, "%llu", (unsigned long long)STORE_PART_MAX));
@@ -506,7 +549,10 @@ static void run_document(struct req *r);
 
 static enum step_result step_admit(struct req *r)
 {
-    payload_sink_f *sink = r->op->kind == OP_UPLOAD ? sink_upload : r->op->body_max ? sink_document : sink_nothing;
+    payload_sink_f *sink = r->op->flags & OP_FORM     ? form_sink
+                           : r->op->kind == OP_UPLOAD ? sink_upload
+                           : r->op->body_max          ? sink_document
+                                                      : sink_nothing;
     r->payload = payload_new(r, sink);
     if (!r->payload || check_length(r) < 0)
         return STEP_FAIL;
@@ -648,6 +694,17 @@ static void whole_job(struct job *j)
         conn_post_done(c, completed);
 }
 
+/* The write of a form is opened inside of its body. */
+static bool takes_on_loop(const struct req *r, size_t n)
+{
+    return r->form ? n <= STORE_INLINE_MAX : store_write_fits(r->write, n);
+}
+
+static int body_ends(struct req *r)
+{
+    return payload_end(r->payload) < 0 || (r->form && form_end(r) < 0) ? -1 : 0;
+}
+
 void req_body_whole(struct req *r, struct bytes body)
 {
     struct conn *c = r->conn;
@@ -655,11 +712,11 @@ void req_body_whole(struct req *r, struct bytes body)
     c->state = CONN_WAIT;
     uint64_t length = payload_length(r->payload);
     size_t n = length < body.n ? (size_t)length : body.n; /* what is left when the framing is off */
-    if (r->op->kind == OP_UPLOAD && !store_write_fits(r->write, n)) {
+    if (r->op->kind == OP_UPLOAD && !takes_on_loop(r, n)) {
         conn_job(c, whole_job, true);
         return;
     }
-    if (payload_feed(r->payload, body) < 0 || payload_end(r->payload) < 0) {
+    if (payload_feed(r->payload, body) < 0 || body_ends(r) < 0) {
         req_respond_error(r);
         return;
     }
@@ -680,7 +737,7 @@ int req_body_feed(struct req *r, struct bytes piece)
 
 void req_body_end(struct req *r)
 {
-    if (payload_end(r->payload) < 0) {
+    if (body_ends(r) < 0) {
         r->conn->job_rc = -1;
         conn_post_done(r->conn, completed);
         return;

@@ -20,6 +20,7 @@
 #include "store.h"
 
 struct conn;
+struct form;
 struct server;
 struct s3_op;
 struct xml_doc;
@@ -72,6 +73,7 @@ struct req {
     struct store_bucket bucket; /* for operations on an existing bucket */
 
     struct payload *payload;
+    struct form *form;          /* of a form upload: server/form.h */
     struct buf body;           /* of document operations */
     struct store_write *write; /* of uploads */
     bool show_checksum;        /* of a part: the reply names it */
@@ -89,9 +91,13 @@ struct bytes req_param(const struct req *, const char *name);
 bool req_has_param(const struct req *, const char *name);
 /*
  * Header by name in lower case, or, in presigned requests, the query parameter of that name (SDKs hoist x-amz-* there).
- * p NULL when absent.
+ * In form uploads fields stand for the headers that say what is to be stored. p NULL when absent.
  */
 struct bytes req_header(const struct req *, const char *name);
+
+/* Of a form upload, once its fields are known. 0, or -1 after req_fail. */
+int req_authenticate_form(struct req *, const struct auth_param *fields, size_t n);
+int req_authorize(struct req *);
 
 /* All answer -1, so that a handler can `return req_fail(...)`. */
 int req_fail(struct req *, enum s3_error);

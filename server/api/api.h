@@ -34,6 +34,9 @@ int object_put(struct req *);
 int object_put_done(struct req *);
 int object_delete(struct req *);
 int objects_delete(struct req *);
+/* object_post.c */
+int object_post(struct req *);
+int object_post_done(struct req *);
 /* copy.c */
 int object_copy(struct req *);
 int part_copy(struct req *);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "server/form.h"
 #include "server/http/date.h"
 #include "server/http/etag_match.h"
 #include "server/http/rfc2047.h"
@@ -84,7 +85,9 @@ static void add_user_metadata(struct req *r, struct metadata *m, struct bytes na
 
 int api_metadata(struct req *r, const struct store_header **ret, size_t *ret_n)
 {
-    struct metadata m = {.cap = ARRAY_LEN(system_headers) + r->head.header_count + r->query.n};
+    size_t n_sent = r->head.header_count;
+    const struct http_header *sent_headers = r->form ? form_headers(r->form, &n_sent) : r->head.headers;
+    struct metadata m = {.cap = ARRAY_LEN(system_headers) + n_sent + r->query.n};
     m.list = arena_alloc(r->arena, m.cap * sizeof *m.list);
     for (size_t i = 0; i < ARRAY_LEN(system_headers); i++) {
         struct bytes value = req_header(r, system_headers[i]);
@@ -96,8 +99,8 @@ int api_metadata(struct req *r, const struct store_header **ret, size_t *ret_n)
             m.list[m.n++] = (struct store_header){bytes_str(system_headers[i]), value};
     }
     size_t system = m.n;
-    for (unsigned i = 0; i < r->head.header_count; i++)
-        add_user_metadata(r, &m, r->head.headers[i].name, r->head.headers[i].value);
+    for (size_t i = 0; i < n_sent; i++)
+        add_user_metadata(r, &m, sent_headers[i].name, sent_headers[i].value);
     if (r->hoisted)
         for (size_t i = 0; i < r->query.n; i++) {
             bool sent = false; /* as a header too: the verifier has seen that both are the same */

@@ -60,7 +60,7 @@ int api_open_write(struct req *r, struct store_put *put)
     struct checksum_value sum;
     put->checksum = payload_checksum_alg(r->payload);
     put->explicit_checksum = put->checksum != CHECKSUM_NONE;
-    put->expected_size = payload_length(r->payload);
+    put->expected_size = r->form ? UINT64_MAX : payload_length(r->payload);
     int has_md5 = req_content_md5(r, md5);
     if (has_md5 < 0)
         return -1;
