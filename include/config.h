@@ -29,11 +29,13 @@ struct config {
     uint64_t n_domains;
     const char *certs_dir; /* empty: plain HTTP */
     const char *root_user, *root_password;
-    bool default_credentials; /* neither was set: minioadmin, from this machine alone */
-    uint64_t threads;         /* event loops; 0: one per core */
-    uint64_t workers;         /* threads for document operations and blob I/O */
-    const char *log_format;   /* text, json */
-    const char *log_level;    /* error, warn, info, debug */
+    const char *master_key_file; /* empty: pail.key in dir */
+    const char *jwks_dir;        /* keys of identity providers, one file each; empty: none */
+    bool default_credentials;    /* neither was set: minioadmin, from this machine alone */
+    uint64_t threads;            /* event loops; 0: one per core */
+    uint64_t workers;            /* threads for document operations and blob I/O */
+    const char *log_format;      /* text, json */
+    const char *log_level;       /* error, warn, info, debug */
     bool access_log;
 
     /* Limits of a client's requests. */
@@ -54,8 +56,10 @@ struct config {
         const char *storage_class, *path;
     } tiers[CONFIG_TIERS_MAX]; /* classes whose blobs have a folder of their own */
     size_t n_tiers;
-    uint64_t lifecycle_day_s; /* how long a day of the lifecycle rules is; 0: a day */
-    uint64_t index_map_mib;   /* first size of the index's memory map; it grows by itself */
+    uint64_t lifecycle_day_s;             /* how long a day of the lifecycle rules is; 0: a day */
+    const char *default_object_ownership; /* of new buckets */
+    const char *trusted_proxy;            /* networks, with commas; checked */
+    uint64_t index_map_mib;               /* first size of the index's memory map; it grows by itself */
 };
 
 /*

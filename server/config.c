@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "blob_tiers.h"
+#include "server/client_addr.h"
 
 enum kind { TEXT, NUMBER, SWITCH, DOMAINS, TIERS };
 
@@ -45,6 +46,10 @@ static const struct setting settings[] = {
     {NULL, "PAIL_ROOT_USER", "MINIO_ROOT_USER", TEXT, AT(root_user), "", 0, 0, "KEY", "access key of the root user"},
     {NULL, "PAIL_ROOT_PASSWORD", "MINIO_ROOT_PASSWORD", TEXT, AT(root_password), "", 0, 0, "SECRET",
      "its secret key; with neither set, minioadmin/minioadmin works from this machine alone"},
+    {"master-key-file", "PAIL_MASTER_KEY_FILE", NULL, TEXT, AT(master_key_file), "", 0, 0, "FILE",
+     "64 hex digits that seal secret keys and sessions; unset: pail.key in DIR, made when nothing was sealed yet"},
+    {"jwks-dir", "PAIL_JWKS_DIR", NULL, TEXT, AT(jwks_dir), "", 0, 0, "DIR",
+     "keys of OpenID Connect providers: their JWKS as HOST_PATH.json, with _ for each / of the provider's URL"},
     {"threads", "PAIL_THREADS", NULL, NUMBER, AT(threads), "0", 0, 256, "N", "event loops; 0: one per core"},
     {"workers", "PAIL_WORKERS", NULL, NUMBER, AT(workers), "32", 2, 1024, "N", "worker threads for disk and hashing"},
     {"log-format", "PAIL_LOG_FORMAT", NULL, TEXT, AT(log_format), "text", 0, 0, "text|json",
@@ -80,6 +85,11 @@ static const struct setting settings[] = {
      "keep the data of a storage class (GLACIER, STANDARD_IA, ...) in another folder or disk; may be repeated"},
     {"lifecycle-day", "PAIL_LIFECYCLE_DAY", NULL, NUMBER, AT(lifecycle_day_s), "0", 0, 86400, "SECONDS",
      "for tests and demos: lifecycle rules take a day to be that long, so data goes early; 0: a day"},
+    {"default-object-ownership", "PAIL_DEFAULT_OBJECT_OWNERSHIP", NULL, TEXT, AT(default_object_ownership),
+     "BucketOwnerEnforced", 0, 0, "RULE",
+     "of new buckets: BucketOwnerEnforced (no access lists), BucketOwnerPreferred or ObjectWriter"},
+    {"trusted-proxy", "PAIL_TRUSTED_PROXY", NULL, TEXT, AT(trusted_proxy), "", 0, 0, "CIDR,...",
+     "proxies whose X-Forwarded-For and X-Forwarded-Proto are believed"},
     {"index-map-mib", "PAIL_INDEX_MAP_MIB", NULL, NUMBER, AT(index_map_mib), "65536", 1, 1048576, "MIB",
      "first size of the index's map; it grows by itself"},
 };
@@ -303,12 +313,22 @@ static int check(struct config *c, char *error)
 {
     static const char *const formats[] = {"text", "json", NULL};
     static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+    static const char *const ownerships[] = {"BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter", NULL};
     if (!c->dir)
         return fail(error, "which folder? `pail server DIR`");
     if (!one_of(c->log_format, formats))
         return fail(error, "--log-format must be text or json, not \"%s\"", c->log_format);
     if (!one_of(c->log_level, levels))
         return fail(error, "--log-level must be error, warn, info or debug, not \"%s\"", c->log_level);
+    if (!one_of(c->default_object_ownership, ownerships))
+        return fail(error,
+                    "--default-object-ownership must be BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter, "
+                    "not \"%s\"",
+                    c->default_object_ownership);
+    struct client_proxies proxies;
+    if (!client_proxies_parse(c->trusted_proxy, &proxies))
+        return fail(error, "--trusted-proxy takes up to %d addresses or networks like 10.0.0.0/8, not \"%s\"",
+                    CLIENT_PROXIES_MAX, c->trusted_proxy);
     if (!*c->root_user != !*c->root_password)
         return fail(error, "PAIL_ROOT_USER and PAIL_ROOT_PASSWORD must be set both or neither");
     if (!*c->root_user) {

@@ -5,42 +5,36 @@
  */
 #include "server/identity.h"
 
-#include <openssl/crypto.h>
-#include <string.h>
-
 #include "config.h"
 #include "server/conn.h"
+#include "server/iam/identities.h"
 #include "server/req.h"
 #include "server/server.h"
 
 enum auth_lookup identity_lookup(void *ctx, struct bytes access_key, struct bytes token, struct auth_key *ret)
 {
-    const struct config *cfg = ctx;
-    (void)token; /* long-term keys: the verifier refuses tokens with them */
-    size_t user_n = strlen(cfg->root_user), secret_n = strlen(cfg->root_password);
-    bool same = access_key.n == user_n && CRYPTO_memcmp(access_key.p, cfg->root_user, user_n) == 0;
-    memcpy(ret->secret, cfg->root_password, secret_n);
-    ret->secret_n = secret_n;
-    ret->flags = 0;
-    ret->identity = NULL;
-    return same ? AUTH_KEY_FOUND : AUTH_KEY_UNKNOWN;
+    struct req *r = ctx;
+    return identities_find_key(r->server->identities, r->arena, r->now_ms, access_key, token, ret);
 }
 
-void identity_from_auth(const struct config *cfg, const struct auth_result *auth, struct identity *ret)
+void identity_from_auth(struct req *r, struct identity *ret)
 {
-    (void)cfg;
-    *ret = (struct identity){.anonymous = auth->mechanism == AUTH_ANONYMOUS, .access_key = auth->access_key};
-    if (ret->anonymous)
-        return;
-    ret->root = true;
-    ret->account = BYTES_LIT(ROOT_ACCOUNT_ID);
-    ret->canonical_id = BYTES_LIT(ROOT_CANONICAL_ID);
+    const struct auth_result *auth = &r->auth;
+    const struct principal *p = auth->mechanism == AUTH_ANONYMOUS ? principal_anonymous() : auth->identity;
+    *ret = (struct identity){.anonymous = auth->mechanism == AUTH_ANONYMOUS,
+                             .root = p->caller.kind == IAM_CALLER_ROOT,
+                             .account = p->caller.account,
+                             .canonical_id = p->caller.canonical_id,
+                             .access_key = auth->access_key,
+                             .principal = p};
+    if (!ret->anonymous)
+        identities_note_use(r->server->identities, auth->access_key, r->now_ms, auth->service, auth->region);
 }
 
 /* The default credentials are known to everybody: they work for peers on this machine that no proxy speaks for. */
 static bool default_refused(const struct req *r)
 {
-    if (!r->server->config->default_credentials)
+    if (!r->server->config->default_credentials || !bytes_eq_str(r->who.access_key, r->server->config->root_user))
         return false;
     bool proxied = http_head_has(&r->head, HDR_FORWARDED) || http_head_has(&r->head, HDR_X_FORWARDED_FOR) ||
                    http_head_has(&r->head, HDR_X_FORWARDED_HOST) || http_head_has(&r->head, HDR_X_FORWARDED_PROTO) ||
@@ -48,13 +42,19 @@ static bool default_refused(const struct req *r)
     return !r->conn->peer_loopback || proxied;
 }
 
+const char *identity_refused_here(const struct req *r)
+{
+    return default_refused(r) ? "The default credentials work from this machine alone; set PAIL_ROOT_USER and "
+                                "PAIL_ROOT_PASSWORD on the server to allow access from elsewhere."
+                              : NULL;
+}
+
 struct decision identity_authorize(const struct req *r)
 {
     if (r->who.anonymous)
         return (struct decision){false, "anonymous"};
     if (default_refused(r))
-        return (struct decision){false, "The default credentials work from this machine alone; set PAIL_ROOT_USER and "
-                                        "PAIL_ROOT_PASSWORD on the server to allow access from elsewhere."};
+        return (struct decision){false, identity_refused_here(r)};
     if (r->who.root)
         return (struct decision){true, "root"};
     return (struct decision){false, "no policy allows it"};

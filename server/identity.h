@@ -29,10 +29,12 @@ struct identity {
     const struct principal *principal;
 };
 
-/* The key look-up for auth_verify; ctx is the struct config. */
+/* The key look-up for auth_verify; ctx is the struct req. */
 auth_lookup_f identity_lookup;
-/* After a successful verification. */
-void identity_from_auth(const struct config *, const struct auth_result *, struct identity *ret);
+/* After a successful verification of the request: r->auth. */
+void identity_from_auth(struct req *, struct identity *ret);
+/* Is it the default root, from elsewhere? Then nothing is allowed; the text says why, NULL otherwise. */
+const char *identity_refused_here(const struct req *);
 
 struct decision {
     bool allowed;

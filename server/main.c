@@ -30,6 +30,7 @@
 #include "server/addr_limit.h"
 #include "server/conn.h"
 #include "server/data_dir.h"
+#include "server/iam/identities.h"
 #include "server/listener.h"
 #include "server/loop.h"
 #include "server/pool.h"
@@ -250,10 +251,13 @@ static void stop_server(struct server *s, struct listener **listener)
     for (unsigned i = 0; i < s->n_loops; i++)
         loop_join(s->loops[i]);
     pool_free(&s->pool); /* jobs that still run end first, then the commits they began */
+    if (s->identities)
+        identities_set_pool(s->identities, NULL);
     do
         for (unsigned i = 0; i < s->n_loops; i++)
             loop_finish(s->loops[i]);
     while (atomic_load(&s->n_conns) > 0 && usleep(1000) == 0);
+    identities_close(&s->identities);
     store_close(&s->store);
     listener_free(listener); /* its events belong to a loop */
     for (unsigned i = 0; i < s->n_loops; i++)
@@ -277,13 +281,17 @@ static bool prepare(struct server *s, struct data_dir *dir, struct listener **li
         return false;
     for (size_t i = 0; i < cfg->n_domains; i++)
         s->domains[s->n_domains++] = bytes_str(cfg->domains[i]);
+    (void)client_proxies_parse(cfg->trusted_proxy, &s->proxies); /* checked with the other settings */
     if (*cfg->certs_dir && !(s->tls = tls_open(cfg->certs_dir, error)))
         return false;
     *listener = listener_open(s, cfg->address, where, error);
     if (!*listener || !data_dir_open(cfg->dir, dir, error))
         return false;
     s->store = open_store(cfg, dir, error);
-    return s->store != NULL;
+    if (!s->store)
+        return false;
+    struct identities_options who = {.store = s->store, .config = cfg, .data_dir = dir->path};
+    return identities_open(&who, &s->identities, error);
 }
 
 static void run(struct server *s, struct listener *listener, const char *where, const sigset_t *signals)
@@ -292,6 +300,7 @@ static void run(struct server *s, struct listener *listener, const char *where, 
     s->addresses = addr_limit_create((size_t)cfg->max_connections_per_address);
     s->access = access_cache_create();
     s->pool = pool_create((size_t)cfg->workers, (size_t)cfg->max_queued_jobs);
+    identities_set_pool(s->identities, s->pool);
     start_loops(s);
     listener_start(listener);
     for (unsigned i = 0; i < s->n_loops; i++)

@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "server/api/api.h"
+#include "server/iam/query.h"
 #include "server/req.h"
 
 #define DOC_SMALL (64u * 1024)
@@ -24,6 +25,23 @@ static const struct s3_op ops[] = {
      .action = "s3:ListAllMyBuckets",
      .handle = bucket_list_all},
 
+    {.name = "Query",
+     .method = HTTP_POST,
+     .level = ON_SERVICE,
+     .kind = OP_DOC,
+     .action = "iam:*",
+     .body_max = QUERY_BODY_MAX,
+     .flags = OP_QUERY,
+     .handle = query_handle},
+    {.name = "QueryByGet",
+     .method = HTTP_GET,
+     .level = ON_SERVICE,
+     .query = "Action",
+     .kind = OP_DOC,
+     .action = "iam:*",
+     .flags = OP_QUERY,
+     .handle = query_handle},
+
     /* buckets */
     {.name = "CreateBucket",
      .method = HTTP_PUT,
@@ -31,7 +49,7 @@ static const struct s3_op ops[] = {
      .kind = OP_DOC,
      .action = "s3:CreateBucket",
      .body_max = DOC_SMALL,
-     .flags = OP_NO_BUCKET,
+     .flags = OP_NO_BUCKET | OP_BODY_FACTS,
      .handle = bucket_create},
     {.name = "HeadBucket",
      .method = HTTP_HEAD,
@@ -102,7 +120,7 @@ static const struct s3_op ops[] = {
      .level = ON_BUCKET,
      .kind = OP_UPLOAD,
      .action = "s3:PutObject",
-     .flags = OP_FORM,
+     .flags = OP_FORM | OP_MAKES | OP_CREATES,
      .handle = object_post,
      .finish = object_post_done},
     {.name = "DeleteObjects",
@@ -112,7 +130,7 @@ static const struct s3_op ops[] = {
      .kind = OP_DOC,
      .action = "s3:DeleteObject",
      .body_max = XML_DELETE_BODY_MAX,
-     .flags = OP_NEEDS_DIGEST,
+     .flags = OP_NEEDS_DIGEST | OP_EACH_KEY,
      .handle = objects_delete},
 
     {.name = "PutBucketTagging",
@@ -230,12 +248,14 @@ static const struct s3_op ops[] = {
      .kind = OP_DOC,
      .action = "s3:GetObjectAttributes",
      .version_action = "s3:GetObjectVersionAttributes",
+     .flags = OP_READS_ABOUT,
      .handle = object_attributes},
     {.name = "PutObject",
      .method = HTTP_PUT,
      .level = ON_OBJECT,
      .kind = OP_UPLOAD,
      .action = "s3:PutObject",
+     .flags = OP_MAKES | OP_CREATES,
      .handle = object_put,
      .finish = object_put_done},
     {.name = "CopyObject",
@@ -244,6 +264,7 @@ static const struct s3_op ops[] = {
      .header = "x-amz-copy-source",
      .kind = OP_DOC,
      .action = "s3:PutObject",
+     .flags = OP_MAKES | OP_CREATES,
      .handle = object_copy},
     {.name = "DeleteObject",
      .method = HTTP_DELETE,
@@ -251,6 +272,7 @@ static const struct s3_op ops[] = {
      .kind = OP_DOC,
      .action = "s3:DeleteObject",
      .version_action = "s3:DeleteObjectVersion",
+     .flags = OP_DELETES,
      .handle = object_delete},
 
     {.name = "PutObjectTagging",
@@ -261,7 +283,7 @@ static const struct s3_op ops[] = {
      .action = "s3:PutObjectTagging",
      .version_action = "s3:PutObjectVersionTagging",
      .body_max = DOC_SMALL,
-     .flags = OP_NEEDS_DIGEST,
+     .flags = OP_NEEDS_DIGEST | OP_BODY_FACTS,
      .handle = tagging_put_object},
     {.name = "GetObjectTagging",
      .method = HTTP_GET,
@@ -286,7 +308,7 @@ static const struct s3_op ops[] = {
      .kind = OP_DOC,
      .action = "s3:PutObjectRetention",
      .body_max = DOC_SMALL,
-     .flags = OP_NEEDS_DIGEST,
+     .flags = OP_NEEDS_DIGEST | OP_BODY_FACTS,
      .handle = lock_put_retention},
     {.name = "RestoreObject",
      .method = HTTP_POST,
@@ -310,7 +332,7 @@ static const struct s3_op ops[] = {
      .kind = OP_DOC,
      .action = "s3:PutObjectLegalHold",
      .body_max = DOC_SMALL,
-     .flags = OP_NEEDS_DIGEST,
+     .flags = OP_NEEDS_DIGEST | OP_BODY_FACTS,
      .handle = lock_put_legal_hold},
     {.name = "GetObjectLegalHold",
      .method = HTTP_GET,
@@ -327,6 +349,7 @@ static const struct s3_op ops[] = {
      .query = "uploads",
      .kind = OP_DOC,
      .action = "s3:PutObject",
+     .flags = OP_MAKES,
      .handle = upload_create},
     {.name = "UploadPart",
      .method = HTTP_PUT,
@@ -353,6 +376,7 @@ static const struct s3_op ops[] = {
      .kind = OP_DOC,
      .action = "s3:PutObject",
      .body_max = XML_COMPLETE_BODY_MAX,
+     .flags = OP_CREATES,
      .handle = upload_complete},
     {.name = "AbortMultipartUpload",
      .method = HTTP_DELETE,
@@ -369,6 +393,38 @@ static const struct s3_op ops[] = {
      .action = "s3:ListMultipartUploadParts",
      .handle = part_list},
 };
+
+static const struct op_extra extras[] = {
+    {OP_MAKES, "x-amz-acl", NULL, NULL, "s3:PutObjectAcl", NULL},
+    {OP_MAKES, "x-amz-grant-read", NULL, NULL, "s3:PutObjectAcl", NULL},
+    {OP_MAKES, "x-amz-grant-write", NULL, NULL, "s3:PutObjectAcl", NULL},
+    {OP_MAKES, "x-amz-grant-read-acp", NULL, NULL, "s3:PutObjectAcl", NULL},
+    {OP_MAKES, "x-amz-grant-write-acp", NULL, NULL, "s3:PutObjectAcl", NULL},
+    {OP_MAKES, "x-amz-grant-full-control", NULL, NULL, "s3:PutObjectAcl", NULL},
+    {OP_MAKES, "x-amz-tagging", NULL, "", "s3:PutObjectTagging", NULL},
+    {OP_MAKES, "x-amz-object-lock-mode", NULL, NULL, "s3:PutObjectRetention", NULL},
+    {OP_MAKES, "x-amz-object-lock-retain-until-date", NULL, NULL, "s3:PutObjectRetention", NULL},
+    {OP_MAKES, "x-amz-object-lock-legal-hold", NULL, NULL, "s3:PutObjectLegalHold", NULL},
+    {OP_MAKES, "if-match", NULL, NULL, "s3:GetObject", NULL},
+    {OP_DELETES, "x-amz-bypass-governance-retention", "true", NULL, "s3:BypassGovernanceRetention", NULL},
+    {OP_DELETES, "if-match", NULL, "*", "s3:GetObject", NULL},
+    {OP_READS_ABOUT, NULL, NULL, NULL, "s3:GetObject", "s3:GetObjectVersion"},
+    {OP_NO_BUCKET, "x-amz-acl", NULL, "private", "s3:PutBucketAcl", NULL},
+    {OP_NO_BUCKET, "x-amz-grant-read", NULL, NULL, "s3:PutBucketAcl", NULL},
+    {OP_NO_BUCKET, "x-amz-grant-write", NULL, NULL, "s3:PutBucketAcl", NULL},
+    {OP_NO_BUCKET, "x-amz-grant-read-acp", NULL, NULL, "s3:PutBucketAcl", NULL},
+    {OP_NO_BUCKET, "x-amz-grant-write-acp", NULL, NULL, "s3:PutBucketAcl", NULL},
+    {OP_NO_BUCKET, "x-amz-grant-full-control", NULL, NULL, "s3:PutBucketAcl", NULL},
+    {OP_NO_BUCKET, "x-amz-object-ownership", NULL, NULL, "s3:PutBucketOwnershipControls", NULL},
+    {OP_NO_BUCKET, "x-amz-bucket-object-lock-enabled", "true", NULL, "s3:PutBucketObjectLockConfiguration", NULL},
+    {OP_NO_BUCKET, "x-amz-bucket-object-lock-enabled", "true", NULL, "s3:PutBucketVersioning", NULL},
+};
+
+const struct op_extra *op_extra_table(size_t *ret_n)
+{
+    *ret_n = ARRAY_LEN(extras);
+    return extras;
+}
 
 const struct s3_op *op_table(size_t *ret_n)
 {

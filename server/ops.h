@@ -27,6 +27,16 @@ enum op_kind {
 #define OP_FORM         8u  /* an upload by a browser's form, which says itself who asks: server/form.h */
 #define OP_PUBLIC       16u /* asks nobody for a right: preflight */
 
+/* For authorize.c: */
+#define OP_EACH_KEY    32u   /* no right is needed for the request, but for each key in it: DeleteObjects */
+#define OP_OWNER_ONLY  64u   /* of the bucket's account alone, whatever policies say */
+#define OP_BODY_FACTS  128u  /* policies may ask for what the body says: the handler calls authorize_body */
+#define OP_MAKES       256u  /* an object, or the upload of one, from headers */
+#define OP_CREATES     512u  /* the object is there afterwards: s3:ObjectCreationOperation */
+#define OP_DELETES     1024u /* an object or version */
+#define OP_QUERY       4096u /* IAM and STS: the action and the right it needs are in the form */
+#define OP_READS_ABOUT 2048u /* an object: GetObjectAttributes */
+
 struct s3_op {
     const char *name;
     enum http_method method;
@@ -51,6 +61,18 @@ struct s3_op {
  * lacks, MethodNotAllowed otherwise).
  */
 const struct s3_op *op_match(const struct req *, enum s3_error *ret_error);
+/*
+ * The actions that an operation needs beyond its row's: those whose flag the row has and whose header was sent.
+ */
+struct op_extra {
+    unsigned flag;
+    const char *header; /* NULL: always */
+    const char *only;   /* this value alone, in any case; NULL: any */
+    const char *unless; /* any value but this */
+    const char *action, *version_action;
+};
+const struct op_extra *op_extra_table(size_t *ret_n);
+
 /* The table, for tests and documents. */
 const struct s3_op *op_table(size_t *ret_n);
 

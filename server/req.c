@@ -10,6 +10,7 @@
  */
 #include "server/req.h"
 
+#include <openssl/evp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@
 #include "server/addr_limit.h"
 #include "server/conn.h"
 #include "server/form.h"
+#include "server/iam/identities.h"
 #include "server/ops.h"
 #include "server/pool.h"
 #include "server/respond.h"
@@ -384,14 +386,16 @@ static struct bytes bucket_of_host(struct req *r)
     return target.virtual_host ? target.bucket : BYTES_NONE;
 }
 
-static struct auth_config verifier_settings(const struct req *r)
+/* IAM and STS are signed for whatever region the client thinks them in. */
+static struct auth_config verifier_settings(struct req *r)
 {
-    static const char *const services[] = {"s3", NULL};
+    static const char *const services[] = {"s3", NULL}, *const of_queries[] = {"sts", "iam", NULL};
     const struct config *cfg = r->server->config;
-    return (struct auth_config){.required_region = *cfg->region ? cfg->region : NULL,
-                                .services = services,
+    bool query = r->op->flags & OP_QUERY;
+    return (struct auth_config){.required_region = *cfg->region && !query ? cfg->region : NULL,
+                                .services = query ? of_queries : services,
                                 .lookup = identity_lookup,
-                                .lookup_ctx = (void *)cfg};
+                                .lookup_ctx = r};
 }
 
 /* The head of a form upload was anonymous; what it said about the body stays as it is. */
@@ -404,13 +408,13 @@ int req_authenticate_form(struct req *r, const struct auth_param *fields, size_t
     memcpy(r->auth.payload_sha256, head.payload_sha256, sizeof r->auth.payload_sha256);
     if (status != AUTH_OK)
         return fail_auth(r, &r->auth.error);
-    identity_from_auth(r->server->config, &r->auth, &r->who);
+    identity_from_auth(r, &r->who);
     return 0;
 }
 
-static enum step_result step_authenticate(struct req *r)
+/* 0, -1, or 1: the signature covers a hash that only the body can tell. */
+static int verify(struct req *r, const unsigned char *body_sha256)
 {
-    const struct config *cfg = r->server->config;
     struct auth_config ac = verifier_settings(r);
     if (r->op->flags & OP_PUBLIC) {
         r->who.anonymous = true;
@@ -429,12 +433,43 @@ static enum step_result step_authenticate(struct req *r)
                               .headers = headers,
                               .header_count = r->head.header_count,
                               .host_bucket = bucket_of_host(r),
-                              .now_ms = r->now_ms};
-    if (auth_verify(&ac, &ar, r->arena, &r->auth) != AUTH_OK) {
-        fail_auth(r, &r->auth.error);
-        return STEP_FAIL;
+                              .now_ms = r->now_ms,
+                              .body_sha256 = body_sha256};
+    enum auth_status status = auth_verify(&ac, &ar, r->arena, &r->auth);
+    if (status == AUTH_NEED_BODY)
+        return 1;
+    if (status != AUTH_OK)
+        return fail_auth(r, &r->auth.error);
+    identity_from_auth(r, &r->who);
+    return 0;
+}
+
+int req_authenticate_body(struct req *r)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    if (!r->unverified)
+        return 0;
+    CHECK(EVP_Digest(r->body.n ? r->body.p : "", r->body.n, digest, NULL, EVP_sha256(), NULL) == 1);
+    r->unverified = false;
+    return verify(r, digest) == 0 ? 0 : -1;
+}
+
+static enum step_result step_authenticate(struct req *r)
+{
+    if (r->op->flags & OP_PUBLIC) {
+        r->who.anonymous = true;
+        r->who.principal = principal_anonymous();
+        return STEP_NEXT;
     }
-    identity_from_auth(cfg, &r->auth, &r->who);
+    int rc = verify(r, NULL);
+    if (rc < 0)
+        return STEP_FAIL;
+    if (rc > 0) { /* queries alone are signed so: their handler asks again */
+        r->auth = (struct auth_result){.mechanism = r->auth.mechanism, .access_key = r->auth.access_key};
+        r->who = (struct identity){.anonymous = true, .principal = principal_anonymous()};
+        r->unverified = true;
+        return STEP_NEXT;
+    }
     if (anonymous_overrides(r)) {
         req_failf(r, S3E_INVALID_REQUEST,
                   "Request specific response headers cannot be used for anonymous GET requests.");
@@ -471,7 +506,7 @@ static enum step_result step_bucket(struct req *r)
 
 static enum step_result step_authorize(struct req *r)
 {
-    if (r->op->flags & OP_PUBLIC)
+    if (r->op->flags & (OP_PUBLIC | OP_QUERY)) /* a query's handler decides about its action */
         return STEP_NEXT;
     if ((r->op->flags & OP_FORM) && !r->form) /* decided once its fields are known: req_authorize */
         return req_check_owner(r, "x-amz-expected-bucket-owner", r->bucket.owner) < 0 ? STEP_FAIL : STEP_NEXT;

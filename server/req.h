@@ -24,6 +24,7 @@ struct form;
 struct server;
 struct s3_op;
 struct xml_doc;
+struct query_call;
 
 #define REQ_ID_TEXT 16 /* upper-case hex */
 #define REQ_HOST_ID 56
@@ -68,8 +69,10 @@ struct req {
 
     const struct s3_op *op;
     struct auth_result auth;
+    bool unverified; /* of IAM and STS: to be authenticated once the body is there */
     bool hoisted; /* presigned, with headers of the request among its parameters */
     struct identity who;
+    struct query_call *query_call; /* of IAM and STS: server/iam/query.h */
     struct store_bucket bucket; /* for operations on an existing bucket */
 
     struct payload *payload;
@@ -98,6 +101,8 @@ struct bytes req_header(const struct req *, const char *name);
 /* Of a form upload, once its fields are known. 0, or -1 after req_fail. */
 int req_authenticate_form(struct req *, const struct auth_param *fields, size_t n);
 int req_authorize(struct req *);
+/* Of IAM and STS, with the whole body there. 0, or -1 after req_fail. On the worker that has the request. */
+int req_authenticate_body(struct req *);
 
 /* All answer -1, so that a handler can `return req_fail(...)`. */
 int req_fail(struct req *, enum s3_error);

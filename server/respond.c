@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "server/conn.h"
+#include "server/iam/query.h"
 #include "server/http/date.h"
 #include "server/ops.h"
 #include "server/req.h"
@@ -178,6 +179,10 @@ void respond_error_document(struct req *r)
     struct req_error *e = &r->err;
     struct resp *resp = &r->resp;
     store_read_close(&resp->read);
+    if (r->op && (r->op->flags & OP_QUERY)) {
+        query_respond_error(r);
+        return;
+    }
     resp->status = e->status ? e->status : s3_error_status(e->code);
     resp->content_type = "application/xml";
     name_region(r);

@@ -12,20 +12,24 @@
 
 #include "base/bytes.h"
 #include "config.h"
+#include "server/client_addr.h"
 
 struct store;
 struct pool;
 struct loop;
 struct tls;
 struct addr_limit;
+struct identities;
 struct access_cache;
 
 struct server {
     const struct config *config;
     struct bytes domains[CONFIG_DOMAINS_MAX]; /* of virtual-hosted style */
     size_t n_domains;
+    struct client_proxies proxies; /* trusted */
     struct store *store;
     struct pool *pool;
+    struct identities *identities;
     struct tls *tls; /* NULL: plain HTTP */
     struct loop **loops;
     unsigned n_loops;

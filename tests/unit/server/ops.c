@@ -20,7 +20,9 @@ Test(ops, every_row_is_complete)
     for (size_t i = 0; i < n; i++) {
         cr_assert_not_null(ops[i].name);
         cr_assert_not_null(ops[i].handle, "%s", ops[i].name);
-        cr_assert(ops[i].action && strncmp(ops[i].action, "s3:", 3) == 0, "%s has no IAM action", ops[i].name);
+        const char *prefix = ops[i].flags & OP_QUERY ? "iam:" : "s3:";
+        cr_assert(ops[i].action && strncmp(ops[i].action, prefix, strlen(prefix)) == 0, "%s has no IAM action",
+                  ops[i].name);
         cr_assert_eq(ops[i].kind == OP_UPLOAD, ops[i].finish != NULL, "%s", ops[i].name);
         cr_assert(!(ops[i].flags & OP_NEEDS_DIGEST) || ops[i].body_max, "%s asks for a digest of no body", ops[i].name);
         cr_assert(ops[i].kind != OP_LOOP || ops[i].body_max == 0, "%s: the loop reads no bodies", ops[i].name);
@@ -70,6 +72,8 @@ Test(ops, requests_find_their_operation)
     static const char *const cases[][4] = {
         {"GET", "/", NULL, "ListBuckets"},
         {"GET", "/?x-id=ListBuckets", NULL, "ListBuckets"},
+        {"POST", "/", NULL, "Query"},
+        {"GET", "/?Action=GetCallerIdentity&Version=2011-06-15", NULL, "QueryByGet"},
         {"PUT", "/b", NULL, "CreateBucket"},
         {"HEAD", "/b", NULL, "HeadBucket"},
         {"DELETE", "/b/", NULL, "DeleteBucket"},
