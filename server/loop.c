@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "server/conn.h"
+#include "server/cors.h"
 
 struct loop_private {
     _Atomic(struct loop_msg *) inbox;
@@ -163,6 +164,7 @@ void loop_free(struct loop **ll)
     while (l->n_arenas)
         arena_free(l->arenas[--l->n_arenas]);
     free(l->scratch);
+    cors_cache_free(&l->cors);
     free(l->priv);
     free(l);
     *ll = NULL;

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct cors_cache;
 struct event_base;
 struct loop;
 struct server;
@@ -36,7 +37,8 @@ struct loop {
     unsigned n_buffers;
     struct arena *arenas[LOOP_SPARE_ARENAS]; /* of requests that ended, for the next ones */
     unsigned n_arenas;
-    char *scratch; /* CONN_SPAN_MAX bytes: a piece of an object on its way out */
+    char *scratch;           /* CONN_SPAN_MAX bytes: a piece of an object on its way out */
+    struct cors_cache *cors; /* server/cors.h; NULL until it is needed */
     struct loop_private *priv;
 };
 

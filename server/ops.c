@@ -156,6 +156,35 @@ static const struct s3_op ops[] = {
      .kind = OP_DOC,
      .action = "s3:PutBucketTagging",
      .handle = tagging_delete_bucket},
+    {.name = "PutBucketCors",
+     .method = HTTP_PUT,
+     .level = ON_BUCKET,
+     .query = "cors",
+     .kind = OP_DOC,
+     .action = "s3:PutBucketCORS",
+     .body_max = DOC_SMALL,
+     .flags = OP_NEEDS_DIGEST,
+     .handle = cors_put},
+    {.name = "GetBucketCors",
+     .method = HTTP_GET,
+     .level = ON_BUCKET,
+     .query = "cors",
+     .kind = OP_LOOP,
+     .action = "s3:GetBucketCORS",
+     .handle = cors_get},
+    {.name = "DeleteBucketCors",
+     .method = HTTP_DELETE,
+     .level = ON_BUCKET,
+     .query = "cors",
+     .kind = OP_DOC,
+     .action = "s3:PutBucketCORS",
+     .handle = cors_delete},
+    {.name = "OptionsBucket", /* preflight: browsers ask without credentials, whatever the query */
+     .method = HTTP_OPTIONS,
+     .level = ON_BUCKET,
+     .kind = OP_LOOP,
+     .flags = OP_PUBLIC | OP_NO_BUCKET,
+     .handle = cors_preflight},
     {.name = "PutBucketLifecycleConfiguration",
      .method = HTTP_PUT,
      .level = ON_BUCKET,
@@ -258,6 +287,12 @@ static const struct s3_op ops[] = {
      .flags = OP_MAKES | OP_CREATES,
      .handle = object_put,
      .finish = object_put_done},
+    {.name = "OptionsObject",
+     .method = HTTP_OPTIONS,
+     .level = ON_OBJECT,
+     .kind = OP_LOOP,
+     .flags = OP_PUBLIC | OP_NO_BUCKET,
+     .handle = cors_preflight},
     {.name = "CopyObject",
      .method = HTTP_PUT,
      .level = ON_OBJECT,
@@ -520,7 +555,7 @@ const struct s3_op *op_match(const struct req *r, enum s3_error *ret_error)
             best = &ops[i];
         }
     }
-    if (best && (best->query || !names_other_operation(r)))
+    if (best && (best->query || best->flags & OP_PUBLIC || !names_other_operation(r)))
         return best;
     *ret_error = best || names_other_operation(r) ? S3E_NOT_IMPLEMENTED : S3E_METHOD_NOT_ALLOWED;
     return NULL;

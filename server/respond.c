@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "server/conn.h"
+#include "server/cors.h"
 #include "server/iam/query.h"
 #include "server/http/date.h"
 #include "server/ops.h"
@@ -134,6 +135,7 @@ void respond_head(struct req *r, struct buf *out)
     if (resp->content_type)
         put_line(out, "Content-Type: ", resp->content_type);
     buf_put_bytes(out, buf_bytes(&resp->headers));
+    cors_put_headers(r, out);
     if (!bodyless) {
         buf_put_str(out, "Content-Length: ");
         buf_put_u64(out, resp->length);

@@ -34,6 +34,11 @@ int object_put(struct req *);
 int object_put_done(struct req *);
 int object_delete(struct req *);
 int objects_delete(struct req *);
+/* cors.c */
+int cors_put(struct req *);
+int cors_get(struct req *);
+int cors_delete(struct req *);
+int cors_preflight(struct req *);
 /* object_post.c */
 int object_post(struct req *);
 int object_post_done(struct req *);

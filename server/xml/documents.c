@@ -465,6 +465,22 @@ static const struct xml_field object_attributes[] = {
 const struct xml_doc xml_object_attributes_doc =
     XML_DOC("GetObjectAttributesResponse", struct xml_object_attributes, object_attributes, .body_max = 1u << 20);
 
+static const struct xml_field cors_rule[] = {
+    XML_TEXT("ID", struct xml_cors_rule, id, .max = 255, .optional = true),
+    XML_TEXTS("AllowedHeader", struct xml_cors_rule, headers, n_headers, .trim = true, .optional = true),
+    XML_TEXTS("AllowedMethod", struct xml_cors_rule, methods, n_methods, .min = 1, .trim = true),
+    XML_TEXTS("AllowedOrigin", struct xml_cors_rule, origins, n_origins, .min = 1, .trim = true),
+    XML_TEXTS("ExposeHeader", struct xml_cors_rule, expose, n_expose, .trim = true, .optional = true),
+    XML_OPT_I64("MaxAgeSeconds", struct xml_cors_rule, max_age),
+    XML_END_STRICT,
+};
+static const struct xml_field cors[] = {
+    XML_LIST("CORSRule", struct xml_cors, rules, n_rules, cors_rule, .min = 1),
+    XML_END_STRICT,
+};
+const struct xml_doc xml_cors_doc =
+    XML_DOC("CORSConfiguration", struct xml_cors, cors, .body_max = XML_CORS_STORED_MAX);
+
 static const struct xml_field post_response[] = {
     XML_TEXT("Location", struct xml_post_response, location),
     XML_TEXT("Bucket", struct xml_post_response, bucket),
@@ -601,6 +617,8 @@ const struct xml_document xml_documents[] = {
     {"GetBucketRequestPayment", false, &xml_request_payment_doc},
     {"PutBucketLifecycleConfiguration", true, &xml_lifecycle_doc},
     {"GetBucketLifecycleConfiguration", false, &xml_lifecycle_doc},
+    {"PutBucketCors", true, &xml_cors_doc},
+    {"GetBucketCors", false, &xml_cors_doc},
     {"ListObjects", false, &xml_list_objects_doc},
     {"ListObjectsV2", false, &xml_list_objects_v2_doc},
     {"ListObjectVersions", false, &xml_list_versions_doc},

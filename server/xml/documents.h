@@ -144,6 +144,22 @@ struct xml_request_payment {
 };
 extern const struct xml_doc xml_request_payment_doc;
 
+/* ---- CORS: request and answer alike; judged in server/api/cors.c ---- */
+
+#define XML_CORS_STORED_MAX (512u * 1024) /* bytes: what 64 KiB become when every character is escaped */
+
+struct xml_cors_rule {
+    struct bytes id;
+    struct bytes *headers, *methods, *origins, *expose;
+    size_t n_headers, n_methods, n_origins, n_expose;
+    struct xml_opt_i64 max_age;
+};
+struct xml_cors {
+    struct xml_cors_rule *rules;
+    size_t n_rules;
+};
+extern const struct xml_doc xml_cors_doc;
+
 /* ---- lifecycle rules: request and answer alike; what they may say together is judged in server/api/lifecycle.c ----
  */
 
