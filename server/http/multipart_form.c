@@ -292,8 +292,10 @@ static enum form_event take_line_end(struct multipart_form *f, struct bytes *in)
         f->state = c == '-' ? AFTER_DASH : c == '\r' ? AFTER_CR : IN_PADDING;
         return c == '-' || c == '\r' || is_space(c) ? FORM_MORE : FORM_BAD_BOUNDARY;
     case AFTER_DASH:
+        if (c != '-')
+            return FORM_BAD_BOUNDARY;
         f->state = IN_EPILOGUE;
-        return c == '-' ? FORM_END : FORM_BAD_BOUNDARY;
+        return FORM_END;
     case IN_PADDING:
         if (c == '\r')
             f->state = AFTER_CR;
