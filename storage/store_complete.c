@@ -300,7 +300,7 @@ static int settle_intents(struct completion *c)
 
 static void put_tombstone(struct completion *c, struct txn *t)
 {
-    struct rec_object tomb = {.o = c->object.o, .time_ms = clock_wall_ms()};
+    struct rec_object tomb = {.o = c->object.o, .versioned = c->object.versioned, .time_ms = clock_wall_ms()};
     tomb.o.key = c->req->key;
     txn_put(t, key_tombstone(c->arena, c->id), record_encode(&rec_tombstone, &tomb, c->arena, NULL), 0);
     t->garbage = true; /* to be taken away in a day */
