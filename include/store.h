@@ -267,10 +267,11 @@ int store_object_change(struct store *, const struct store_bucket *, struct byte
                         const struct store_change *, struct arena *, struct store_object **ret);
 /*
  * Gives a version another storage class, and moves its bytes when that class has a tier of its own (or the present one
- * has). expect_uid: NULL, or only if it is that object; else PRECONDITION_FAILED. [worker]
+ * has). expect_*: NULL, or as in struct store_delete. [worker]
  */
 int store_object_transition(struct store *, const struct store_bucket *, struct bytes key, const struct store_version *,
-                            struct bytes storage_class, const unsigned char *expect_uid);
+                            struct bytes storage_class, const unsigned char *expect_uid,
+                            const int64_t *expect_noncurrent_ms);
 /* The time that locks go by, in ms: the wall clock, but never before what it was once, across restarts too. [loop] */
 int64_t store_lock_now_ms(struct store *);
 
@@ -372,6 +373,11 @@ struct store_delete {
     const struct store_version *version; /* NULL: see above */
     struct store_condition condition;    /* if_match, on the newest version; not together with `version` */
     bool bypass_governance;
+    /*
+     * Not NULL: only while the version is an older one since just that time (0: while it is the newest); else
+     * PRECONDITION_FAILED. Versions change their place when others are removed.
+     */
+    const int64_t *expect_noncurrent_ms;
     const unsigned char *expect_uid; /* not NULL: only if what goes (without version: the newest) is that object; else
                                         PRECONDITION_FAILED */
     int rc;                          /* out */

@@ -73,6 +73,7 @@ struct deed { /* to one record; in the slice's arena */
     bool by_version; /* else the newest one */
     struct store_version version;
     unsigned char uid[KEY_UID_BYTES];
+    int64_t noncurrent_ms; /* what the rules were told: it must hold when they are carried out */
     struct bytes upload_id;
 };
 
@@ -203,6 +204,7 @@ static void judge(struct slice *s, const struct lifecycle_subject *subject, cons
                        .key = bytes_dup(s->arena, subject->key),
                        .due = due,
                        .by_version = subject->noncurrent_ms || subject->marker,
+                       .noncurrent_ms = subject->noncurrent_ms,
                        .version = o->version};
     memcpy(d->uid, o->uid, sizeof d->uid);
     s->full = s->n + 2 > SLICE_DEEDS; /* a row makes two at most: a marker before it, and itself */
@@ -325,7 +327,7 @@ static void move(struct slice *s, const struct deed *d)
     struct pass *p = s->p;
     account(p,
             store_object_transition(p->st, &p->bucket, d->key, d->by_version ? &d->version : NULL,
-                                    bytes_str(lifecycle_class_name(d->due.to)), d->uid),
+                                    bytes_str(lifecycle_class_name(d->due.to)), d->uid, &d->noncurrent_ms),
             1);
 }
 
@@ -343,8 +345,10 @@ static void do_deeds(struct slice *s)
         if (d->due.move)
             move(s, d);
         if (d->due.action != LIFECYCLE_NOTHING)
-            items[n++] = (struct store_delete){
-                .key = d->key, .version = d->by_version ? &d->version : NULL, .expect_uid = d->uid};
+            items[n++] = (struct store_delete){.key = d->key,
+                                               .version = d->by_version ? &d->version : NULL,
+                                               .expect_uid = d->uid,
+                                               .expect_noncurrent_ms = &d->noncurrent_ms};
     }
     if (n)
         store_objects_delete(p->st, &p->bucket, p->bucket.owner, items, n);

@@ -531,7 +531,8 @@ static int to_its_tier(struct copying *c, const struct store_object *made)
     unsigned tier = store__tier(c->store, c->req->to.storage_class);
     if (!store__lies_elsewhere(c->store, c->source, tier))
         return STORE_OK;
-    int rc = store_object_transition(c->store, &c->bucket, made->key, &made->version, made->storage_class, made->uid);
+    int rc =
+        store_object_transition(c->store, &c->bucket, made->key, &made->version, made->storage_class, made->uid, NULL);
     if (rc != STORE_OK && rc != STORE_PRECONDITION_FAILED && rc != STORE_NO_SUCH_KEY && rc != STORE_NO_SUCH_VERSION)
         log_warn("store", "a copy's bytes stay in the tier of its source: %s", store_rc_name(rc));
     return STORE_OK;

@@ -144,6 +144,8 @@ int store__save_clock(struct store *); /* the lock clock's time, for the next st
 /* The tier that a storage class's blobs belong to. */
 unsigned store__tier(struct store *, struct bytes storage_class);
 bool store__lies_elsewhere(struct store *, const struct store_object *, unsigned tier);
+/* Is it the object that was seen, in the place where it was seen? NULL: whatever. */
+bool store__as_expected(const struct rec_object *, const unsigned char *uid, const int64_t *noncurrent_ms);
 bool store__protected(struct store *, const struct object_lock *, bool bypass_governance);
 /* The lock of a new version: what was asked for, or the bucket's default. NO_LOCK. */
 int store__new_lock(struct store *, const struct store_bucket *, const struct object_lock *asked,

@@ -146,11 +146,12 @@ static int commit_move(struct moving *m, struct bytes storage_class, struct atte
 }
 
 static int transition_once(struct moving *m, struct bytes key, const struct store_version *version,
-                           struct bytes storage_class, const unsigned char *expect_uid, struct attempt *at)
+                           struct bytes storage_class, const unsigned char *expect_uid,
+                           const int64_t *expect_noncurrent_ms, struct attempt *at)
 {
     struct store_pin pin = {0};
     int rc = store__find_version(m->store, &m->bucket, key, version, m->arena, &m->found);
-    if (rc == STORE_OK && expect_uid && memcmp(expect_uid, m->found.r.o.uid, KEY_UID_BYTES) != 0)
+    if (rc == STORE_OK && !store__as_expected(&m->found.r, expect_uid, expect_noncurrent_ms))
         rc = STORE_PRECONDITION_FAILED;
     if (rc != STORE_OK)
         return rc;
@@ -172,7 +173,7 @@ static int transition_once(struct moving *m, struct bytes key, const struct stor
 
 int store_object_transition(struct store *st, const struct store_bucket *b, struct bytes key,
                             const struct store_version *version, struct bytes storage_class,
-                            const unsigned char *expect_uid)
+                            const unsigned char *expect_uid, const int64_t *expect_noncurrent_ms)
 {
     struct moving m = {.store = st, .bucket = *b, .tier = store__tier(st, storage_class)};
     struct attempt at = {0};
@@ -180,7 +181,7 @@ int store_object_transition(struct store *st, const struct store_bucket *b, stru
     m.arena = arena_create(0);
     for (int tries = 0; rc == STORE_CONFLICT && tries < MOVE_TRIES; tries++) {
         arena_reset(m.arena);
-        rc = transition_once(&m, key, version, storage_class, expect_uid, &at);
+        rc = transition_once(&m, key, version, storage_class, expect_uid, expect_noncurrent_ms, &at);
     }
     arena_free(m.arena);
     return rc;

@@ -393,9 +393,10 @@ static int promote(struct store *st, struct txn *t, const struct store_bucket *b
     return STORE_OK;
 }
 
-static bool other_object(const struct store_delete *item, const struct store_object *o)
+bool store__as_expected(const struct rec_object *r, const unsigned char *uid, const int64_t *noncurrent_ms)
 {
-    return item->expect_uid && memcmp(item->expect_uid, o->uid, KEY_UID_BYTES) != 0;
+    return (!uid || memcmp(uid, r->o.uid, KEY_UID_BYTES) == 0) &&
+           (!noncurrent_ms || *noncurrent_ms == r->noncurrent_ms);
 }
 
 /* An older version goes. *ret_simple: nothing else of the key is touched. */
@@ -415,7 +416,7 @@ static int plan_remove_older(struct store *st, struct txn *t, const struct store
     int rc = store__load_object(st, b->partition, index_key, &rec_object, t->arena, r, &value);
     if (rc != STORE_OK)
         return rc == STORE_NO_SUCH_KEY ? STORE_NO_SUCH_VERSION : rc;
-    if (other_object(item, &r->o))
+    if (!store__as_expected(r, item->expect_uid, item->expect_noncurrent_ms))
         return STORE_PRECONDITION_FAILED;
     if (!r->o.marker && store__protected(st, &r->o.lock, item->bypass_governance))
         return STORE_LOCKED;
@@ -445,7 +446,7 @@ static int plan_remove_current(struct store *st, struct txn *t, const struct sto
 {
     struct rec_history h = cur->h;
     struct bytes index_key = key_object(t->arena, item->key);
-    if (other_object(item, &cur->o.o))
+    if (!store__as_expected(&cur->o, item->expect_uid, item->expect_noncurrent_ms))
         return STORE_PRECONDITION_FAILED;
     if (store__protected(st, &cur->o.o.lock, item->bypass_governance))
         return STORE_LOCKED;
@@ -485,7 +486,7 @@ static int plan_delete(struct store *st, struct txn *t, const struct store_bucke
     rc = store__check_condition(&item->condition, cur->exists ? &cur->o.o : NULL);
     if (rc != STORE_OK)
         return rc;
-    if (item->expect_uid && (!cur->exists || other_object(item, &cur->o.o)))
+    if (item->expect_uid && (!cur->exists || !store__as_expected(&cur->o, item->expect_uid, NULL)))
         return STORE_PRECONDITION_FAILED;
     if (b->versioning != VERSIONING_NEVER) {
         item->existed = cur->exists;

@@ -146,6 +146,34 @@ Test(store_version, newest_first_and_promotion)
     world_close(&w);
 }
 
+/* A rule saw an older version; by the time it acts, that one is the newest, or an older one anew. */
+Test(store_version, a_version_that_changed_its_place_is_not_what_was_seen)
+{
+    struct world w = world_open();
+    set_versioning(&w, VERSIONING_ENABLED);
+    struct store_version one = put(&w, "k", "one");
+    struct store_delete marker = del(&w, "k", NULL);
+    struct store_located seen;
+    cr_assert_eq(store__find_version(w.store, &w.bucket, BYTES_LIT("k"), &one, w.arena, &seen), STORE_OK);
+    int64_t since = seen.r.noncurrent_ms;
+    cr_assert_gt(since, 0);
+    struct store_delete aged = {
+        .key = BYTES_LIT("k"), .version = &one, .expect_uid = seen.r.o.uid, .expect_noncurrent_ms = &since};
+    del(&w, "k", &marker.ret_version);
+    store_objects_delete(w.store, &w.bucket, BYTES_NONE, &aged, 1);
+    cr_assert_eq(aged.rc, STORE_PRECONDITION_FAILED, "it is the current object");
+    clock_test_shift_ms(5000);
+    marker = del(&w, "k", NULL);
+    store_objects_delete(w.store, &w.bucket, BYTES_NONE, &aged, 1);
+    cr_assert_eq(aged.rc, STORE_PRECONDITION_FAILED, "its days begin anew");
+    clock_test_shift_ms(0);
+    cr_assert_eq(store__find_version(w.store, &w.bucket, BYTES_LIT("k"), &one, w.arena, &seen), STORE_OK);
+    since = seen.r.noncurrent_ms;
+    store_objects_delete(w.store, &w.bucket, BYTES_NONE, &aged, 1);
+    cr_assert_eq(aged.rc, STORE_OK);
+    world_close(&w);
+}
+
 /* Pages go on where they ended, also when what ended them has gone and an older version has moved up. */
 Test(store_version, marker_version_has_gone)
 {
