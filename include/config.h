@@ -54,6 +54,7 @@ struct config {
         const char *storage_class, *path;
     } tiers[CONFIG_TIERS_MAX]; /* classes whose blobs have a folder of their own */
     size_t n_tiers;
+    bool trust_clock;         /* however far it jumped */
     uint64_t lifecycle_day_s; /* how long a day of the lifecycle rules is; 0: a day */
     uint64_t index_map_mib;   /* first size of the index's memory map; it grows by itself */
 };

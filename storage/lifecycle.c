@@ -16,8 +16,8 @@
  * A clock that jumps would make it delete too early. It notices (lifecycle_clock_jumped) and rests for a day, or until
  * the clock is back.
  *
- * Threads: its own, and store_lifecycle_run on the caller's. worker.lock guards what wakes and stops it; pass_lock is
- * held through a pass, outermost.
+ * Threads: its own with a few hands for the length of a slice, and store_lifecycle_run on the caller's. worker.lock
+ * guards what wakes and stops it; pass_lock is held through a pass, outermost.
  */
 #include "storage/lifecycle_worker.h"
 
@@ -32,6 +32,7 @@
 
 #define SLICE_ROWS      2000 /* looked at in one visit */
 #define SLICE_DEEDS     256  /* done after it; deletions among them share a sync */
+#define HANDS_MAX       8    /* threads that carry out the deeds of a slice */
 #define SLICE_BYTES     (64u << 20)
 #define BUCKETS_PAGE    100
 #define SAVE_MS         2000  /* between two writes of the cursor */
@@ -322,13 +323,56 @@ static void account(struct pass *p, int rc, unsigned what)
     }
 }
 
-static void move(struct slice *s, const struct deed *d)
+/* Moves and aborts are a batch each; done by a few threads at once they share syncs. Deletions share theirs anyway. */
+struct hands {
+    const struct slice *s;
+    atomic_size_t next;
+    int rcs[SLICE_DEEDS]; /* HANDS_OFF: nothing of that kind was to do */
+};
+#define HANDS_OFF 1
+
+static bool for_hands(const struct deed *d)
 {
-    struct pass *p = s->p;
-    account(p,
-            store_object_transition(p->st, &p->bucket, d->key, d->by_version ? &d->version : NULL,
-                                    bytes_str(lifecycle_class_name(d->due.to)), d->uid, &d->noncurrent_ms),
-            1);
+    return d->kind == DEED_ABORT || d->due.move;
+}
+
+static int do_one(const struct pass *p, const struct deed *d)
+{
+    if (d->kind == DEED_ABORT)
+        return store_upload_abort(p->st, &p->bucket, d->key, d->upload_id);
+    return store_object_transition(p->st, &p->bucket, d->key, d->by_version ? &d->version : NULL,
+                                   bytes_str(lifecycle_class_name(d->due.to)), d->uid, &d->noncurrent_ms);
+}
+
+static void *hand(void *arg)
+{
+    struct hands *h = arg;
+    const struct pass *p = h->s->p;
+    size_t i;
+    while ((i = atomic_fetch_add(&h->next, 1)) < h->s->n && !atomic_load(&p->w->stop))
+        if (for_hands(&h->s->deeds[i]))
+            h->rcs[i] = do_one(p, &h->s->deeds[i]);
+    return NULL;
+}
+
+static void use_hands(struct slice *s)
+{
+    struct hands *h = arena_new(s->arena, struct hands);
+    pthread_t threads[HANDS_MAX];
+    size_t wanted = 0, started = 0;
+    h->s = s;
+    for (size_t i = 0; i < s->n; i++) {
+        h->rcs[i] = HANDS_OFF;
+        wanted += for_hands(&s->deeds[i]);
+    }
+    while (started + 1 < wanted && started + 1 < HANDS_MAX && pthread_create(&threads[started], NULL, hand, h) == 0)
+        started++;
+    hand(h);
+    while (started)
+        pthread_join(threads[--started], NULL);
+    for (size_t i = 0; i < s->n; i++)
+        if (h->rcs[i] != HANDS_OFF)
+            account(s->p, h->rcs[i], s->deeds[i].kind == DEED_ABORT ? 2 : 1);
 }
 
 static void do_deeds(struct slice *s)
@@ -336,15 +380,10 @@ static void do_deeds(struct slice *s)
     struct pass *p = s->p;
     struct store_delete *items = arena_new_array(s->arena, struct store_delete, s->n + 1);
     size_t n = 0;
+    use_hands(s);
     for (size_t i = 0; i < s->n && !atomic_load(&p->w->stop); i++) {
         const struct deed *d = &s->deeds[i];
-        if (d->kind == DEED_ABORT) {
-            account(p, store_upload_abort(p->st, &p->bucket, d->key, d->upload_id), 2);
-            continue;
-        }
-        if (d->due.move)
-            move(s, d);
-        if (d->due.action != LIFECYCLE_NOTHING)
+        if (d->kind == DEED_DELETE && d->due.action != LIFECYCLE_NOTHING)
             items[n++] = (struct store_delete){.key = d->key,
                                                .version = d->by_version ? &d->version : NULL,
                                                .expect_uid = d->uid,

@@ -65,6 +65,13 @@ int store_bucket_get(struct store *st, struct bytes name, struct arena *a, struc
 
 /* ---- creating ---- */
 
+/* A number that a bucket of this name never had, not even an earlier one: caches may still know that. */
+static uint64_t after(uint64_t seq)
+{
+    uint64_t now = (uint64_t)clock_wall_ms();
+    return now > seq ? now : seq + 1;
+}
+
 /* The next free partition number, with a note so that it is not forgotten. */
 static int take_partition(struct store *st, struct bytes name, struct arena *a, uint64_t *ret_partition,
                           struct bytes *ret_note)
@@ -107,8 +114,9 @@ static int make_partition(struct store *st, uint64_t partition, struct arena *a)
 }
 
 /* The whole sequence once; INDEX_CONFLICT: the name was taken meanwhile. */
-static int create_once(struct store *st, struct bytes name, struct arena *a, struct rec_bucket *r)
+static int create_once(struct store *st, struct bytes name, struct bytes tags, struct arena *a, struct rec_bucket *r)
 {
+    struct rec_setting setting = {.value = tags};
     struct bytes note = BYTES_NONE;
     int rc = take_partition(st, name, a, &r->b.partition, &note);
     if (rc == STORE_OK)
@@ -120,6 +128,10 @@ static int create_once(struct store *st, struct bytes name, struct arena *a, str
     txn_expect(&t, key_bucket(a, name), BYTES_NONE);
     txn_expect(&t, key_dropped(a, r->b.partition), note);
     txn_delete(&t, key_dropped(a, r->b.partition));
+    if (tags.n) {
+        r->b.settings_seq = after(0);
+        txn_put(&t, key_setting(a, name, STORE_SETTING_TAGS), record_encode(&rec_setting, &setting, a, NULL), 0);
+    }
     txn_put(&t, key_bucket(a, name), record_encode(&rec_bucket, r, a, NULL), 0);
     rc = store__index_rc(txn_apply(st, &t));
     if (rc != STORE_OK)
@@ -127,7 +139,7 @@ static int create_once(struct store *st, struct bytes name, struct arena *a, str
     return rc;
 }
 
-int store_bucket_create(struct store *st, struct bytes name, struct bytes owner, struct bytes region, struct arena *a,
+int store_bucket_create(struct store *st, struct bytes name, const struct store_bucket_new *want, struct arena *a,
                         struct store_bucket *ret)
 {
     for (int tries = 0; tries < STORE_TRIES; tries++) {
@@ -148,9 +160,11 @@ int store_bucket_create(struct store *st, struct bytes name, struct bytes owner,
             return rc;
         r = (struct rec_bucket){.b = {.generation = 1,
                                       .created_ms = clock_wall_ms(),
-                                      .owner = bytes_dup(a, owner),
-                                      .region = bytes_dup(a, region)}};
-        rc = create_once(st, name, a, &r);
+                                      .owner = bytes_dup(a, want->owner),
+                                      .region = bytes_dup(a, want->region),
+                                      .lock_enabled = want->lock,
+                                      .versioning = want->lock ? VERSIONING_ENABLED : VERSIONING_NEVER}};
+        rc = create_once(st, name, want->tags, a, &r);
         if (rc == STORE_OK) {
             ret->name = bytes_dup(a, name);
             fill(ret, &r);
@@ -392,13 +406,6 @@ int store_setting_get(struct store *st, struct bytes bucket, enum store_setting 
         return STORE_CORRUPT;
     *ret = r.value;
     return STORE_OK;
-}
-
-/* A number that a bucket of this name never had, not even an earlier one: caches may still know that. */
-static uint64_t after(uint64_t seq)
-{
-    uint64_t now = (uint64_t)clock_wall_ms();
-    return now > seq ? now : seq + 1;
 }
 
 static int put_setting_once(struct store *st, struct bytes bucket, enum store_setting setting, struct bytes value,

@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/rand.h"
 
 static const unsigned char no_uid[KEY_UID_BYTES];
@@ -88,6 +89,12 @@ int64_t store_lock_now_ms(struct store *st)
 {
     int64_t mono = clock_mono_ms(), offset = clock_wall_ms() - mono;
     int64_t seen = atomic_load_explicit(&st->lock_offset_ms, memory_order_relaxed);
+    if (offset - seen > STORE_CLOCK_JUMP_MS) {
+        if (!atomic_exchange(&st->lock_jump_told, true))
+            log_warn("clock", "the wall clock jumped ahead by %lld hours; locks do not follow it before a restart",
+                     (long long)((offset - seen) / 3600000));
+        return mono + seen;
+    }
     while (offset > seen && !atomic_compare_exchange_weak(&st->lock_offset_ms, &seen, offset))
         ;
     return mono + (offset > seen ? offset : seen);
@@ -112,6 +119,7 @@ int store__new_lock(struct store *st, const struct store_bucket *b, const struct
     if (asked->mode == LOCK_NONE && b->lock_default.mode != LOCK_NONE) {
         ret->mode = b->lock_default.mode;
         ret->until_ms = store_lock_now_ms(st) + (b->lock_default.days + 365 * (int64_t)b->lock_default.years) * day_ms;
+        ret->until_ms = (ret->until_ms + 999) / 1000 * 1000; /* as it is shown */
     }
     return STORE_OK;
 }

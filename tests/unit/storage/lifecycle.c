@@ -477,7 +477,9 @@ static struct living living_open(void)
     struct store_options so = {.index = index_double_open(1), .blobs = blob_double_new(), .lifecycle_day_seconds = 1};
     struct living l = {.arena = arena_create(0)};
     cr_assert_eq(store_open(&so, &l.store), STORE_OK);
-    cr_assert_eq(store_bucket_create(l.store, BYTES_LIT("b"), BYTES_LIT("me"), BYTES_NONE, l.arena, &l.bucket),
+    cr_assert_eq(store_bucket_create(l.store, BYTES_LIT("b"),
+                                     &(struct store_bucket_new){.owner = BYTES_LIT("me"), .region = BYTES_NONE},
+                                     l.arena, &l.bucket),
                  STORE_OK);
     struct store_put p = {.bucket = &l.bucket, .key = BYTES_LIT("k"), .expected_size = 0};
     struct store_write *wr;

@@ -126,22 +126,22 @@ Test(record, unknown_fields_are_skipped_newer_versions_refused)
     struct buf more;
     buf_init(&more, 1000);
     buf_put_bytes(&more, v);
-    buf_put(&more, "\x78\x05", 2); /* field 15, number */
+    buf_put(&more, "\xc0\x07\x05", 3); /* field 120, number */
     buf_put(&more,
-            "\x7a\x03"
+            "\xc2\x07\x03"
             "abc",
-            5); /* bytes */
+            6); /* bytes */
     buf_put(&more,
-            "\x79"
+            "\xc1\x07"
             "12345678",
-            9); /* 64 bits */
+            10); /* 64 bits */
     buf_put(&more,
             "\xfd\xff\x03"
             "1234",
             7); /* field 8191, 32 bits */
     cr_assert(record_decode(&rec_bucket, buf_bytes(&more), a, &back));
     cr_assert(back.b.partition == 9 && back.b.generation == 3 && back.state == 1 && bytes_eq_str(back.b.owner, "x"));
-    buf_put(&more, "\x7b", 1); /* a group: unknown to us */
+    buf_put(&more, "\xc3\x07", 2); /* a group: unknown to us */
     cr_assert_not(record_decode(&rec_bucket, buf_bytes(&more), a, &back));
     more.p[1] = 2;
     more.n--;

@@ -130,8 +130,9 @@ Test(store_tier, transition_moves_bytes_and_keeps_the_rest)
     cr_assert(blobs_in(t.glacier) == 0 && blobs_in(t.standard) == 1);
     cr_assert(world_holds(&t.w, &t.w.bucket, "k", 1, WORLD_BIG));
     unsigned char other[16] = {1};
-    cr_assert_eq(store_object_transition(t.w.store, &t.w.bucket, BYTES_LIT("k"), NULL, BYTES_LIT("GLACIER"), other, NULL),
-                 STORE_PRECONDITION_FAILED);
+    cr_assert_eq(
+        store_object_transition(t.w.store, &t.w.bucket, BYTES_LIT("k"), NULL, BYTES_LIT("GLACIER"), other, NULL),
+        STORE_PRECONDITION_FAILED);
     tiered_close(&t);
 }
 
