@@ -83,8 +83,9 @@ struct pass {
     struct lifecycle_worker *w;
     bool background; /* paced, and stopped by a clock that jumps */
     bool changed_only;
-    bool ended; /* somebody stopped it before its end */
-    bool saved; /* a cursor of this pass is on disk */
+    bool ended;   /* somebody stopped it before its end */
+    bool saved;   /* a cursor of this pass is on disk */
+    bool partial; /* stopped among the deeds of a slice: what `at` says is not all done */
     int64_t now_ms, began_ms, saved_mono_ms;
     uint64_t done[3]; /* versions ended, versions moved, uploads aborted */
     uint64_t failed;
@@ -451,7 +452,9 @@ static int do_slice(struct pass *p, struct index_scan *scan, enum key_kind kind,
         settle_pending(s);
     atomic_fetch_add(&p->w->examined, s->rows);
     do_deeds(s);
-    if (!p->changed_only && !p->has_pending && (p->w->slices || clock_mono_ms() - p->saved_mono_ms >= SAVE_MS))
+    p->partial = atomic_load(&p->w->stop);
+    if (!p->changed_only && !p->has_pending && !p->partial &&
+        (p->w->slices || clock_mono_ms() - p->saved_mono_ms >= SAVE_MS))
         save_cursor(p, false);
     rest(p, clock_mono_ns() - began_ns);
     return store__index_rc(rc);
@@ -645,7 +648,7 @@ static int run_pass(struct store *st, bool background, bool changed_only, int64_
     if (!p.ended)
         resume(&p, a);
     int rc = p.ended ? STORE_ABORTED : walk_buckets(&p);
-    if (p.ended && p.name.n && !p.has_pending && !changed_only && p.bucket.lifecycle_seq)
+    if (p.ended && p.name.n && !p.has_pending && !p.partial && !changed_only && p.bucket.lifecycle_seq)
         save_cursor(&p, false);
     else if (rc == STORE_OK && !p.ended && p.saved)
         save_cursor(&p, true);
