@@ -47,8 +47,8 @@ struct store {
     struct gc *gc;
     struct lifecycle_worker *lifecycle;
     struct lifecycle_cache *lifecycle_cache;
-    uint64_t part_min;              /* STORE_PART_MIN; tests lower it */
-    atomic_bool locks_used;         /* some bucket has object lock: the clock is saved now and then */
+    uint64_t part_min;      /* STORE_PART_MIN; tests lower it */
+    atomic_bool locks_used; /* some bucket has object lock: the clock is saved now and then */
     atomic_bool lock_jump_told;
     _Atomic int64_t lock_offset_ms; /* the lock clock is the monotonic one plus this; it only grows */
 
@@ -156,6 +156,9 @@ int store__raise_generation(struct store *, uint64_t partition, uint64_t generat
 
 /* ---- by noun ---- */
 
+/* A record with what it leaves out filled in. */
+bool store__decode_object(const struct rec_type *, struct bytes value, uint64_t partition, struct arena *,
+                          struct rec_object *ret);
 /* Reads and decodes; NO_SUCH_KEY when absent. *ret_value: the whole record, for preconditions; may be NULL. */
 int store__load_object(struct store *, uint64_t partition, struct bytes index_key, const struct rec_type *,
                        struct arena *, struct rec_object *ret, struct bytes *ret_value);

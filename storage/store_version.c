@@ -154,60 +154,99 @@ int store__load_current(struct store *st, const struct store_bucket *b, struct b
     return needed ? load_history(st, b, key, a, ret) : STORE_OK;
 }
 
+struct exact {
+    struct arena *arena;
+    struct bytes key, value; /* empty: there is none */
+};
+
+static enum index_visit take_exact(void *arg, struct bytes key, struct bytes value, struct buf *seek)
+{
+    struct exact *e = arg;
+    (void)seek;
+    if (bytes_eq(key, e->key))
+        e->value = bytes_dup(e->arena, value);
+    return INDEX_VISIT_STOP;
+}
+
+/* Two records as of one moment. */
+static int read_both(struct store *st, uint64_t partition, struct exact both[2])
+{
+    struct index_scan scans[2];
+    void *args[2] = {&both[0], &both[1]};
+    bool more[2];
+    for (int i = 0; i < 2; i++) {
+        both[i].value = BYTES_NONE;
+        scans[i] =
+            (struct index_scan){.partition = partition, .from = both[i].key, .prefix = both[i].key, .max_rows = 1};
+    }
+    int rc = index_visit_ranges(st->index, scans, 2, take_exact, args, more);
+    return rc == INDEX_NOT_FOUND ? STORE_OK : store__index_rc(rc);
+}
+
+static int decode_found(struct store_located *ret, uint64_t partition, struct bytes index_key, struct bytes value,
+                        struct arena *a)
+{
+    ret->index_key = index_key;
+    ret->value = value;
+    int rc = store__decode_object(&rec_object, value, partition, a, &ret->r) ? STORE_OK : STORE_CORRUPT;
+    ret->r.o.latest = rc == STORE_OK && ret->r.noncurrent_ms == 0;
+    return rc == STORE_OK && ret->r.o.marker ? STORE_DELETE_MARKER : rc;
+}
+
+/*
+ * Not the current object, or that is not the version wanted. Others may move versions between `o` and `w` while we look
+ * for one: so two records are read at once, which cannot both miss what exists. STORE_CONFLICT: look again.
+ */
+static int find_elsewhere(struct store *st, const struct store_bucket *b, struct bytes key,
+                          const struct store_version *version, struct arena *a, struct store_located *ret)
+{
+    bool by_id = version && !version->null;
+    struct exact both[2] = {{.arena = a, .key = key_object(a, key)},
+                            {.arena = a, .key = by_id ? version_key(a, key, version) : key_history(a, key)}};
+    int rc = read_both(st, b->partition, both);
+    if (rc != STORE_OK)
+        return rc;
+    if (both[0].value.n) {
+        rc = decode_found(ret, b->partition, both[0].key, both[0].value, a);
+        if (rc != STORE_OK || !version || is_version(&ret->r, version))
+            return rc;
+    }
+    if (by_id)
+        return both[1].value.n ? decode_found(ret, b->partition, both[1].key, both[1].value, a) : STORE_NO_SUCH_VERSION;
+    struct rec_history h = {0};
+    if (both[1].value.n && !record_decode(&rec_history, both[1].value, a, &h))
+        return STORE_CORRUPT;
+    struct store_version v = {.seq = version ? h.null_seq : h.marker_seq};
+    memcpy(v.uid, version ? no_uid : h.marker_uid, sizeof v.uid);
+    if (v.seq == 0)
+        return version ? STORE_NO_SUCH_VERSION : STORE_NO_SUCH_KEY;
+    struct bytes value, index_key = version_key(a, key, &v);
+    rc = index_get(st->index, b->partition, index_key, a, &value);
+    if (rc == INDEX_NOT_FOUND)
+        return STORE_CONFLICT; /* it has just gone */
+    return rc == INDEX_OK ? decode_found(ret, b->partition, index_key, value, a) : store__index_rc(rc);
+}
+
 int store__find_version(struct store *st, const struct store_bucket *b, struct bytes key,
                         const struct store_version *version, struct arena *a, struct store_located *ret)
 {
     bool plain = b->versioning == VERSIONING_NEVER;
     if (key.n == 0 || key.n > STORE_KEY_MAX)
         return version && !plain ? STORE_NO_SUCH_VERSION : STORE_NO_SUCH_KEY;
-    unsigned char seen[KEY_UID_BYTES] = {0};
-    for (int tries = 0; tries < STORE_TRIES; tries++) {
-        struct store_current cur = {0};
-        struct store_version v;
-        ret->index_key = key_object(a, key);
-        int rc = store__load_object(st, b->partition, ret->index_key, &rec_object, a, &ret->r, &ret->value);
-        if (rc != STORE_OK && rc != STORE_NO_SUCH_KEY)
-            return rc;
-        bool exists = rc == STORE_OK;
-        if (exists && (!version || is_version(&ret->r, version))) {
-            ret->r.o.latest = true;
-            return STORE_OK;
-        }
-        if (plain)
-            return version && !version->null ? STORE_NO_SUCH_VERSION : STORE_NO_SUCH_KEY;
-        /* Twice the same object above, and still not found: nobody was moving it under our eyes. */
-        const unsigned char *uid = exists ? ret->r.o.uid : no_uid;
-        bool steady = tries > 0 && memcmp(seen, uid, sizeof seen) == 0;
-        memcpy(seen, uid, sizeof seen);
-        if (!version || version->null) {
-            rc = load_history(st, b, key, a, &cur);
-            if (rc != STORE_OK)
-                return rc;
-        }
-        if (!version) {
-            v = (struct store_version){.seq = cur.h.marker_seq};
-            memcpy(v.uid, cur.h.marker_uid, sizeof v.uid);
-        } else {
-            v = *version;
-            v.seq = version->null ? cur.h.null_seq : version->seq;
-        }
-        rc = STORE_NO_SUCH_KEY;
-        if (v.seq) {
-            ret->index_key = version_key(a, key, &v);
-            rc = store__load_object(st, b->partition, ret->index_key, &rec_object, a, &ret->r, &ret->value);
-        }
-        if (rc == STORE_OK) {
-            ret->r.o.latest = ret->r.noncurrent_ms == 0;
-            return ret->r.o.marker ? STORE_DELETE_MARKER : STORE_OK;
-        }
-        if (rc != STORE_NO_SUCH_KEY)
-            return rc;
-        if (!version && !v.seq)
-            return STORE_NO_SUCH_KEY;
-        if (steady)
-            return version ? STORE_NO_SUCH_VERSION : STORE_CORRUPT;
+    ret->index_key = key_object(a, key);
+    int rc = store__load_object(st, b->partition, ret->index_key, &rec_object, a, &ret->r, &ret->value);
+    if (rc == STORE_OK && (!version || is_version(&ret->r, version))) {
+        ret->r.o.latest = true;
+        return STORE_OK;
     }
-    return STORE_ABORTED;
+    if (rc != STORE_OK && rc != STORE_NO_SUCH_KEY)
+        return rc;
+    if (plain)
+        return version && !version->null ? STORE_NO_SUCH_VERSION : STORE_NO_SUCH_KEY;
+    rc = STORE_CONFLICT;
+    for (int tries = 0; rc == STORE_CONFLICT && tries < STORE_TRIES; tries++)
+        rc = find_elsewhere(st, b, key, version, a, ret);
+    return rc == STORE_CONFLICT ? STORE_ABORTED : rc;
 }
 
 /* ---- how a new version makes way for itself ---- */
