@@ -59,7 +59,7 @@ bool store_version_parse(struct bytes text, struct store_version *ret)
     for (int i = 0; i < 8; i++)
         ret->seq = ret->seq << 8 | raw[i];
     memcpy(ret->uid, raw + 8, KEY_UID_BYTES);
-    return true;
+    return memcmp(ret->uid, no_uid, sizeof no_uid) != 0; /* null versions lie there, and have another name */
 }
 
 void store__settle_version(struct rec_object *r)
