@@ -367,7 +367,7 @@ static int change_once(struct store *st, struct bytes name, const struct store_b
     txn_expect(&t, key_bucket(a, name), value);
     txn_put(&t, key_bucket(a, name), record_encode(&rec_bucket, r, a, NULL), 0);
     rc = store__index_rc(txn_apply(st, &t));
-    if (rc == STORE_OK && barrier)
+    if (rc == STORE_OK) /* without a barrier of ours too: who made the same change may not have got that far */
         rc = raise_generation(st, r->b.partition, r->b.generation, a);
     return rc;
 }
