@@ -52,7 +52,7 @@ int store__load_bucket(struct store *st, struct bytes name, struct arena *a, str
 
 int store_bucket_get(struct store *st, struct bytes name, struct arena *a, struct store_bucket *ret)
 {
-    struct rec_bucket r;
+    struct rec_bucket r = {0};
     int rc = store__load_bucket(st, name, a, &r, NULL);
     if (rc == STORE_OK) {
         ret->name = bytes_dup(a, name);
@@ -375,7 +375,7 @@ static int change_once(struct store *st, struct bytes name, const struct store_b
 int store_bucket_change(struct store *st, struct bytes name, const struct store_bucket_change *c, struct arena *a,
                         struct store_bucket *ret)
 {
-    struct rec_bucket r;
+    struct rec_bucket r = {0};
     int rc = STORE_CONFLICT;
     for (int tries = 0; (rc == STORE_CONFLICT || rc == STORE_ABORTED) && tries < STORE_TRIES; tries++)
         rc = change_once(st, name, c, a, &r);
@@ -411,7 +411,7 @@ int store_setting_get(struct store *st, struct bytes bucket, enum store_setting 
 static int put_setting_once(struct store *st, struct bytes bucket, enum store_setting setting, struct bytes value,
                             struct arena *a)
 {
-    struct rec_bucket r;
+    struct rec_bucket r = {0};
     struct rec_setting s = {.value = value};
     struct bytes bucket_value = BYTES_NONE, key = key_setting(a, bucket, setting);
     struct txn t;
@@ -447,7 +447,7 @@ int store_setting_put(struct store *st, struct bytes bucket, enum store_setting 
 
 static int take_row(const struct index_row *row, struct arena *a, struct store_bucket *ret)
 {
-    struct rec_bucket r;
+    struct rec_bucket r = {0};
     if (!record_decode(&rec_bucket, row->value, a, &r))
         return STORE_CORRUPT;
     ret->name = key_rest(row->key);

@@ -76,8 +76,11 @@ static struct bytes version_key(struct arena *a, struct bytes key, const struct 
     return key_version(a, key, v->seq, v->null ? no_uid : v->uid);
 }
 
+/* NULL: any version will do. */
 static bool is_version(const struct rec_object *r, const struct store_version *v)
 {
+    if (!v)
+        return true;
     if (v->null || !r->versioned)
         return v->null && !r->versioned;
     return r->o.version.seq == v->seq && memcmp(r->o.uid, v->uid, KEY_UID_BYTES) == 0;
@@ -208,7 +211,7 @@ static int find_elsewhere(struct store *st, const struct store_bucket *b, struct
         return rc;
     if (both[0].value.n) {
         rc = decode_found(ret, b->partition, both[0].key, both[0].value, a);
-        if (rc != STORE_OK || !version || is_version(&ret->r, version))
+        if (rc != STORE_OK || is_version(&ret->r, version))
             return rc;
     }
     if (by_id)
@@ -235,7 +238,7 @@ int store__find_version(struct store *st, const struct store_bucket *b, struct b
         return version && !plain ? STORE_NO_SUCH_VERSION : STORE_NO_SUCH_KEY;
     ret->index_key = key_object(a, key);
     int rc = store__load_object(st, b->partition, ret->index_key, &rec_object, a, &ret->r, &ret->value);
-    if (rc == STORE_OK && (!version || is_version(&ret->r, version))) {
+    if (rc == STORE_OK && is_version(&ret->r, version)) {
         ret->r.o.latest = true;
         return STORE_OK;
     }
