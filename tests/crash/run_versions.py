@@ -6,7 +6,8 @@
 
 Four prefixes with keys of their own: `plain/` (no rule: what is acknowledged is there, exactly), `aged/` (noncurrent
 versions go after a day, and so do markers that hide nothing), `gone/` (objects expire after a day, which puts a marker
-on top) and `moved/` (versions move to a class with a folder of its own). A day is a second long. PAIL_CRASH_ROUNDS, PAIL_CRASH_SEED: as for run_kill.py.
+on top) and `moved/` (versions move to a class with a folder of its own). A day is a second
+long. PAIL_CRASH_ROUNDS, PAIL_CRASH_SEED: as for run_kill.py.
 """
 import hashlib
 import os
@@ -180,7 +181,8 @@ class Worker(threading.Thread):
         try:
             while not self.stopped.is_set():
                 name = self.random.choice(self.names)
-                self.random.choices([self.put, self.mark, self.remove, self.remove_many, self.read], [6, 2, 3, 1, 4])[0](name)
+                operations = [self.put, self.mark, self.remove, self.remove_many, self.read]
+                self.random.choices(operations, [6, 2, 3, 1, 4])[0](name)
         except BROKEN:
             pass
         except Exception as error:
