@@ -691,6 +691,13 @@ static int64_t next_pass(const struct lifecycle_worker *w, int64_t began_ms)
     return lifecycle_after(began_ms + 1, 0, 0);
 }
 
+/* No pass is due later than that from now, unless the clock was set back since. */
+static int64_t furthest_ms(const struct lifecycle_worker *w)
+{
+    int64_t period = w->day_ms ? w->day_ms / 2 : LIFECYCLE_DAY_MS;
+    return period < LOOK_MS ? LOOK_MS : period;
+}
+
 /* Waits until it is woken or that long; answers whether it was woken. */
 static bool wait_ms(struct lifecycle_worker *w, int64_t ms)
 {
@@ -713,6 +720,10 @@ static void *worker_main(void *arg)
     int64_t due_ms = clock_wall_ms() + (w->day_ms ? 0 : START_DELAY_MS);
     while (!atomic_load(&w->stop)) {
         int64_t left = due_ms - clock_wall_ms();
+        if (left > furthest_ms(w)) {
+            due_ms -= left;
+            left = 0;
+        }
         bool woken = wait_ms(w, left < 0 ? 0 : left < LOOK_MS ? left : LOOK_MS);
         bool due = clock_wall_ms() >= due_ms;
         int64_t began_ms = clock_wall_ms();
@@ -760,6 +771,11 @@ void lifecycle_stop(struct store *st)
     if (w->background)
         pthread_join(w->thread, NULL);
     w->background = false;
+}
+
+bool lifecycle_stopped(const struct store *st)
+{
+    return st->lifecycle && atomic_load(&st->lifecycle->stop);
 }
 
 void lifecycle_free(struct store *st)

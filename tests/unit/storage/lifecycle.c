@@ -541,6 +541,18 @@ Test(lifecycle, IOE_10_nothing_goes_by_a_clock_that_jumped)
     living_close(&l);
 }
 
+/* The pass that was due while the clock was wrong must not wait until it is so late again. */
+Test(lifecycle, IOE_10_passes_go_on_when_the_clock_is_back)
+{
+    struct living l = living_open();
+    clock_test_shift_ms(3650 * DAY);
+    store__pause_ms(1500);
+    clock_test_shift_ms(0);
+    living_rule(&l, RULE(EXPIRE(5))); /* not due yet when it is first looked at */
+    wait_until_gone(&l);
+    living_close(&l);
+}
+
 Test(lifecycle, decoded_rules_are_kept)
 {
     struct world w = world_open();
