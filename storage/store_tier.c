@@ -15,6 +15,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "storage/lifecycle_worker.h"
 
 #define MOVE_CHUNK (1u << 20) /* bytes read at a time */
 #define MOVE_TRIES 3          /* others may change the record while we copy */
@@ -64,19 +65,23 @@ static int copy_extent(struct moving *m, const struct store_extent *e, struct bl
     if (rc == BLOB_OK)
         rc = blob_create(m->store->blobs, m->tier, store__encode_desc(&desc, m->arena), e->length, &w);
     char *chunk = xmalloc(MOVE_CHUNK);
-    for (uint64_t at = 0; rc == BLOB_OK && at < e->length;) {
+    bool stopped = false; /* some objects take hours */
+    for (uint64_t at = 0; rc == BLOB_OK && at < e->length && !stopped;) {
         size_t n = e->length - at < MOVE_CHUNK ? (size_t)(e->length - at) : MOVE_CHUNK;
         rc = ops->read(r, e->offset + at, chunk, n, false);
         if (rc == BLOB_OK)
             rc = ops->append(w, chunk, n);
         at += n;
+        stopped = lifecycle_stopped(m->store);
     }
     free(chunk);
     ops->close_reader(&r);
-    if (rc == BLOB_OK)
+    if (rc == BLOB_OK && !stopped)
         rc = ops->finish(&w, record_encode(&rec_blob_trailer, &trailer, m->arena, NULL), ret);
     else
         ops->abandon(&w);
+    if (rc == BLOB_OK && stopped)
+        return STORE_ABORTED;
     return rc == BLOB_NOT_FOUND ? STORE_CORRUPT : store__blob_rc(rc);
 }
 
