@@ -111,6 +111,9 @@ int store__retry_nowait(struct store *, struct attempt *, int index_rc, struct s
 
 /* ---- versions, store_version.c ---- */
 
+/* Of plans, never told to callers of the store: what was read does not fit together, others are at work; read again. */
+#define STORE_AGAIN (-1000)
+
 /* What lies under a key when something new is to come there: the newest version, and its history where it matters. */
 struct store_current {
     bool exists; /* an object is the newest version */

@@ -198,7 +198,7 @@ static int decode_found(struct store_located *ret, uint64_t partition, struct by
 
 /*
  * Not the current object, or that is not the version wanted. Others may move versions between `o` and `w` while we look
- * for one: so two records are read at once, which cannot both miss what exists. STORE_CONFLICT: look again.
+ * for one: so two records are read at once, which cannot both miss what exists. STORE_AGAIN.
  */
 static int find_elsewhere(struct store *st, const struct store_bucket *b, struct bytes key,
                           const struct store_version *version, struct arena *a, struct store_located *ret)
@@ -226,7 +226,7 @@ static int find_elsewhere(struct store *st, const struct store_bucket *b, struct
     struct bytes value, index_key = version_key(a, key, &v);
     rc = index_get(st->index, b->partition, index_key, a, &value);
     if (rc == INDEX_NOT_FOUND)
-        return STORE_CONFLICT; /* it has just gone */
+        return STORE_AGAIN; /* it has just gone */
     return rc == INDEX_OK ? decode_found(ret, b->partition, index_key, value, a) : store__index_rc(rc);
 }
 
@@ -246,10 +246,10 @@ int store__find_version(struct store *st, const struct store_bucket *b, struct b
         return rc;
     if (plain)
         return version && !version->null ? STORE_NO_SUCH_VERSION : STORE_NO_SUCH_KEY;
-    rc = STORE_CONFLICT;
-    for (int tries = 0; rc == STORE_CONFLICT && tries < STORE_TRIES; tries++)
+    rc = STORE_AGAIN;
+    for (int tries = 0; rc == STORE_AGAIN && tries < STORE_TRIES; tries++)
         rc = find_elsewhere(st, b, key, version, a, ret);
-    return rc == STORE_CONFLICT ? STORE_ABORTED : rc;
+    return rc == STORE_AGAIN ? STORE_ABORTED : rc;
 }
 
 /* ---- how a new version makes way for itself ---- */
@@ -299,7 +299,7 @@ static int push_marker(struct store *st, struct txn *t, const struct store_bucke
     bool null = memcmp(h->marker_uid, no_uid, sizeof no_uid) == 0;
     int rc = store__load_object(st, b->partition, index_key, &rec_object, t->arena, m, &value);
     if (rc != STORE_OK)
-        return rc == STORE_NO_SUCH_KEY ? STORE_CONFLICT : rc; /* it has just been removed */
+        return rc == STORE_NO_SUCH_KEY ? STORE_AGAIN : rc; /* it has just been removed */
     if (null && replace_null) {
         txn_delete(t, index_key);
         h->null_seq = 0;
@@ -319,7 +319,7 @@ static int drop_older_null(struct store *st, struct txn *t, const struct store_b
     struct bytes index_key = key_version(t->arena, key, h->null_seq, no_uid), value;
     int rc = store__load_object(st, b->partition, index_key, &rec_object, t->arena, r, &value);
     if (rc != STORE_OK)
-        return rc == STORE_NO_SUCH_KEY ? STORE_CONFLICT : rc;
+        return rc == STORE_NO_SUCH_KEY ? STORE_AGAIN : rc;
     if (store__protected(st, &r->o.lock, false))
         return STORE_LOCKED;
     txn_expect(t, index_key, value); /* its lock must not change meanwhile */
@@ -585,7 +585,7 @@ static void plan_item(struct store *st, const struct store_bucket *b, struct byt
     t->batch.n_puts = before.batch.n_puts;
     t->batch.n_deletes = before.batch.n_deletes;
     t->garbage = before.garbage;
-    if (items[i].rc != STORE_OK && items[i].rc != STORE_CONFLICT)
+    if (items[i].rc != STORE_OK && items[i].rc != STORE_AGAIN)
         states[i] = ITEM_DONE;
 }
 
