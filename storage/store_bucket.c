@@ -392,12 +392,11 @@ int store_bucket_change(struct store *st, struct bytes name, const struct store_
 
 /* ---- settings ---- */
 
-int store_setting_get(struct store *st, struct bytes bucket, enum store_setting setting, struct arena *a,
-                      struct bytes *ret)
+int store__get_setting(struct store *st, struct bytes index_key, struct arena *a, struct bytes *ret)
 {
     struct bytes value;
     struct rec_setting r;
-    int rc = index_get(st->index, INDEX_PARTITION_SYSTEM, key_setting(a, bucket, setting), a, &value);
+    int rc = index_get(st->index, INDEX_PARTITION_SYSTEM, index_key, a, &value);
     if (rc == INDEX_NOT_FOUND)
         return STORE_NO_SUCH_SETTING;
     if (rc != INDEX_OK)
@@ -406,6 +405,12 @@ int store_setting_get(struct store *st, struct bytes bucket, enum store_setting 
         return STORE_CORRUPT;
     *ret = r.value;
     return STORE_OK;
+}
+
+int store_setting_get(struct store *st, struct bytes bucket, enum store_setting setting, struct arena *a,
+                      struct bytes *ret)
+{
+    return store__get_setting(st, key_setting(a, bucket, setting), a, ret);
 }
 
 static int put_setting_once(struct store *st, struct bytes bucket, enum store_setting setting, struct bytes value,

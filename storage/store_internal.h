@@ -181,6 +181,8 @@ struct bytes store__group_of(struct bytes key, struct bytes prefix, struct bytes
 /* A visit that goes on where one ends early, until the visitor stops it or there are no more keys. */
 int store__visit(struct store *, const struct index_scan *, index_visit_f *, void *arg);
 
+/* The value of a setting or document by its index key; NO_SUCH_SETTING. */
+int store__get_setting(struct store *, struct bytes index_key, struct arena *, struct bytes *ret);
 /* Bucket record as it is; NO_SUCH_BUCKET. */
 int store__load_bucket(struct store *, struct bytes name, struct arena *, struct rec_bucket *ret,
                        struct bytes *ret_value);
