@@ -56,6 +56,7 @@ struct config {
         const char *storage_class, *path;
     } tiers[CONFIG_TIERS_MAX]; /* classes whose blobs have a folder of their own */
     size_t n_tiers;
+    bool trust_clock;                     /* however far it jumped */
     uint64_t lifecycle_day_s;             /* how long a day of the lifecycle rules is; 0: a day */
     const char *default_object_ownership; /* of new buckets */
     const char *trusted_proxy;            /* networks, with commas; checked */

@@ -67,6 +67,7 @@ struct store_options {
     struct index *index;      /* taken over: closed by store_close */
     struct blob_store *blobs; /* taken over */
     bool no_background;       /* tests: no threads of its own; call store_collect and store_lifecycle_run instead */
+    bool trust_clock;         /* locks believe the wall clock, however far it is from when the store was last used */
     uint64_t lifecycle_day_seconds; /* how long a day of the lifecycle rules is, for tests and demos; 0: a day */
 };
 
@@ -96,7 +97,12 @@ struct store_bucket {
 
 int store_bucket_get(struct store *, struct bytes name, struct arena *, struct store_bucket *ret); /* [loop] */
 /* STORE_BUCKET_EXISTS: *ret is then the one that exists. [worker] */
-int store_bucket_create(struct store *, struct bytes name, struct bytes owner, struct bytes region, struct arena *,
+struct store_bucket_new {
+    struct bytes owner, region;
+    bool lock;         /* with object lock, so with versioning too */
+    struct bytes tags; /* its STORE_SETTING_TAGS; empty: none */
+};
+int store_bucket_create(struct store *, struct bytes name, const struct store_bucket_new *, struct arena *,
                         struct store_bucket *ret);
 int store_bucket_delete(struct store *, struct bytes name); /* [worker] NO_SUCH_BUCKET, NOT_EMPTY */
 
@@ -271,11 +277,18 @@ int store_object_change(struct store *, const struct store_bucket *, struct byte
                         const struct store_change *, struct arena *, struct store_object **ret);
 /*
  * Gives a version another storage class, and moves its bytes when that class has a tier of its own (or the present one
- * has). expect_uid: NULL, or only if it is that object; else PRECONDITION_FAILED. [worker]
+ * has). expect_*: NULL, or as in struct store_delete. [worker]
  */
 int store_object_transition(struct store *, const struct store_bucket *, struct bytes key, const struct store_version *,
-                            struct bytes storage_class, const unsigned char *expect_uid);
-/* The time that locks go by, in ms: the wall clock, but never before what it was once, across restarts too. [loop] */
+                            struct bytes storage_class, const unsigned char *expect_uid,
+                            const int64_t *expect_noncurrent_ms);
+/*
+ * The time that locks go by, in ms: the wall clock, but never before what it was once, across restarts too, and not
+ * when it jumps ahead: by more than STORE_CLOCK_JUMP_MS while the store runs, or by more than STORE_CLOCK_GAP_MS since
+ * it was last open. Then locks go by the time that has certainly passed, and the log says so. [loop]
+ */
+#define STORE_CLOCK_JUMP_MS (INT64_C(24) * 3600 * 1000)
+#define STORE_CLOCK_GAP_MS  (INT64_C(366) * 24 * 3600 * 1000)
 int64_t store_lock_now_ms(struct store *);
 
 struct store_read;
@@ -377,6 +390,11 @@ struct store_delete {
     const struct store_version *version; /* NULL: see above */
     struct store_condition condition;    /* if_match, on the newest version; not together with `version` */
     bool bypass_governance;
+    /*
+     * Not NULL: only while the version is an older one since just that time (0: while it is the newest); else
+     * PRECONDITION_FAILED. Versions change their place when others are removed.
+     */
+    const int64_t *expect_noncurrent_ms;
     const unsigned char *expect_uid; /* not NULL: only if what goes (without version: the newest) is that object; else
                                         PRECONDITION_FAILED */
     int rc;                          /* out */

@@ -83,6 +83,8 @@ static const struct setting settings[] = {
      "for running requests at shutdown"},
     {"tier", "PAIL_TIER", NULL, TIERS, AT(tiers), "", 0, 0, "CLASS=DIR",
      "keep the data of a storage class (GLACIER, STANDARD_IA, ...) in another folder or disk; may be repeated"},
+    {"trust-clock", "PAIL_TRUST_CLOCK", NULL, SWITCH, AT(trust_clock), "off", 0, 0, "on|off",
+     "object locks believe a clock that is more than a year ahead of when the data was last open"},
     {"lifecycle-day", "PAIL_LIFECYCLE_DAY", NULL, NUMBER, AT(lifecycle_day_s), "0", 0, 86400, "SECONDS",
      "for tests and demos: lifecycle rules take a day to be that long, so data goes early; 0: a day"},
     {"default-object-ownership", "PAIL_DEFAULT_OBJECT_OWNERSHIP", NULL, TEXT, AT(default_object_ownership),

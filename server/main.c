@@ -145,7 +145,8 @@ static struct store *open_store(const struct config *cfg, const struct data_dir 
         index->ops->close(&index);
         return NULL;
     }
-    struct store_options so = {.index = index, .blobs = blobs, .lifecycle_day_seconds = cfg->lifecycle_day_s};
+    struct store_options so = {
+        .index = index, .blobs = blobs, .lifecycle_day_seconds = cfg->lifecycle_day_s, .trust_clock = cfg->trust_clock};
     int rc = store_open(&so, &store);
     if (rc == STORE_OK)
         return store;

@@ -16,8 +16,8 @@
  * A clock that jumps would make it delete too early. It notices (lifecycle_clock_jumped) and rests for a day, or until
  * the clock is back.
  *
- * Threads: its own, and store_lifecycle_run on the caller's. worker.lock guards what wakes and stops it; pass_lock is
- * held through a pass, outermost.
+ * Threads: its own with a few hands for the length of a slice, and store_lifecycle_run on the caller's. worker.lock
+ * guards what wakes and stops it; pass_lock is held through a pass, outermost.
  */
 #include "storage/lifecycle_worker.h"
 
@@ -32,6 +32,7 @@
 
 #define SLICE_ROWS      2000 /* looked at in one visit */
 #define SLICE_DEEDS     256  /* done after it; deletions among them share a sync */
+#define HANDS_MAX       8    /* threads that carry out the deeds of a slice */
 #define SLICE_BYTES     (64u << 20)
 #define BUCKETS_PAGE    100
 #define SAVE_MS         2000  /* between two writes of the cursor */
@@ -73,6 +74,7 @@ struct deed { /* to one record; in the slice's arena */
     bool by_version; /* else the newest one */
     struct store_version version;
     unsigned char uid[KEY_UID_BYTES];
+    int64_t noncurrent_ms; /* what the rules were told: it must hold when they are carried out */
     struct bytes upload_id;
 };
 
@@ -81,8 +83,9 @@ struct pass {
     struct lifecycle_worker *w;
     bool background; /* paced, and stopped by a clock that jumps */
     bool changed_only;
-    bool ended; /* somebody stopped it before its end */
-    bool saved; /* a cursor of this pass is on disk */
+    bool ended;   /* somebody stopped it before its end */
+    bool saved;   /* a cursor of this pass is on disk */
+    bool partial; /* stopped among the deeds of a slice: what `at` says is not all done */
     int64_t now_ms, began_ms, saved_mono_ms;
     uint64_t done[3]; /* versions ended, versions moved, uploads aborted */
     uint64_t failed;
@@ -203,6 +206,7 @@ static void judge(struct slice *s, const struct lifecycle_subject *subject, cons
                        .key = bytes_dup(s->arena, subject->key),
                        .due = due,
                        .by_version = subject->noncurrent_ms || subject->marker,
+                       .noncurrent_ms = subject->noncurrent_ms,
                        .version = o->version};
     memcpy(d->uid, o->uid, sizeof d->uid);
     s->full = s->n + 2 > SLICE_DEEDS; /* a row makes two at most: a marker before it, and itself */
@@ -320,13 +324,56 @@ static void account(struct pass *p, int rc, unsigned what)
     }
 }
 
-static void move(struct slice *s, const struct deed *d)
+/* Moves and aborts are a batch each; done by a few threads at once they share syncs. Deletions share theirs anyway. */
+struct hands {
+    const struct slice *s;
+    atomic_size_t next;
+    int rcs[SLICE_DEEDS]; /* HANDS_OFF: nothing of that kind was to do */
+};
+#define HANDS_OFF 1
+
+static bool for_hands(const struct deed *d)
 {
-    struct pass *p = s->p;
-    account(p,
-            store_object_transition(p->st, &p->bucket, d->key, d->by_version ? &d->version : NULL,
-                                    bytes_str(lifecycle_class_name(d->due.to)), d->uid),
-            1);
+    return d->kind == DEED_ABORT || d->due.move;
+}
+
+static int do_one(const struct pass *p, const struct deed *d)
+{
+    if (d->kind == DEED_ABORT)
+        return store_upload_abort(p->st, &p->bucket, d->key, d->upload_id);
+    return store_object_transition(p->st, &p->bucket, d->key, d->by_version ? &d->version : NULL,
+                                   bytes_str(lifecycle_class_name(d->due.to)), d->uid, &d->noncurrent_ms);
+}
+
+static void *hand(void *arg)
+{
+    struct hands *h = arg;
+    const struct pass *p = h->s->p;
+    size_t i;
+    while ((i = atomic_fetch_add(&h->next, 1)) < h->s->n && !atomic_load(&p->w->stop))
+        if (for_hands(&h->s->deeds[i]))
+            h->rcs[i] = do_one(p, &h->s->deeds[i]);
+    return NULL;
+}
+
+static void use_hands(struct slice *s)
+{
+    struct hands *h = arena_new(s->arena, struct hands);
+    pthread_t threads[HANDS_MAX];
+    size_t wanted = 0, started = 0;
+    h->s = s;
+    for (size_t i = 0; i < s->n; i++) {
+        h->rcs[i] = HANDS_OFF;
+        wanted += for_hands(&s->deeds[i]);
+    }
+    while (started + 1 < wanted && started + 1 < HANDS_MAX && pthread_create(&threads[started], NULL, hand, h) == 0)
+        started++;
+    hand(h);
+    while (started)
+        pthread_join(threads[--started], NULL);
+    for (size_t i = 0; i < s->n; i++)
+        if (h->rcs[i] != HANDS_OFF)
+            account(s->p, h->rcs[i], s->deeds[i].kind == DEED_ABORT ? 2 : 1);
 }
 
 static void do_deeds(struct slice *s)
@@ -334,17 +381,14 @@ static void do_deeds(struct slice *s)
     struct pass *p = s->p;
     struct store_delete *items = arena_new_array(s->arena, struct store_delete, s->n + 1);
     size_t n = 0;
+    use_hands(s);
     for (size_t i = 0; i < s->n && !atomic_load(&p->w->stop); i++) {
         const struct deed *d = &s->deeds[i];
-        if (d->kind == DEED_ABORT) {
-            account(p, store_upload_abort(p->st, &p->bucket, d->key, d->upload_id), 2);
-            continue;
-        }
-        if (d->due.move)
-            move(s, d);
-        if (d->due.action != LIFECYCLE_NOTHING)
-            items[n++] = (struct store_delete){
-                .key = d->key, .version = d->by_version ? &d->version : NULL, .expect_uid = d->uid};
+        if (d->kind == DEED_DELETE && d->due.action != LIFECYCLE_NOTHING)
+            items[n++] = (struct store_delete){.key = d->key,
+                                               .version = d->by_version ? &d->version : NULL,
+                                               .expect_uid = d->uid,
+                                               .expect_noncurrent_ms = &d->noncurrent_ms};
     }
     if (n)
         store_objects_delete(p->st, &p->bucket, p->bucket.owner, items, n);
@@ -408,7 +452,9 @@ static int do_slice(struct pass *p, struct index_scan *scan, enum key_kind kind,
         settle_pending(s);
     atomic_fetch_add(&p->w->examined, s->rows);
     do_deeds(s);
-    if (!p->changed_only && !p->has_pending && (p->w->slices || clock_mono_ms() - p->saved_mono_ms >= SAVE_MS))
+    p->partial = atomic_load(&p->w->stop);
+    if (!p->changed_only && !p->has_pending && !p->partial &&
+        (p->w->slices || clock_mono_ms() - p->saved_mono_ms >= SAVE_MS))
         save_cursor(p, false);
     rest(p, clock_mono_ns() - began_ns);
     return store__index_rc(rc);
@@ -602,7 +648,7 @@ static int run_pass(struct store *st, bool background, bool changed_only, int64_
     if (!p.ended)
         resume(&p, a);
     int rc = p.ended ? STORE_ABORTED : walk_buckets(&p);
-    if (p.ended && p.name.n && !p.has_pending && !changed_only && p.bucket.lifecycle_seq)
+    if (p.ended && p.name.n && !p.has_pending && !p.partial && !changed_only && p.bucket.lifecycle_seq)
         save_cursor(&p, false);
     else if (rc == STORE_OK && !p.ended && p.saved)
         save_cursor(&p, true);
@@ -645,6 +691,13 @@ static int64_t next_pass(const struct lifecycle_worker *w, int64_t began_ms)
     return lifecycle_after(began_ms + 1, 0, 0);
 }
 
+/* No pass is due later than that from now, unless the clock was set back since. */
+static int64_t furthest_ms(const struct lifecycle_worker *w)
+{
+    int64_t period = w->day_ms ? w->day_ms / 2 : LIFECYCLE_DAY_MS;
+    return period < LOOK_MS ? LOOK_MS : period;
+}
+
 /* Waits until it is woken or that long; answers whether it was woken. */
 static bool wait_ms(struct lifecycle_worker *w, int64_t ms)
 {
@@ -667,6 +720,10 @@ static void *worker_main(void *arg)
     int64_t due_ms = clock_wall_ms() + (w->day_ms ? 0 : START_DELAY_MS);
     while (!atomic_load(&w->stop)) {
         int64_t left = due_ms - clock_wall_ms();
+        if (left > furthest_ms(w)) {
+            due_ms -= left;
+            left = 0;
+        }
         bool woken = wait_ms(w, left < 0 ? 0 : left < LOOK_MS ? left : LOOK_MS);
         bool due = clock_wall_ms() >= due_ms;
         int64_t began_ms = clock_wall_ms();
@@ -714,6 +771,11 @@ void lifecycle_stop(struct store *st)
     if (w->background)
         pthread_join(w->thread, NULL);
     w->background = false;
+}
+
+bool lifecycle_stopped(const struct store *st)
+{
+    return st->lifecycle && atomic_load(&st->lifecycle->stop);
 }
 
 void lifecycle_free(struct store *st)

@@ -14,6 +14,7 @@ struct lifecycle_worker;
 /* day_seconds: 0 is a real day. Without background there is no thread, see store_lifecycle_run. */
 int lifecycle_open(struct store *, uint64_t day_seconds, bool no_background);
 void lifecycle_stop(struct store *); /* ends within a moment; the pass goes on where it was after the next start */
+bool lifecycle_stopped(const struct store *); /* then long moves end too */
 void lifecycle_free(struct store *);
 
 /* Tests: how many records are looked at in one go, and after how many such slices a pass stops (0: never). */

@@ -23,6 +23,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/rand.h"
 #include "storage/lifecycle_worker.h"
 
@@ -139,18 +140,27 @@ static int check_format(struct store *st)
     return rc;
 }
 
-/* The lock clock goes on from where it was: a clock that was set back does not count. */
-static int load_clock(struct store *st)
+/* The lock clock goes on from where it was: neither a clock that was set back counts, nor one that is years ahead. */
+static int load_clock(struct store *st, bool trust)
 {
     struct arena *a = arena_create(0);
     struct bytes value;
     struct rec_counter seen;
+    int64_t now = clock_wall_ms(), start = now;
     int rc = index_get(st->index, INDEX_PARTITION_SYSTEM, key_of_kind(a, KEY_CLOCK, BYTES_NONE), a, &value);
-    atomic_store(&st->lock_offset_ms, INT64_MIN);
     if (rc == INDEX_OK && !record_decode(&rec_counter, value, a, &seen))
         rc = INDEX_CORRUPT;
-    if (rc == INDEX_OK)
-        atomic_store(&st->lock_offset_ms, (int64_t)seen.next - clock_mono_ms());
+    if (rc == INDEX_OK) {
+        int64_t last = (int64_t)seen.next;
+        bool ahead = now - last > STORE_CLOCK_GAP_MS && !trust;
+        start = ahead || last > now ? last : now;
+        if (ahead)
+            log_warn("clock",
+                     "the wall clock is %lld days ahead of when this data was last open: locks go by the time before "
+                     "that; if the clock is right, start once with --trust-clock on",
+                     (long long)((now - last) / 86400000));
+    }
+    atomic_store(&st->lock_offset_ms, start - clock_mono_ms());
     arena_free(a);
     return rc == INDEX_NOT_FOUND ? STORE_OK : store__index_rc(rc);
 }
@@ -178,7 +188,7 @@ int store_open(const struct store_options *options, struct store **ret)
     pthread_cond_init(&st->running_none, NULL);
     int rc = check_format(st);
     if (rc == STORE_OK)
-        rc = load_clock(st);
+        rc = load_clock(st, options->trust_clock);
     if (rc == STORE_OK)
         rc = gc_open(st, options->no_background);
     if (rc == STORE_OK)

@@ -52,7 +52,7 @@ int store__load_bucket(struct store *st, struct bytes name, struct arena *a, str
 
 int store_bucket_get(struct store *st, struct bytes name, struct arena *a, struct store_bucket *ret)
 {
-    struct rec_bucket r;
+    struct rec_bucket r = {0};
     int rc = store__load_bucket(st, name, a, &r, NULL);
     if (rc == STORE_OK) {
         ret->name = bytes_dup(a, name);
@@ -64,6 +64,13 @@ int store_bucket_get(struct store *st, struct bytes name, struct arena *a, struc
 }
 
 /* ---- creating ---- */
+
+/* A number that a bucket of this name never had, not even an earlier one: caches may still know that. */
+static uint64_t after(uint64_t seq)
+{
+    uint64_t now = (uint64_t)clock_wall_ms();
+    return now > seq ? now : seq + 1;
+}
 
 /* The next free partition number, with a note so that it is not forgotten. */
 static int take_partition(struct store *st, struct bytes name, struct arena *a, uint64_t *ret_partition,
@@ -107,8 +114,9 @@ static int make_partition(struct store *st, uint64_t partition, struct arena *a)
 }
 
 /* The whole sequence once; INDEX_CONFLICT: the name was taken meanwhile. */
-static int create_once(struct store *st, struct bytes name, struct arena *a, struct rec_bucket *r)
+static int create_once(struct store *st, struct bytes name, struct bytes tags, struct arena *a, struct rec_bucket *r)
 {
+    struct rec_setting setting = {.value = tags};
     struct bytes note = BYTES_NONE;
     int rc = take_partition(st, name, a, &r->b.partition, &note);
     if (rc == STORE_OK)
@@ -120,6 +128,10 @@ static int create_once(struct store *st, struct bytes name, struct arena *a, str
     txn_expect(&t, key_bucket(a, name), BYTES_NONE);
     txn_expect(&t, key_dropped(a, r->b.partition), note);
     txn_delete(&t, key_dropped(a, r->b.partition));
+    if (tags.n) {
+        r->b.settings_seq = after(0);
+        txn_put(&t, key_setting(a, name, STORE_SETTING_TAGS), record_encode(&rec_setting, &setting, a, NULL), 0);
+    }
     txn_put(&t, key_bucket(a, name), record_encode(&rec_bucket, r, a, NULL), 0);
     rc = store__index_rc(txn_apply(st, &t));
     if (rc != STORE_OK)
@@ -127,7 +139,7 @@ static int create_once(struct store *st, struct bytes name, struct arena *a, str
     return rc;
 }
 
-int store_bucket_create(struct store *st, struct bytes name, struct bytes owner, struct bytes region, struct arena *a,
+int store_bucket_create(struct store *st, struct bytes name, const struct store_bucket_new *want, struct arena *a,
                         struct store_bucket *ret)
 {
     for (int tries = 0; tries < STORE_TRIES; tries++) {
@@ -148,9 +160,11 @@ int store_bucket_create(struct store *st, struct bytes name, struct bytes owner,
             return rc;
         r = (struct rec_bucket){.b = {.generation = 1,
                                       .created_ms = clock_wall_ms(),
-                                      .owner = bytes_dup(a, owner),
-                                      .region = bytes_dup(a, region)}};
-        rc = create_once(st, name, a, &r);
+                                      .owner = bytes_dup(a, want->owner),
+                                      .region = bytes_dup(a, want->region),
+                                      .lock_enabled = want->lock,
+                                      .versioning = want->lock ? VERSIONING_ENABLED : VERSIONING_NEVER}};
+        rc = create_once(st, name, want->tags, a, &r);
         if (rc == STORE_OK) {
             ret->name = bytes_dup(a, name);
             fill(ret, &r);
@@ -353,7 +367,7 @@ static int change_once(struct store *st, struct bytes name, const struct store_b
     txn_expect(&t, key_bucket(a, name), value);
     txn_put(&t, key_bucket(a, name), record_encode(&rec_bucket, r, a, NULL), 0);
     rc = store__index_rc(txn_apply(st, &t));
-    if (rc == STORE_OK && barrier)
+    if (rc == STORE_OK) /* without a barrier of ours too: who made the same change may not have got that far */
         rc = raise_generation(st, r->b.partition, r->b.generation, a);
     return rc;
 }
@@ -361,7 +375,7 @@ static int change_once(struct store *st, struct bytes name, const struct store_b
 int store_bucket_change(struct store *st, struct bytes name, const struct store_bucket_change *c, struct arena *a,
                         struct store_bucket *ret)
 {
-    struct rec_bucket r;
+    struct rec_bucket r = {0};
     int rc = STORE_CONFLICT;
     for (int tries = 0; (rc == STORE_CONFLICT || rc == STORE_ABORTED) && tries < STORE_TRIES; tries++)
         rc = change_once(st, name, c, a, &r);
@@ -378,12 +392,11 @@ int store_bucket_change(struct store *st, struct bytes name, const struct store_
 
 /* ---- settings ---- */
 
-int store_setting_get(struct store *st, struct bytes bucket, enum store_setting setting, struct arena *a,
-                      struct bytes *ret)
+int store__get_setting(struct store *st, struct bytes index_key, struct arena *a, struct bytes *ret)
 {
     struct bytes value;
     struct rec_setting r;
-    int rc = index_get(st->index, INDEX_PARTITION_SYSTEM, key_setting(a, bucket, setting), a, &value);
+    int rc = index_get(st->index, INDEX_PARTITION_SYSTEM, index_key, a, &value);
     if (rc == INDEX_NOT_FOUND)
         return STORE_NO_SUCH_SETTING;
     if (rc != INDEX_OK)
@@ -394,17 +407,16 @@ int store_setting_get(struct store *st, struct bytes bucket, enum store_setting 
     return STORE_OK;
 }
 
-/* A number that a bucket of this name never had, not even an earlier one: caches may still know that. */
-static uint64_t after(uint64_t seq)
+int store_setting_get(struct store *st, struct bytes bucket, enum store_setting setting, struct arena *a,
+                      struct bytes *ret)
 {
-    uint64_t now = (uint64_t)clock_wall_ms();
-    return now > seq ? now : seq + 1;
+    return store__get_setting(st, key_setting(a, bucket, setting), a, ret);
 }
 
 static int put_setting_once(struct store *st, struct bytes bucket, enum store_setting setting, struct bytes value,
                             struct arena *a)
 {
-    struct rec_bucket r;
+    struct rec_bucket r = {0};
     struct rec_setting s = {.value = value};
     struct bytes bucket_value = BYTES_NONE, key = key_setting(a, bucket, setting);
     struct txn t;
@@ -440,7 +452,7 @@ int store_setting_put(struct store *st, struct bytes bucket, enum store_setting 
 
 static int take_row(const struct index_row *row, struct arena *a, struct store_bucket *ret)
 {
-    struct rec_bucket r;
+    struct rec_bucket r = {0};
     if (!record_decode(&rec_bucket, row->value, a, &r))
         return STORE_CORRUPT;
     ret->name = key_rest(row->key);

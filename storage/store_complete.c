@@ -210,7 +210,10 @@ static void make_inline(struct completion *c)
 static int gather_pieces(struct completion *c, struct store_extent *e, size_t n)
 {
     struct bytes *pieces = arena_new_array(c->arena, struct bytes, n);
-    struct store_put put = {.bucket = c->bucket, .key = c->req->key, .owner = c->upload.u.owner};
+    struct store_put put = {.bucket = c->bucket,
+                            .key = c->req->key,
+                            .owner = c->upload.u.owner,
+                            .storage_class = c->upload.u.storage_class};
     struct rec_blob_desc desc;
     struct rec_blob_trailer trailer = {.mtime_ms = clock_wall_ms()};
     size_t n_pieces = 0;
@@ -300,7 +303,7 @@ static int settle_intents(struct completion *c)
 
 static void put_tombstone(struct completion *c, struct txn *t)
 {
-    struct rec_object tomb = {.o = c->object.o, .time_ms = clock_wall_ms()};
+    struct rec_object tomb = {.o = c->object.o, .versioned = c->object.versioned, .time_ms = clock_wall_ms()};
     tomb.o.key = c->req->key;
     txn_put(t, key_tombstone(c->arena, c->id), record_encode(&rec_tombstone, &tomb, c->arena, NULL), 0);
     t->garbage = true; /* to be taken away in a day */
@@ -413,7 +416,7 @@ static int complete_once(struct completion *c, struct attempt *at, struct arena 
         return STORE_OK;
     }
     *ret_done = false;
-    if (rc != STORE_OK)
+    if (rc != STORE_OK && rc != STORE_AGAIN)
         return upload_gone(c) ? STORE_OK : rc;
     return store__retry(c->store, at, applied, c->bucket);
 }

@@ -2,7 +2,8 @@
 /*
  * Copies. The new object or part refers to the same blobs, under references of its own; bytes are read only where a
  * digest cannot be derived from what is known (a range, another algorithm), and written only when they are few enough
- * to live in the index, or lie in so many pieces that a copy of the bytes is the smaller evil.
+ * to live in the index, lie in so many pieces that a copy of the bytes is the smaller evil, or become a part that
+ * belongs to another tier.
  *
  * A reference goes to the blob's home partition, the object to its own. Same partition: one batch. Otherwise:
  *   1. in each foreign home: the source's reference must be there; put ours and an intent     (a crash here: the
@@ -39,6 +40,7 @@ struct copying {
     unsigned char upload[KEY_UPLOAD_BYTES];
     struct bytes upload_key, upload_value;
     struct bytes index_key;
+    unsigned tier;                /* where a part's bytes belong */
     enum checksum_alg alg;        /* to be kept */
     struct store_extent *old;     /* the source's extents, cut to the range */
     struct store_extent *extents; /* ours: the same with our reference */
@@ -56,7 +58,7 @@ int store__write_blob(struct store *st, const struct rec_blob_desc *desc, const 
     const struct blob_ops *ops = st->blobs->ops;
     struct blob_writer *w = NULL;
     struct arena *a = arena_create(0);
-    int rc = ops->create(st->blobs, store__encode_desc(desc, a), trailer->size, &w);
+    int rc = blob_create(st->blobs, store__tier(st, desc->storage_class), store__encode_desc(desc, a), trailer->size, &w);
     for (size_t i = 0; rc == BLOB_OK && i < n_pieces; i++)
         rc = ops->append(w, pieces[i].p, pieces[i].n);
     if (rc == BLOB_OK)
@@ -118,6 +120,7 @@ static int prepare_target(struct copying *c)
         c->upload_key = key_upload(c->arena, to->key, c->upload);
         c->index_key = key_part(c->arena, c->upload, to->part_number);
         c->alg = u.u.checksum;
+        c->tier = store__tier(c->store, u.u.storage_class);
         c->record.o.explicit_checksum = u.u.checksum != CHECKSUM_NONE;
     } else {
         c->index_key = key_object(c->arena, to->key);
@@ -457,9 +460,9 @@ static int commit(struct copying *c, bool *ret_unknown)
     while (rc == STORE_OK) {
         struct txn t;
         rc = plan_commit(c, &t);
-        if (rc != STORE_OK)
+        if (rc != STORE_OK && rc != STORE_AGAIN)
             break;
-        int applied = txn_apply(c->store, &t);
+        int applied = rc == STORE_OK ? txn_apply(c->store, &t) : INDEX_CONFLICT;
         if (applied == INDEX_OK)
             return STORE_OK;
         *ret_unknown = applied == INDEX_UNKNOWN;
@@ -472,7 +475,14 @@ static int commit(struct copying *c, bool *ret_unknown)
 
 /* ---- the copy ---- */
 
-/* By bytes, through a writer: for what lies in too many pieces. */
+/* A part cannot move to its upload's tier later; and of one that lies in too many pieces, the bytes are less work. */
+static bool needs_bytes(const struct copying *c)
+{
+    const struct store_object range = {.extents = c->old, .n_extents = c->n_extents};
+    return c->is_part && (c->n_extents > STORE_PART_EXTENTS || store__lies_elsewhere(c->store, &range, c->tier));
+}
+
+/* By bytes, through a writer. */
 static int copy_bytes(struct copying *c, struct arena *a, struct store_object **ret)
 {
     struct store_put put = c->req->to;
@@ -532,7 +542,8 @@ static int to_its_tier(struct copying *c, const struct store_object *made)
     unsigned tier = store__tier(c->store, c->req->to.storage_class);
     if (!store__lies_elsewhere(c->store, c->source, tier))
         return STORE_OK;
-    int rc = store_object_transition(c->store, &c->bucket, made->key, &made->version, made->storage_class, made->uid);
+    int rc =
+        store_object_transition(c->store, &c->bucket, made->key, &made->version, made->storage_class, made->uid, NULL);
     if (rc != STORE_OK && rc != STORE_PRECONDITION_FAILED && rc != STORE_NO_SUCH_KEY && rc != STORE_NO_SUCH_VERSION)
         log_warn("store", "a copy's bytes stay in the tier of its source: %s", store_rc_name(rc));
     return STORE_OK;
@@ -555,9 +566,8 @@ int store_copy(struct store *st, const struct store_copy *req, struct arena *a, 
     if (rc == STORE_OK) {
         store__pin(st, &c.own_pin, c.record.o.uid);
         rc = cut_extents(&c);
-        bool pieces = c.is_part && c.n_extents > STORE_PART_EXTENTS;
         if (rc == STORE_OK)
-            rc = pieces ? copy_bytes(&c, a, ret) : copy_by_reference(&c, a, ret);
+            rc = needs_bytes(&c) ? copy_bytes(&c, a, ret) : copy_by_reference(&c, a, ret);
     }
     store__unpin(st, &c.own_pin);
     store__unpin(st, &c.source_pin);

@@ -13,18 +13,7 @@ static bool possible(struct bytes key)
 
 int store_doc_get(struct store *st, struct bytes key, struct arena *a, struct bytes *ret)
 {
-    struct bytes value;
-    struct rec_setting r;
-    int rc = possible(key) ? index_get(st->index, INDEX_PARTITION_SYSTEM, key_of_kind(a, KEY_DOC, key), a, &value)
-                           : INDEX_NOT_FOUND;
-    if (rc == INDEX_NOT_FOUND)
-        return STORE_NO_SUCH_SETTING;
-    if (rc != INDEX_OK)
-        return store__index_rc(rc);
-    if (!record_decode(&rec_setting, value, a, &r))
-        return STORE_CORRUPT;
-    *ret = r.value;
-    return STORE_OK;
+    return possible(key) ? store__get_setting(st, key_of_kind(a, KEY_DOC, key), a, ret) : STORE_NO_SUCH_SETTING;
 }
 
 int store_doc_list(struct store *st, struct bytes prefix, struct bytes after, size_t max, struct arena *a,

@@ -47,8 +47,9 @@ struct store {
     struct gc *gc;
     struct lifecycle_worker *lifecycle;
     struct lifecycle_cache *lifecycle_cache;
-    uint64_t part_min;              /* STORE_PART_MIN; tests lower it */
-    atomic_bool locks_used;         /* some bucket has object lock: the clock is saved now and then */
+    uint64_t part_min;      /* STORE_PART_MIN; tests lower it */
+    atomic_bool locks_used; /* some bucket has object lock: the clock is saved now and then */
+    atomic_bool lock_jump_told;
     _Atomic int64_t lock_offset_ms; /* the lock clock is the monotonic one plus this; it only grows */
 
     pthread_mutex_t pins_lock;
@@ -110,6 +111,9 @@ int store__retry_nowait(struct store *, struct attempt *, int index_rc, struct s
 
 /* ---- versions, store_version.c ---- */
 
+/* Of plans, never told to callers of the store: what was read does not fit together, others are at work; read again. */
+#define STORE_AGAIN (-1000)
+
 /* What lies under a key when something new is to come there: the newest version, and its history where it matters. */
 struct store_current {
     bool exists; /* an object is the newest version */
@@ -144,6 +148,8 @@ int store__save_clock(struct store *); /* the lock clock's time, for the next st
 /* The tier that a storage class's blobs belong to. */
 unsigned store__tier(struct store *, struct bytes storage_class);
 bool store__lies_elsewhere(struct store *, const struct store_object *, unsigned tier);
+/* Is it the object that was seen, in the place where it was seen? NULL: whatever. */
+bool store__as_expected(const struct rec_object *, const unsigned char *uid, const int64_t *noncurrent_ms);
 bool store__protected(struct store *, const struct object_lock *, bool bypass_governance);
 /* The lock of a new version: what was asked for, or the bucket's default. NO_LOCK. */
 int store__new_lock(struct store *, const struct store_bucket *, const struct object_lock *asked,
@@ -153,6 +159,9 @@ int store__raise_generation(struct store *, uint64_t partition, uint64_t generat
 
 /* ---- by noun ---- */
 
+/* A record with what it leaves out filled in. */
+bool store__decode_object(const struct rec_type *, struct bytes value, uint64_t partition, struct arena *,
+                          struct rec_object *ret);
 /* Reads and decodes; NO_SUCH_KEY when absent. *ret_value: the whole record, for preconditions; may be NULL. */
 int store__load_object(struct store *, uint64_t partition, struct bytes index_key, const struct rec_type *,
                        struct arena *, struct rec_object *ret, struct bytes *ret_value);
@@ -172,6 +181,8 @@ struct bytes store__group_of(struct bytes key, struct bytes prefix, struct bytes
 /* A visit that goes on where one ends early, until the visitor stops it or there are no more keys. */
 int store__visit(struct store *, const struct index_scan *, index_visit_f *, void *arg);
 
+/* The value of a setting or document by its index key; NO_SUCH_SETTING. */
+int store__get_setting(struct store *, struct bytes index_key, struct arena *, struct bytes *ret);
 /* Bucket record as it is; NO_SUCH_BUCKET. */
 int store__load_bucket(struct store *, struct bytes name, struct arena *, struct rec_bucket *ret,
                        struct bytes *ret_value);

@@ -35,6 +35,20 @@ size_t store_etag_text(const struct store_etag *etag, char out[STORE_ETAG_TEXT_M
     return n;
 }
 
+bool store__decode_object(const struct rec_type *type, struct bytes value, uint64_t partition, struct arena *a,
+                          struct rec_object *ret)
+{
+    if (!record_decode(type, value, a, ret))
+        return false;
+    ret->o.partition = partition;
+    if (ret->o.storage_class.n == 0)
+        ret->o.storage_class = standard_class;
+    if (ret->in_manifest)
+        ret->o.n_parts = ret->manifest_parts;
+    store__settle_version(ret);
+    return true;
+}
+
 int store__load_object(struct store *st, uint64_t partition, struct bytes index_key, const struct rec_type *type,
                        struct arena *a, struct rec_object *ret, struct bytes *ret_value)
 {
@@ -42,14 +56,8 @@ int store__load_object(struct store *st, uint64_t partition, struct bytes index_
     int rc = index_get(st->index, partition, index_key, a, &value);
     if (rc != INDEX_OK)
         return store__index_rc(rc);
-    if (!record_decode(type, value, a, ret))
+    if (!store__decode_object(type, value, partition, a, ret))
         return STORE_CORRUPT;
-    ret->o.partition = partition;
-    if (ret->o.storage_class.n == 0)
-        ret->o.storage_class = standard_class;
-    if (ret->in_manifest)
-        ret->o.n_parts = ret->manifest_parts;
-    store__settle_version(ret);
     if (ret_value)
         *ret_value = value;
     return STORE_OK;

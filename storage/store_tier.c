@@ -15,6 +15,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "storage/lifecycle_worker.h"
 
 #define MOVE_CHUNK (1u << 20) /* bytes read at a time */
 #define MOVE_TRIES 3          /* others may change the record while we copy */
@@ -64,19 +65,23 @@ static int copy_extent(struct moving *m, const struct store_extent *e, struct bl
     if (rc == BLOB_OK)
         rc = blob_create(m->store->blobs, m->tier, store__encode_desc(&desc, m->arena), e->length, &w);
     char *chunk = xmalloc(MOVE_CHUNK);
-    for (uint64_t at = 0; rc == BLOB_OK && at < e->length;) {
+    bool stopped = false; /* some objects take hours */
+    for (uint64_t at = 0; rc == BLOB_OK && at < e->length && !stopped;) {
         size_t n = e->length - at < MOVE_CHUNK ? (size_t)(e->length - at) : MOVE_CHUNK;
         rc = ops->read(r, e->offset + at, chunk, n, false);
         if (rc == BLOB_OK)
             rc = ops->append(w, chunk, n);
         at += n;
+        stopped = lifecycle_stopped(m->store);
     }
     free(chunk);
     ops->close_reader(&r);
-    if (rc == BLOB_OK)
+    if (rc == BLOB_OK && !stopped)
         rc = ops->finish(&w, record_encode(&rec_blob_trailer, &trailer, m->arena, NULL), ret);
     else
         ops->abandon(&w);
+    if (rc == BLOB_OK && stopped)
+        return STORE_ABORTED;
     return rc == BLOB_NOT_FOUND ? STORE_CORRUPT : store__blob_rc(rc);
 }
 
@@ -146,11 +151,12 @@ static int commit_move(struct moving *m, struct bytes storage_class, struct atte
 }
 
 static int transition_once(struct moving *m, struct bytes key, const struct store_version *version,
-                           struct bytes storage_class, const unsigned char *expect_uid, struct attempt *at)
+                           struct bytes storage_class, const unsigned char *expect_uid,
+                           const int64_t *expect_noncurrent_ms, struct attempt *at)
 {
     struct store_pin pin = {0};
     int rc = store__find_version(m->store, &m->bucket, key, version, m->arena, &m->found);
-    if (rc == STORE_OK && expect_uid && memcmp(expect_uid, m->found.r.o.uid, KEY_UID_BYTES) != 0)
+    if (rc == STORE_OK && !store__as_expected(&m->found.r, expect_uid, expect_noncurrent_ms))
         rc = STORE_PRECONDITION_FAILED;
     if (rc != STORE_OK)
         return rc;
@@ -172,7 +178,7 @@ static int transition_once(struct moving *m, struct bytes key, const struct stor
 
 int store_object_transition(struct store *st, const struct store_bucket *b, struct bytes key,
                             const struct store_version *version, struct bytes storage_class,
-                            const unsigned char *expect_uid)
+                            const unsigned char *expect_uid, const int64_t *expect_noncurrent_ms)
 {
     struct moving m = {.store = st, .bucket = *b, .tier = store__tier(st, storage_class)};
     struct attempt at = {0};
@@ -180,7 +186,7 @@ int store_object_transition(struct store *st, const struct store_bucket *b, stru
     m.arena = arena_create(0);
     for (int tries = 0; rc == STORE_CONFLICT && tries < MOVE_TRIES; tries++) {
         arena_reset(m.arena);
-        rc = transition_once(&m, key, version, storage_class, expect_uid, &at);
+        rc = transition_once(&m, key, version, storage_class, expect_uid, expect_noncurrent_ms, &at);
     }
     arena_free(m.arena);
     return rc;

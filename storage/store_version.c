@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/rand.h"
 
 static const unsigned char no_uid[KEY_UID_BYTES];
@@ -58,7 +59,7 @@ bool store_version_parse(struct bytes text, struct store_version *ret)
     for (int i = 0; i < 8; i++)
         ret->seq = ret->seq << 8 | raw[i];
     memcpy(ret->uid, raw + 8, KEY_UID_BYTES);
-    return true;
+    return memcmp(ret->uid, no_uid, sizeof no_uid) != 0; /* null versions lie there, and have another name */
 }
 
 void store__settle_version(struct rec_object *r)
@@ -75,8 +76,11 @@ static struct bytes version_key(struct arena *a, struct bytes key, const struct 
     return key_version(a, key, v->seq, v->null ? no_uid : v->uid);
 }
 
+/* NULL: any version will do. */
 static bool is_version(const struct rec_object *r, const struct store_version *v)
 {
+    if (!v)
+        return true;
     if (v->null || !r->versioned)
         return v->null && !r->versioned;
     return r->o.version.seq == v->seq && memcmp(r->o.uid, v->uid, KEY_UID_BYTES) == 0;
@@ -88,6 +92,12 @@ int64_t store_lock_now_ms(struct store *st)
 {
     int64_t mono = clock_mono_ms(), offset = clock_wall_ms() - mono;
     int64_t seen = atomic_load_explicit(&st->lock_offset_ms, memory_order_relaxed);
+    if (offset - seen > STORE_CLOCK_JUMP_MS) {
+        if (!atomic_exchange(&st->lock_jump_told, true))
+            log_warn("clock", "the wall clock jumped ahead by %lld hours; locks do not follow it before a restart",
+                     (long long)((offset - seen) / 3600000));
+        return mono + seen;
+    }
     while (offset > seen && !atomic_compare_exchange_weak(&st->lock_offset_ms, &seen, offset))
         ;
     return mono + (offset > seen ? offset : seen);
@@ -112,6 +122,7 @@ int store__new_lock(struct store *st, const struct store_bucket *b, const struct
     if (asked->mode == LOCK_NONE && b->lock_default.mode != LOCK_NONE) {
         ret->mode = b->lock_default.mode;
         ret->until_ms = store_lock_now_ms(st) + (b->lock_default.days + 365 * (int64_t)b->lock_default.years) * day_ms;
+        ret->until_ms = (ret->until_ms + 999) / 1000 * 1000; /* as it is shown */
     }
     return STORE_OK;
 }
@@ -146,60 +157,99 @@ int store__load_current(struct store *st, const struct store_bucket *b, struct b
     return needed ? load_history(st, b, key, a, ret) : STORE_OK;
 }
 
+struct exact {
+    struct arena *arena;
+    struct bytes key, value; /* empty: there is none */
+};
+
+static enum index_visit take_exact(void *arg, struct bytes key, struct bytes value, struct buf *seek)
+{
+    struct exact *e = arg;
+    (void)seek;
+    if (bytes_eq(key, e->key))
+        e->value = bytes_dup(e->arena, value);
+    return INDEX_VISIT_STOP;
+}
+
+/* Two records as of one moment. */
+static int read_both(struct store *st, uint64_t partition, struct exact both[2])
+{
+    struct index_scan scans[2];
+    void *args[2] = {&both[0], &both[1]};
+    bool more[2];
+    for (int i = 0; i < 2; i++) {
+        both[i].value = BYTES_NONE;
+        scans[i] =
+            (struct index_scan){.partition = partition, .from = both[i].key, .prefix = both[i].key, .max_rows = 1};
+    }
+    int rc = index_visit_ranges(st->index, scans, 2, take_exact, args, more);
+    return rc == INDEX_NOT_FOUND ? STORE_OK : store__index_rc(rc);
+}
+
+static int decode_found(struct store_located *ret, uint64_t partition, struct bytes index_key, struct bytes value,
+                        struct arena *a)
+{
+    ret->index_key = index_key;
+    ret->value = value;
+    int rc = store__decode_object(&rec_object, value, partition, a, &ret->r) ? STORE_OK : STORE_CORRUPT;
+    ret->r.o.latest = rc == STORE_OK && ret->r.noncurrent_ms == 0;
+    return rc == STORE_OK && ret->r.o.marker ? STORE_DELETE_MARKER : rc;
+}
+
+/*
+ * Not the current object, or that is not the version wanted. Others may move versions between `o` and `w` while we look
+ * for one: so two records are read at once, which cannot both miss what exists. STORE_AGAIN.
+ */
+static int find_elsewhere(struct store *st, const struct store_bucket *b, struct bytes key,
+                          const struct store_version *version, struct arena *a, struct store_located *ret)
+{
+    bool by_id = version && !version->null;
+    struct exact both[2] = {{.arena = a, .key = key_object(a, key)},
+                            {.arena = a, .key = by_id ? version_key(a, key, version) : key_history(a, key)}};
+    int rc = read_both(st, b->partition, both);
+    if (rc != STORE_OK)
+        return rc;
+    if (both[0].value.n) {
+        rc = decode_found(ret, b->partition, both[0].key, both[0].value, a);
+        if (rc != STORE_OK || is_version(&ret->r, version))
+            return rc;
+    }
+    if (by_id)
+        return both[1].value.n ? decode_found(ret, b->partition, both[1].key, both[1].value, a) : STORE_NO_SUCH_VERSION;
+    struct rec_history h = {0};
+    if (both[1].value.n && !record_decode(&rec_history, both[1].value, a, &h))
+        return STORE_CORRUPT;
+    struct store_version v = {.seq = version ? h.null_seq : h.marker_seq};
+    memcpy(v.uid, version ? no_uid : h.marker_uid, sizeof v.uid);
+    if (v.seq == 0)
+        return version ? STORE_NO_SUCH_VERSION : STORE_NO_SUCH_KEY;
+    struct bytes value, index_key = version_key(a, key, &v);
+    rc = index_get(st->index, b->partition, index_key, a, &value);
+    if (rc == INDEX_NOT_FOUND)
+        return STORE_AGAIN; /* it has just gone */
+    return rc == INDEX_OK ? decode_found(ret, b->partition, index_key, value, a) : store__index_rc(rc);
+}
+
 int store__find_version(struct store *st, const struct store_bucket *b, struct bytes key,
                         const struct store_version *version, struct arena *a, struct store_located *ret)
 {
     bool plain = b->versioning == VERSIONING_NEVER;
     if (key.n == 0 || key.n > STORE_KEY_MAX)
         return version && !plain ? STORE_NO_SUCH_VERSION : STORE_NO_SUCH_KEY;
-    unsigned char seen[KEY_UID_BYTES] = {0};
-    for (int tries = 0; tries < STORE_TRIES; tries++) {
-        struct store_current cur = {0};
-        struct store_version v;
-        ret->index_key = key_object(a, key);
-        int rc = store__load_object(st, b->partition, ret->index_key, &rec_object, a, &ret->r, &ret->value);
-        if (rc != STORE_OK && rc != STORE_NO_SUCH_KEY)
-            return rc;
-        bool exists = rc == STORE_OK;
-        if (exists && (!version || is_version(&ret->r, version))) {
-            ret->r.o.latest = true;
-            return STORE_OK;
-        }
-        if (plain)
-            return version && !version->null ? STORE_NO_SUCH_VERSION : STORE_NO_SUCH_KEY;
-        /* Twice the same object above, and still not found: nobody was moving it under our eyes. */
-        const unsigned char *uid = exists ? ret->r.o.uid : no_uid;
-        bool steady = tries > 0 && memcmp(seen, uid, sizeof seen) == 0;
-        memcpy(seen, uid, sizeof seen);
-        if (!version || version->null) {
-            rc = load_history(st, b, key, a, &cur);
-            if (rc != STORE_OK)
-                return rc;
-        }
-        if (!version) {
-            v = (struct store_version){.seq = cur.h.marker_seq};
-            memcpy(v.uid, cur.h.marker_uid, sizeof v.uid);
-        } else {
-            v = *version;
-            v.seq = version->null ? cur.h.null_seq : version->seq;
-        }
-        rc = STORE_NO_SUCH_KEY;
-        if (v.seq) {
-            ret->index_key = version_key(a, key, &v);
-            rc = store__load_object(st, b->partition, ret->index_key, &rec_object, a, &ret->r, &ret->value);
-        }
-        if (rc == STORE_OK) {
-            ret->r.o.latest = ret->r.noncurrent_ms == 0;
-            return ret->r.o.marker ? STORE_DELETE_MARKER : STORE_OK;
-        }
-        if (rc != STORE_NO_SUCH_KEY)
-            return rc;
-        if (!version && !v.seq)
-            return STORE_NO_SUCH_KEY;
-        if (steady)
-            return version ? STORE_NO_SUCH_VERSION : STORE_CORRUPT;
+    ret->index_key = key_object(a, key);
+    int rc = store__load_object(st, b->partition, ret->index_key, &rec_object, a, &ret->r, &ret->value);
+    if (rc == STORE_OK && is_version(&ret->r, version)) {
+        ret->r.o.latest = true;
+        return STORE_OK;
     }
-    return STORE_ABORTED;
+    if (rc != STORE_OK && rc != STORE_NO_SUCH_KEY)
+        return rc;
+    if (plain)
+        return version && !version->null ? STORE_NO_SUCH_VERSION : STORE_NO_SUCH_KEY;
+    rc = STORE_AGAIN;
+    for (int tries = 0; rc == STORE_AGAIN && tries < STORE_TRIES; tries++)
+        rc = find_elsewhere(st, b, key, version, a, ret);
+    return rc == STORE_AGAIN ? STORE_ABORTED : rc;
 }
 
 /* ---- how a new version makes way for itself ---- */
@@ -249,7 +299,7 @@ static int push_marker(struct store *st, struct txn *t, const struct store_bucke
     bool null = memcmp(h->marker_uid, no_uid, sizeof no_uid) == 0;
     int rc = store__load_object(st, b->partition, index_key, &rec_object, t->arena, m, &value);
     if (rc != STORE_OK)
-        return rc == STORE_NO_SUCH_KEY ? STORE_CONFLICT : rc; /* it has just been removed */
+        return rc == STORE_NO_SUCH_KEY ? STORE_AGAIN : rc; /* it has just been removed */
     if (null && replace_null) {
         txn_delete(t, index_key);
         h->null_seq = 0;
@@ -269,7 +319,7 @@ static int drop_older_null(struct store *st, struct txn *t, const struct store_b
     struct bytes index_key = key_version(t->arena, key, h->null_seq, no_uid), value;
     int rc = store__load_object(st, b->partition, index_key, &rec_object, t->arena, r, &value);
     if (rc != STORE_OK)
-        return rc == STORE_NO_SUCH_KEY ? STORE_CONFLICT : rc;
+        return rc == STORE_NO_SUCH_KEY ? STORE_AGAIN : rc;
     if (store__protected(st, &r->o.lock, false))
         return STORE_LOCKED;
     txn_expect(t, index_key, value); /* its lock must not change meanwhile */
@@ -393,9 +443,10 @@ static int promote(struct store *st, struct txn *t, const struct store_bucket *b
     return STORE_OK;
 }
 
-static bool other_object(const struct store_delete *item, const struct store_object *o)
+bool store__as_expected(const struct rec_object *r, const unsigned char *uid, const int64_t *noncurrent_ms)
 {
-    return item->expect_uid && memcmp(item->expect_uid, o->uid, KEY_UID_BYTES) != 0;
+    return (!uid || memcmp(uid, r->o.uid, KEY_UID_BYTES) == 0) &&
+           (!noncurrent_ms || *noncurrent_ms == r->noncurrent_ms);
 }
 
 /* An older version goes. *ret_simple: nothing else of the key is touched. */
@@ -415,7 +466,7 @@ static int plan_remove_older(struct store *st, struct txn *t, const struct store
     int rc = store__load_object(st, b->partition, index_key, &rec_object, t->arena, r, &value);
     if (rc != STORE_OK)
         return rc == STORE_NO_SUCH_KEY ? STORE_NO_SUCH_VERSION : rc;
-    if (other_object(item, &r->o))
+    if (!store__as_expected(r, item->expect_uid, item->expect_noncurrent_ms))
         return STORE_PRECONDITION_FAILED;
     if (!r->o.marker && store__protected(st, &r->o.lock, item->bypass_governance))
         return STORE_LOCKED;
@@ -445,7 +496,7 @@ static int plan_remove_current(struct store *st, struct txn *t, const struct sto
 {
     struct rec_history h = cur->h;
     struct bytes index_key = key_object(t->arena, item->key);
-    if (other_object(item, &cur->o.o))
+    if (!store__as_expected(&cur->o, item->expect_uid, item->expect_noncurrent_ms))
         return STORE_PRECONDITION_FAILED;
     if (store__protected(st, &cur->o.o.lock, item->bypass_governance))
         return STORE_LOCKED;
@@ -485,7 +536,7 @@ static int plan_delete(struct store *st, struct txn *t, const struct store_bucke
     rc = store__check_condition(&item->condition, cur->exists ? &cur->o.o : NULL);
     if (rc != STORE_OK)
         return rc;
-    if (item->expect_uid && (!cur->exists || other_object(item, &cur->o.o)))
+    if (item->expect_uid && (!cur->exists || !store__as_expected(&cur->o, item->expect_uid, NULL)))
         return STORE_PRECONDITION_FAILED;
     if (b->versioning != VERSIONING_NEVER) {
         item->existed = cur->exists;
@@ -534,7 +585,7 @@ static void plan_item(struct store *st, const struct store_bucket *b, struct byt
     t->batch.n_puts = before.batch.n_puts;
     t->batch.n_deletes = before.batch.n_deletes;
     t->garbage = before.garbage;
-    if (items[i].rc != STORE_OK && items[i].rc != STORE_CONFLICT)
+    if (items[i].rc != STORE_OK && items[i].rc != STORE_AGAIN)
         states[i] = ITEM_DONE;
 }
 

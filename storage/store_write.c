@@ -489,6 +489,10 @@ static void try_once(void *arg)
 {
     struct store_write *w = arg;
     int rc = plan(w);
+    while (rc == STORE_AGAIN && ++w->attempt.conflicts < STORE_TRIES)
+        rc = plan(w);
+    if (rc == STORE_AGAIN)
+        rc = STORE_ABORTED;
     if (rc != STORE_OK) {
         end(w, rc);
         return;

@@ -104,12 +104,7 @@ void api_expiration_of_write(struct req *); /* the same for what r->write has ma
 void api_abort_headers(struct req *, int64_t initiated_ms);
 
 /* What CreateBucket is asked for beside the bucket. */
-struct api_new_bucket {
-    bool lock;
-    struct bytes tags;
-};
-int api_new_bucket_read(struct req *, const struct xml_create_bucket *, struct api_new_bucket *ret);
-int api_new_bucket_furnish(struct req *, const struct api_new_bucket *);
+int api_new_bucket_read(struct req *, const struct xml_create_bucket *, struct store_bucket_new *ret);
 
 /* ---- shared (common.c) ---- */
 

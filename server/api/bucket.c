@@ -121,7 +121,7 @@ static int check_location(struct req *r, struct bytes constraint)
 int bucket_create(struct req *r)
 {
     struct xml_create_bucket body = {0};
-    struct api_new_bucket wanted;
+    struct store_bucket_new wanted = {.owner = r->who.account};
     if (!name_is_valid(r->bucket_name)) {
         req_fail(r, S3E_INVALID_BUCKET_NAME);
         return req_extra(r, "BucketName", r->bucket_name);
@@ -134,8 +134,8 @@ int bucket_create(struct req *r)
         return req_extra(r, "additionalMessage", BYTES_LIT("Directory buckets are not supported"));
     }
     struct store_bucket made;
-    int rc = store_bucket_create(r->server->store, r->bucket_name, r->who.account, body.location_constraint, r->arena,
-                                 &made);
+    wanted.region = body.location_constraint;
+    int rc = store_bucket_create(r->server->store, r->bucket_name, &wanted, r->arena, &made);
     if (rc == STORE_BUCKET_EXISTS) {
         bool mine = bytes_eq(made.owner, r->who.account);
         req_fail(r, mine ? S3E_BUCKET_ALREADY_OWNED_BY_YOU : S3E_BUCKET_ALREADY_EXISTS);
@@ -143,8 +143,6 @@ int bucket_create(struct req *r)
     }
     if (rc < 0)
         return req_fail_store(r, rc);
-    if (api_new_bucket_furnish(r, &wanted) < 0)
-        return -1;
     resp_headerf(r, "Location", "/%.*s", (int)r->bucket_name.n, r->bucket_name.p);
     resp_header(r, "x-amz-bucket-arn", bucket_arn(r, r->bucket_name));
     return 0;

@@ -50,7 +50,7 @@ int payment_get(struct req *r)
 
 /* ---- a new bucket ---- */
 
-int api_new_bucket_read(struct req *r, const struct xml_create_bucket *body, struct api_new_bucket *ret)
+int api_new_bucket_read(struct req *r, const struct xml_create_bucket *body, struct store_bucket_new *ret)
 {
     static const char header[] = "x-amz-bucket-object-lock-enabled";
     struct bytes lock = req_header(r, header);
@@ -61,17 +61,3 @@ int api_new_bucket_read(struct req *r, const struct xml_create_bucket *body, str
 }
 
 /* A bucket that could not be given all that was asked for must not look as if it had been made. */
-int api_new_bucket_furnish(struct req *r, const struct api_new_bucket *wanted)
-{
-    int rc = STORE_OK;
-    if (wanted->lock) {
-        struct store_bucket_change change = {.versioning = VERSIONING_ENABLED, .lock = true};
-        rc = store_bucket_change(r->server->store, r->bucket_name, &change, r->arena, NULL);
-    }
-    if (rc == STORE_OK && wanted->tags.n)
-        rc = store_setting_put(r->server->store, r->bucket_name, STORE_SETTING_TAGS, wanted->tags);
-    if (rc == STORE_OK)
-        return 0;
-    (void)store_bucket_delete(r->server->store, r->bucket_name);
-    return req_fail_store(r, rc);
-}

@@ -551,7 +551,7 @@ static void show_rule(struct req *r, const struct lifecycle_rule *rule, struct x
 int lifecycle_get(struct req *r)
 {
     struct bytes value;
-    struct lifecycle l;
+    struct lifecycle l = {0};
     struct xml_lifecycle doc = {0};
     int rc = store_setting_get(r->server->store, r->bucket_name, STORE_SETTING_LIFECYCLE, r->arena, &value);
     if (rc == STORE_NO_SUCH_SETTING) {
@@ -572,6 +572,14 @@ int lifecycle_get(struct req *r)
 
 /* ---- headers of other operations ---- */
 
+static bool is_plain(struct bytes s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < ' ' || s.p[i] > '~')
+            return false;
+    return true;
+}
+
 static struct bytes encoded_id(struct req *r, struct bytes id)
 {
     struct buf out;
@@ -587,8 +595,8 @@ void api_expiration_header(struct req *r, const struct store_object *o)
     const struct lifecycle *l = store_lifecycle(r->server->store, &r->bucket, r->arena);
     struct lifecycle_subject s = {
         .key = r->key, .size = o->size, .tags = o->tags, .n_tags = o->n_tags, .mtime_ms = o->mtime_ms};
-    int64_t at_ms;
-    struct bytes id;
+    int64_t at_ms = 0;
+    struct bytes id = BYTES_NONE;
     char date[DATE_HTTP_LEN + 1];
     if (!l || req_has_param(r, "versionId") || !lifecycle_expiry(l, &s, &at_ms, &id))
         return;
@@ -612,12 +620,12 @@ void api_expiration_of_write(struct req *r)
 void api_abort_headers(struct req *r, int64_t initiated_ms)
 {
     const struct lifecycle *l = store_lifecycle(r->server->store, &r->bucket, r->arena);
-    int64_t at_ms;
-    struct bytes id;
+    int64_t at_ms = 0;
+    struct bytes id = BYTES_NONE;
     char date[DATE_HTTP_LEN + 1];
     if (!l || !lifecycle_abort(l, r->key, initiated_ms, 0, &at_ms, &id))
         return;
     date_format_http(date_seconds_of_ms(at_ms), date);
     resp_header(r, "x-amz-abort-date", bytes_of(date, DATE_HTTP_LEN));
-    resp_header(r, "x-amz-abort-rule-id", encoded_id(r, id));
+    resp_header(r, "x-amz-abort-rule-id", is_plain(id) ? id : encoded_id(r, id)); /* as it is, where a header can */
 }

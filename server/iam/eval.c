@@ -61,6 +61,8 @@ static bool resource_matches(const struct question *q, const struct iam_statemen
     struct arn_pattern bound;
     if (!s->resource_variables[i])
         return arn_match(&s->resources[i], q->resource);
+    if (arn_never_matches(&s->resources[i], q->resource))
+        return false;
     if (arn_bind(q->r->context->arena, &s->resources[i], condition_variable_value, q->r->context, &bound))
         return arn_match(&bound, q->resource);
     *ret_unbound = true;

@@ -58,9 +58,9 @@ struct iam_request {
     struct bytes resource_account;
     /* The account that owns an existing object, when it is not the bucket's owner; otherwise empty. */
     struct bytes object_account;
-    const struct iam_context *context;
-    struct iam_policies identity; /* attached to user or role, managed and inline */
-    struct iam_policies group;    /* of the user's groups */
+    const struct iam_context *context; /* always; it may be empty */
+    struct iam_policies identity;      /* attached to user or role, managed and inline */
+    struct iam_policies group;         /* of the user's groups */
     const struct iam_policy *boundary;
     struct iam_policies session; /* passed when the session began */
     const struct iam_policy *resource_policy;

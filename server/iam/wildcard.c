@@ -422,6 +422,7 @@ bool arn_split(struct bytes text, struct arn *ret)
         from = (size_t)colon + 1;
     }
     ret->part[ARN_RESOURCE] = bytes_cut(text, from, text.n);
+    ret->head = bytes_cut(text, 0, from - 1);
     return true;
 }
 
@@ -445,6 +446,24 @@ static bool split_pattern(struct bytes text, unsigned flags, struct arn *ret)
     return part == ARN_PARTS - 1;
 }
 
+/* From the compiled parts, in which ${*} is a star already. */
+static struct bytes joined_head(struct arena *arena, const struct arn_pattern *p)
+{
+    size_t n = ARN_RESOURCE - 1, at = 0;
+    for (int i = 0; i < ARN_RESOURCE; i++)
+        n += wild_literal(&p->part[i]).n;
+    char *head = arena_alloc(arena, n);
+    for (int i = 0; i < ARN_RESOURCE; i++) {
+        struct bytes part = wild_literal(&p->part[i]);
+        if (i)
+            head[at++] = ':';
+        if (part.n)
+            memcpy(head + at, part.p, part.n);
+        at += part.n;
+    }
+    return bytes_of(head, n);
+}
+
 bool arn_compile(struct arena *arena, struct bytes text, unsigned flags, wild_name_f *name, struct arn_pattern *ret)
 {
     struct arn parts;
@@ -453,9 +472,15 @@ bool arn_compile(struct arena *arena, struct bytes text, unsigned flags, wild_na
         return true;
     if (!split_pattern(text, flags, &parts))
         return false;
-    for (int i = 0; i < ARN_PARTS; i++)
+    ret->literal_head = true;
+    for (int i = 0; i < ARN_PARTS; i++) {
         if (!wild_compile(arena, parts.part[i], flags, name, &ret->part[i]))
             return false;
+        if (i < ARN_RESOURCE && !wild_is_literal(&ret->part[i]))
+            ret->literal_head = false;
+    }
+    if (ret->literal_head)
+        ret->head = joined_head(arena, ret);
     return true;
 }
 
@@ -470,11 +495,22 @@ bool arn_has_variables(const struct arn_pattern *p)
 bool arn_bind(struct arena *arena, const struct arn_pattern *p, wild_value_f *value, const void *ctx,
               struct arn_pattern *ret)
 {
-    ret->any = p->any;
+    *ret = *p;
     for (int i = 0; i < ARN_PARTS; i++)
-        if (!wild_bind(arena, &p->part[i], value, ctx, &ret->part[i]))
+        if (p->part[i].variables && !wild_bind(arena, &p->part[i], value, ctx, &ret->part[i]))
             return false;
     return true;
+}
+
+bool arn_never_matches(const struct arn_pattern *p, const struct arn *arn)
+{
+    const struct wild *resource = &p->part[ARN_RESOURCE];
+    if (p->any)
+        return false;
+    if (!arn || (p->literal_head && !bytes_eq(p->head, arn->head)))
+        return true;
+    return resource->n && resource->pieces[0].kind == WILD_LITERAL &&
+           !bytes_starts(arn->part[ARN_RESOURCE], resource->pieces[0].text);
 }
 
 bool arn_match(const struct arn_pattern *p, const struct arn *arn)
@@ -483,8 +519,12 @@ bool arn_match(const struct arn_pattern *p, const struct arn *arn)
         return true;
     if (!arn)
         return false;
-    /* From the end: the resource tells most patterns apart. */
-    for (int i = ARN_PARTS; i-- > 0;)
+    /* The resource first: it tells most patterns apart. */
+    if (!wild_match(&p->part[ARN_RESOURCE], arn->part[ARN_RESOURCE]))
+        return false;
+    if (p->literal_head)
+        return bytes_eq(p->head, arn->head);
+    for (int i = 0; i < ARN_RESOURCE; i++)
         if (!wild_match(&p->part[i], arn->part[i]))
             return false;
     return true;

@@ -64,10 +64,13 @@ enum { ARN_ARN, ARN_PARTITION, ARN_SERVICE, ARN_REGION, ARN_ACCOUNT, ARN_RESOURC
 
 struct arn {
     struct bytes part[ARN_PARTS];
+    struct bytes head; /* all before the fifth colon */
 };
 
 struct arn_pattern {
-    bool any; /* "*" alone: also what is no ARN */
+    bool any;          /* "*" alone: also what is no ARN */
+    bool literal_head; /* the first five parts are plain text, as they nearly always are: */
+    struct bytes head; /* they are compared as one */
     struct wild part[ARN_PARTS];
 };
 
@@ -77,6 +80,8 @@ bool arn_compile(struct arena *, struct bytes text, unsigned flags, wild_name_f 
 bool arn_bind(struct arena *, const struct arn_pattern *, wild_value_f *value, const void *ctx,
               struct arn_pattern *ret);
 bool arn_has_variables(const struct arn_pattern *);
+/* Told without binding: nothing that its variables stand for could make it match. False: it may or may not. */
+bool arn_never_matches(const struct arn_pattern *, const struct arn *arn);
 /* `arn` NULL: the text is no ARN, which only "*" matches. */
 bool arn_match(const struct arn_pattern *, const struct arn *arn);
 

@@ -492,6 +492,62 @@ def many_markers(b):
     return figures
 
 
+# --- lifecycle ----------------------------------------------------------------------------
+
+def expire_at_once(b, bucket, larger_than=0):
+    """A rule whose date has come; the worker looks at the whole bucket as soon as it is there."""
+    size = f"<ObjectSizeGreaterThan>{larger_than}</ObjectSizeGreaterThan>"
+    body = ("<LifecycleConfiguration><Rule><Filter>" + size + "</Filter><Status>Enabled</Status><Expiration>"
+            "<Date>2020-01-01T00:00:00Z</Date></Expiration></Rule></LifecycleConfiguration>").encode()
+    reply = b.client.request("PUT", bucket, None, ["lifecycle"], body, {"content-md5": s3client.content_md5(body)})
+    check(reply.ok, f"PutBucketLifecycleConfiguration: {reply!r}")
+
+
+def seconds_to_examine(b):
+    """The only object that the rule concerns is the last one: when it has gone, all others have been looked at."""
+    check(b.client.put("many", "z/last", b"x" * 1000).ok, "PUT")
+    start = time.monotonic()
+    expire_at_once(b, "many", 999)
+    while b.client.head("many", "z/last").status != 404:
+        check(time.monotonic() - start < 300, "the object does not expire")
+        time.sleep(0.01)
+    seconds = time.monotonic() - start
+    check(b.client.request("DELETE", "many", None, ["lifecycle"]).status == 204, "DeleteBucketLifecycle")
+    return seconds
+
+
+def write_while_objects_expire(b):
+    """Figure: what clients that write notice of the worker's deletions."""
+    count, seconds = (5_000, 1) if b.quick else (100_000, 3)
+    load_keys(b, "expire", count)
+    b.bucket("expire-beside")
+    targets = b.lines("expire-beside", b.presigner.many("PUT", "expire-beside", (f"{i:06}" for i in range(20_000))))
+
+    def run():
+        return load.wrk(b.where, "cycle", "PUT", targets, 8, seconds, 4096)
+    idle = run()
+    expire_at_once(b, "expire")
+    busy, going = run(), bool(b.client.list_page("expire").values("Key"))
+    while b.client.list_page("expire").values("Key"):
+        time.sleep(0.1)
+    ratio = busy.p99 / idle.p99
+    return Figure(f"  PUT 4 KiB, 8 connections, while {count:,} objects expire", f"{busy.p99 / 1000:.1f} ms p99",
+                  f"{idle.p99 / 1000:.1f} ms without", f"{ratio:.2f}", "< 2", ratio < 2 if going else None,
+                  "" if going else "they had expired before the measurement ended")
+
+
+@row("lifecycle")
+def lifecycle(b):
+    load_many(b)
+    seconds = statistics.median(seconds_to_examine(b) for _ in range(1 if b.quick else 3))
+    rate = b.many / seconds
+    return [
+        Figure(f"lifecycle, {b.many:,} objects examined", f"{seconds:.1f} s, {rate_text(rate)}", "", "",
+               "1,000,000 in 20 s", rate >= 50_000),
+        write_while_objects_expire(b),
+    ]
+
+
 # --- copying ------------------------------------------------------------------------------
 
 @row("copy")

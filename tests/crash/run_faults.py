@@ -31,6 +31,7 @@ from workload import BROKEN, Wrong, content, wait_for_blobs  # noqa: E402
 
 BUCKET = "faults"
 LARGE = 200_000
+DIRECT = 9 << 20  # bytes; from 8 MiB on they are written past the page cache
 BLOBS, INDEX = "/blobs", "/index/"
 MANY_CALLS = 80  # more than any single request makes
 _cases = []
@@ -322,6 +323,7 @@ def operations(f):
         "PUT small": lambda: do_put(f, "small", f.body(500)),
         "PUT large": lambda: do_put(f, "large", f.body(LARGE)),
         "DELETE": lambda: (lambda: f.client.delete(BUCKET, "large"), {"large": None}),
+        "PUT past the page cache": lambda: do_put(f, "direct", f.body(DIRECT)),
         "COPY": lambda: (lambda: f.client.copy(BUCKET, "copy", BUCKET, "large"), {"copy": f.keys["large"]}),
         "DELETE many": lambda: (lambda: f.client.delete_many(BUCKET, ["small", "copy"]), {"small": None, "copy": None}),
         "multipart": lambda: multipart(f, "multi", 1),

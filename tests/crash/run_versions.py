@@ -6,7 +6,8 @@
 
 Four prefixes with keys of their own: `plain/` (no rule: what is acknowledged is there, exactly), `aged/` (noncurrent
 versions go after a day, and so do markers that hide nothing), `gone/` (objects expire after a day, which puts a marker
-on top) and `moved/` (versions move to a class with a folder of its own). A day is a second long. PAIL_CRASH_ROUNDS, PAIL_CRASH_SEED: as for run_kill.py.
+on top) and `moved/` (versions move to a class with a folder of its own). A day is a second
+long. PAIL_CRASH_ROUNDS, PAIL_CRASH_SEED: as for run_kill.py.
 """
 import hashlib
 import os
@@ -55,6 +56,7 @@ class Version:
         self.size = len(body) if body is not None else 0
         self.etag = hashlib.md5(body).hexdigest() if body is not None else ""
         self.may_be_gone = False  # a removal was sent, and no reply came
+        self.covered = False      # something has been on top of it since it was seen as the newest one
 
     def __repr__(self):
         return f"{self.id} {'marker' if self.marker else self.etag}"
@@ -111,27 +113,34 @@ class Memory:
             elif not (row.marker and self.of_rule(key, row.id)):
                 raise wrong
             on_top.append(self.taken_over(row))
-        at, kept = 0, []
-        for version in known:
-            while at < len(rows) and rows[at].marker and self.of_rule(key, rows[at].id):
-                kept.append(self.taken_over(rows[at]))
-                at += 1
-            if at < len(rows) and rows[at].id == version.id:
-                if (rows[at].marker, rows[at].etag) != (version.marker, version.etag):
+        kept = []
+        for i, version in enumerate(known):
+            self.skip_of_rule(key, rows, kept)
+            if rows and rows[0].id == version.id:
+                row = rows.pop(0)
+                if (row.marker, row.etag) != (version.marker, version.etag):
                     raise wrong
-                at += 1
-                version.may_be_gone = False
+                version.may_be_gone, version.covered = False, not row.latest
                 kept.append(version)
                 continue
-            newest = version is known[0] and not on_top
-            alone = version.marker and len(found) == 0
-            by_rule = alone if key.startswith("gone/") else key.startswith("aged/") and (not newest or alone)
-            if not version.may_be_gone and not by_rule:
+            version.covered = version.covered or i > 0 or bool(on_top)
+            if not version.may_be_gone and not self.may_go(key, version, alone=not rows):
                 raise wrong
             self.removed.add(version.id)
-        if at < len(rows):
+        self.skip_of_rule(key, rows, kept)
+        if rows:
             raise wrong
         known[:] = on_top + kept
+
+    @staticmethod
+    def may_go(key, version, alone):
+        """By a rule: noncurrent versions, and markers that hid nothing, perhaps just before something came on top."""
+        aged = key.startswith("aged/")
+        return (aged and version.covered) or (version.marker and alone and (aged or key.startswith("gone/")))
+
+    def skip_of_rule(self, key, rows, kept):
+        while rows and rows[0].marker and self.of_rule(key, rows[0].id):
+            kept.append(self.taken_over(rows.pop(0)))
 
     def of_rule(self, key, identity):
         """A marker that nobody asked for: the rule puts them, above what is there at that moment."""
@@ -172,7 +181,8 @@ class Worker(threading.Thread):
         try:
             while not self.stopped.is_set():
                 name = self.random.choice(self.names)
-                self.random.choices([self.put, self.mark, self.remove, self.remove_many, self.read], [6, 2, 3, 1, 4])[0](name)
+                operations = [self.put, self.mark, self.remove, self.remove_many, self.read]
+                self.random.choices(operations, [6, 2, 3, 1, 4])[0](name)
         except BROKEN:
             pass
         except Exception as error:
@@ -193,6 +203,8 @@ class Worker(threading.Thread):
         version.id = reply.headers.get("x-amz-version-id")
         if not reply.ok or not version.id:
             raise Wrong(f"{name}: {reply!r} {version.id}")
+        for older in versions:
+            older.covered = True
         versions.insert(0, version)
         del self.memory.pending[name]
         return self.promised()
@@ -214,7 +226,16 @@ class Worker(threading.Thread):
         reply = self.client.request("DELETE", BUCKET, name, [("versionId", version.id)])
         if reply.status != 204:
             raise Wrong(f"{name}: removing {version}: {reply!r}")
+        newest = version is versions[0]
         self.forget(name, [version])
+        if newest and versions:
+            self.look(name, versions[0])
+
+    def look(self, name, version):
+        """What came up when the one above it went away is current again, and no more a rule's, if it is there still."""
+        reply = self.client.head(BUCKET, name)
+        if reply.status == 200 and reply.headers.get("x-amz-version-id") == version.id:
+            version.covered = False
 
     def forget(self, name, gone):
         for version in gone:

@@ -16,6 +16,7 @@ import time
 
 import s3client
 
+DIRECT_MIN = 8 << 20  # bytes; larger ones are written past the page cache
 INLINE_MAX = 16 << 10  # bytes; larger objects and parts are files of their own
 PART_MIN = 5 << 20
 NOTHING = object()  # no change is under way
@@ -254,6 +255,8 @@ class Worker(threading.Thread):
         self.put(self.body(0, 6000) if self.random.random() < 0.8 else self.body(0, INLINE_MAX))
 
     def put_large(self):
+        if self.big_parts and self.random.random() < 0.05:
+            return self.put(self.body(DIRECT_MIN, DIRECT_MIN + 1_000_000))
         self.put(self.body(INLINE_MAX + 1, 100_000) if self.random.random() < 0.7
                  else self.body(INLINE_MAX + 1, self.large))
 

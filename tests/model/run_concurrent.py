@@ -212,6 +212,7 @@ class Load:
 
     def change(self, client, rng):
         key, choice = rng.choice(KEYS), rng.random()
+        what = "PUT" if choice < 0.45 else "DELETE" if choice < 0.6 else "DELETE of a version"
         if choice < 0.45:
             reply = client.put(self.bucket, key, rng.randbytes(rng.choice([10, 20_000])))
         elif choice < 0.6:
@@ -224,7 +225,22 @@ class Load:
             if not row or (len(rows) < 100 and rng.random() < 0.5):
                 return
             reply = client.request("DELETE", self.bucket, row.key, [("versionId", row.id)])
-        check(reply.ok, f"{key}: {reply!r}")
+        check(reply.ok, f"{what}, {key}: {reply!r}")
+
+    # --- a job of a bucket whose noncurrent versions expire
+    def undelete(self, client, rng):
+        """Deletes objects, and takes the markers away when the rule may be at work; what is readable then stays."""
+        keys = [f"undelete/{rng.getrandbits(60):x}" for _ in range(20)]
+        for key in keys:
+            check(client.put(self.bucket, key, b"x").ok, "PutObject")
+        markers = client.delete_many(self.bucket, keys).values("DeleteMarkerVersionId")
+        check(len(markers) == len(keys), "DeleteObjects: markers")
+        time.sleep(rng.uniform(0.8, 2.2))
+        for key, marker in zip(keys, markers):
+            reply = client.request("DELETE", self.bucket, key, [("versionId", marker)])
+            check(reply.status == 204, f"DELETE of {marker}: {reply!r}")
+            if client.head(self.bucket, key).status == 200:
+                self.there[key] = key, b"x"
 
     def look(self, client, _rng):
         rows, more = list_page(client, self.bucket, "busy/")
@@ -273,13 +289,33 @@ def toggled(pail, seconds, seed):
     return load.counts
 
 
+RULE = b"""<LifecycleConfiguration><Rule><ID>old</ID><Status>Enabled</Status><Filter><Prefix/></Filter>
+<NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays></NoncurrentVersionExpiration></Rule>
+</LifecycleConfiguration>"""
+
+
+def undeleted(pail, seconds, seed):
+    """a rule for noncurrent versions never takes one that has become current meanwhile"""
+    load = Load(pail, "undeleted", seed)
+    client = load.client()
+    check(client.create_bucket(load.bucket).ok, "CreateBucket")
+    versioning(client, load.bucket, "Enabled")
+    reply = client.request("PUT", load.bucket, None, ["lifecycle"], RULE, {"content-md5": s3client.content_md5(RULE)})
+    check(reply.ok, f"PutBucketLifecycleConfiguration: {reply!r}")
+    load.run(seconds, (load.undelete, 12))
+    time.sleep(3)  # what a pass had collected before would go now
+    lost = [key for key in load.there if client.head(load.bucket, key).status != 200]
+    check(not lost, f"{len(lost)} of {len(load.there)} objects went after they had become current again")
+    return dict(current=len(load.there), **load.counts)
+
+
 def main():
     parser = argparse.ArgumentParser(description="Concurrent changes of versions.")
     parser.add_argument("--seconds", type=float, default=6, help="for each case")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     options, good = parser.parse_args(), True
-    with Pail("concurrent", args=["--access-log", "off"]) as pail:
-        for case in (enabled, toggled):
+    with Pail("concurrent", args=["--access-log", "off", "--lifecycle-day", "1"]) as pail:
+        for case in (enabled, toggled, undeleted):
             try:
                 counts = case(pail, options.seconds, options.seed)
                 report(True, f"{case.__doc__} ({', '.join(f'{n} {k}' for k, n in sorted(counts.items()))})")

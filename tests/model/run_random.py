@@ -7,8 +7,8 @@
     tests/model/run_random.py --seed 17 --ops 3000     that history again
     tests/model/run_random.py --replay FILE            one that was printed (JSON, one operation a line)
 
-Histories are looked at once more after the garbage collector had its time. A difference is followed by the shortest history found that still shows one: operations are taken out as long as the
-last answer stays wrong.
+Histories are looked at once more after the garbage collector had its time. A difference is followed by the shortest
+history found that still shows it: operations are taken out as long as the last answer stays wrong.
 """
 import argparse
 import collections

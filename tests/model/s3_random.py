@@ -16,7 +16,8 @@ KEYS = [
 CONTROL_KEYS = ["a\x01", "a\x01\x02", "a/\x7f", "\x01", "\x1f/x"]
 TOO_LONG = "x" * 1025
 DELIMITERS = ["", "", "", "/", "/", "/", "/", "//", "a", "b/", "L", "\u00e9", "/x", "."]
-TAG_SETS = [[], [("a", "1")], [("a", "2"), ("b", "")], [("\u00e4 k", "v/=+-@:. _")], [(f"t{i}", "x" * 256) for i in range(10)]]
+TAG_SETS = [[], [("a", "1")], [("a", "2"), ("b", "")], [("\u00e4 k", "v/=+-@:. _")],
+            [(f"t{i}", "x" * 256) for i in range(10)]]
 STORAGE = [None, None, None, None, "STANDARD", "STANDARD_IA", "ONEZONE_IA", "REDUCED_REDUNDANCY"]
 TYPES = [None, None, "text/plain", "application/x-thing; a=\"b\""]
 DATES = [calendar.timegm((year, 1, 1, 0, 0, 0)) for year in (2060, 2061, 2062, 2063)]
@@ -194,7 +195,8 @@ class Maker:
         for _ in range(self.random.choice([1, 2, 5, 12])):
             k = self.there(b)
             v = self.any_version(b, k, 0.4)
-            mixed = state and state.state != ENABLED and any(key == k and (v is None) != (ref is None) for key, ref in items)
+            mixed = state and state.state != ENABLED and any(key == k and (v is None) != (ref is None)
+                                                             for key, ref in items)
             if k not in CONTROL_KEYS and not mixed:
                 items.append([k, v])
         if not items:

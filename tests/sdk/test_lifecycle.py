@@ -7,7 +7,6 @@ Every case waits for what must go; what must stay is looked at then. Over http o
 """
 import datetime
 import json
-import os
 import re
 import sys
 import time
@@ -16,24 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 import boto3
 from botocore.exceptions import ClientError
 
-import clients
+from aws import setup
 from cases import case, contains, equal, pattern, run_cases, true
 from pail import Pail
 
-AWS = clients.path("python", "bin", "aws")
 DAY = 1  # seconds
 LARGE = pattern(200 * 1024)  # large enough to be moved by default
 LATE = 15 * DAY  # generous: a loaded machine, sanitizers
-
-
-def setup(t):
-    env = t.pail.aws_environment()
-    os.environ.update({k: v for k, v in env.items() if k.startswith("AWS_")})
-    if not t.pail.ca:
-        os.environ.pop("AWS_CA_BUNDLE", None)
-    t.s3 = boto3.session.Session().client("s3")
-    env.update(AWS_PAGER="", AWS_CLI_HISTORY_FILE="/dev/null", HOME=t.folder())
-    t.aws = lambda *words, **more: t.command(AWS, *words, env=env, **more)
 
 
 def made_bucket(t, versioning=None, **more):

@@ -13,31 +13,18 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import boto3
 import botocore.auth
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-import clients
+from aws import setup
 from cases import ROOT, case, contains, equal, main, true
 from pail import Pail
 
-AWS = clients.path("python", "bin", "aws")
 UTC = datetime.timezone.utc
 PROTECTED = "Access Denied because object protected by object lock."
 NO_LOCK = "Bucket is missing Object Lock Configuration"
 DAY = datetime.timedelta(days=1)
-
-
-def setup(t):
-    env = t.pail.aws_environment()
-    os.environ.update({k: v for k, v in env.items() if k.startswith("AWS_")})
-    if not t.pail.ca:
-        os.environ.pop("AWS_CA_BUNDLE", None)
-    t.session = boto3.session.Session()
-    t.s3 = t.session.client("s3")
-    env.update(AWS_PAGER="", AWS_CLI_HISTORY_FILE="/dev/null", HOME=t.folder())
-    t.aws = lambda *words, **more: t.command(AWS, *words, env=env, **more)
 
 
 def soon(**delta):

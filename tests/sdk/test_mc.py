@@ -117,6 +117,31 @@ def a_large_file_in_parts(t):
 
 
 @case
+def tags_retention_and_legal_hold(t):
+    bucket, folder = t.bucket_name(), t.folder()
+    t.mc("mb", "--with-lock", f"pail/{bucket}")
+    with open(f"{folder}/f", "wb") as f:
+        f.write(b"keep me")
+    here = f"pail/{bucket}/f"
+    t.mc("tag", "set", f"pail/{bucket}", "team=one")
+    equal(lines(t.mc("tag", "list", f"pail/{bucket}"))[0]["tagset"], {"team": "one"}, "bucket tags")
+    t.mc("cp", "--tags", "a=b&c=d", f"{folder}/f", here)
+    equal(lines(t.mc("tag", "list", here))[0]["tagset"], {"a": "b", "c": "d"}, "tags")
+    t.mc("retention", "set", "--default", "GOVERNANCE", "30d", f"pail/{bucket}")
+    contains(t.mc("retention", "info", "--default", f"pail/{bucket}").stdout, "GOVERNANCE", "default")
+    t.mc("cp", f"{folder}/f", here)
+    contains(t.mc("retention", "info", here).stdout, "GOVERNANCE", "retention")
+    t.mc("legalhold", "set", here)
+    contains(t.mc("legalhold", "info", here).stdout, '"ON"', "hold")
+    true(t.mc("rm", "--versions", "--force", "--bypass", here, ok=False).returncode != 0, "a hold knows no bypass")
+    t.mc("legalhold", "clear", here)
+    true(t.mc("rm", "--versions", "--force", here, ok=False).returncode != 0, "retained")
+    equal(t.mc("cat", here).stdout, "keep me", "the object is there")
+    t.mc("rm", "--versions", "--force", "--bypass", here)
+    equal(lines(t.mc("ls", "--versions", f"pail/{bucket}")), [], "bypassed")
+
+
+@case
 def share(t):
     bucket = made_bucket(t)
     t.mc("pipe", f"pail/{bucket}/k", stdin="shared")

@@ -96,6 +96,23 @@ def payer(t):
 
 
 @case
+def lifecycle(t):
+    """`expire` writes the new spelling; setlifecycle here the old one, with the transitions in use the most."""
+    bucket, folder = made_bucket(t), t.folder()
+    t.s3cmd("expire", f"s3://{bucket}", "--expiry-days=5", "--expiry-prefix=tmp/")
+    contains("".join(t.s3cmd("getlifecycle", f"s3://{bucket}").stdout.split()), "<Filter><Prefix>tmp/</Prefix></Filter>")
+    rule = ("<Rule><ID>x</ID><Prefix>logs/</Prefix><Status>Enabled</Status>"
+            "<Transition><Days>30</Days><StorageClass>STANDARD_IA</StorageClass></Transition>"
+            "<Transition><Days>90</Days><StorageClass>GLACIER</StorageClass></Transition>"
+            "<Expiration><Days>365</Days></Expiration></Rule>")
+    file = write(f"{folder}/rules", f"<LifecycleConfiguration>{rule}</LifecycleConfiguration>".encode())
+    t.s3cmd("setlifecycle", file, f"s3://{bucket}")
+    contains("".join(t.s3cmd("getlifecycle", f"s3://{bucket}").stdout.split()), rule)
+    t.s3cmd("dellifecycle", f"s3://{bucket}")
+    contains(t.s3cmd("getlifecycle", f"s3://{bucket}", ok=False).stderr, "NoSuchLifecycleConfiguration")
+
+
+@case
 def wrong_secret(t):
     bucket, folder = made_bucket(t), t.folder()
     write(f"{folder}/f", b"x")

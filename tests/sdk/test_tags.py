@@ -4,32 +4,18 @@
 
 What is expected is what Amazon S3 answers.
 """
-import json
 import os
 import socket
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-import clients
+from aws import api, setup
 from cases import case, contains, equal, main, true
 
-AWS = clients.path("python", "bin", "aws")
 PART = b"p" * (5 << 20)
 HEADER_ERROR = ("The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag "
                 "name duplicates.")
-
-
-def setup(t):
-    env = t.pail.aws_environment()
-    os.environ.update({k: v for k, v in env.items() if k.startswith("AWS_")})
-    if not t.pail.ca:
-        os.environ.pop("AWS_CA_BUNDLE", None)
-    t.session = boto3.session.Session()
-    t.s3 = t.session.client("s3")
-    env.update(AWS_PAGER="", AWS_CLI_HISTORY_FILE="/dev/null", HOME=t.folder())
-    t.aws = lambda *words, **more: t.command(AWS, *words, env=env, **more)
 
 
 def made_bucket(t, versions=False):
@@ -68,11 +54,6 @@ def numbered(n):
 def tags(t, bucket, key="k", **more):
     answer = t.s3.get_object_tagging(Bucket=bucket, Key=key, **more)
     return {row["Key"]: row["Value"] for row in answer["TagSet"]}
-
-
-def api(t, operation, *words):
-    done = t.aws("s3api", operation, *words, "--output", "json")
-    return json.loads(done.stdout) if done.stdout.strip() else {}
 
 
 # --- objects ---------------------------------------------------------------------------

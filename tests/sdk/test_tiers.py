@@ -9,22 +9,11 @@ import time
 import boto3
 from botocore.exceptions import ClientError
 
-import clients
+from aws import setup
 from cases import case, contains, equal, main, pattern, true
 from pail import Pail, default_binary
 
-AWS = clients.path("python", "bin", "aws")
 MIB = 1024 * 1024
-
-
-def setup(t):
-    env = t.pail.aws_environment()
-    os.environ.update({k: v for k, v in env.items() if k.startswith("AWS_")})
-    if not t.pail.ca:
-        os.environ.pop("AWS_CA_BUNDLE", None)
-    t.s3 = boto3.session.Session().client("s3")
-    env.update(AWS_PAGER="", AWS_CLI_HISTORY_FILE="/dev/null", HOME=t.folder())
-    t.aws = lambda *words, **more: t.command(AWS, *words, env=env, **more)
 
 
 def made_bucket(t, s3=None):

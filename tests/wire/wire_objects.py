@@ -490,7 +490,7 @@ def INF_03_rotten_bytes_are_never_served(t):
         with open(mine, "r+b") as f:
             f.seek(at)
             f.write(was)
-    t.true("the operator is told", "ERROR" in t.log() and "inf03" in t.log())
+    t.true("the operator is told", t.wait(lambda: "ERROR" in t.log() and "inf03" in t.log()))
     t.true("healed, it is served", t.get("/aaa/inf03").body == body)
 
 

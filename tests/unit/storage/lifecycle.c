@@ -466,31 +466,91 @@ Test(lifecycle, DUR_09_dies_anywhere)
 
 /* ---- the thread, and the cache ---- */
 
-Test(lifecycle, works_by_itself)
+struct living { /* a store with its threads, whose days take a second */
+    struct arena *arena;
+    struct store *store;
+    struct store_bucket bucket;
+};
+
+static struct living living_open(void)
 {
     struct store_options so = {.index = index_double_open(1), .blobs = blob_double_new(), .lifecycle_day_seconds = 1};
-    struct arena *a = arena_create(0);
-    struct store *st;
-    struct store_bucket b;
-    struct lifecycle_rule rule = RULE(EXPIRE(1));
-    struct lifecycle l = {.rules = &rule, .n_rules = 1};
-    struct store_object *o;
+    struct living l = {.arena = arena_create(0)};
+    cr_assert_eq(store_open(&so, &l.store), STORE_OK);
+    cr_assert_eq(store_bucket_create(l.store, BYTES_LIT("b"),
+                                     &(struct store_bucket_new){.owner = BYTES_LIT("me"), .region = BYTES_NONE},
+                                     l.arena, &l.bucket),
+                 STORE_OK);
+    struct store_put p = {.bucket = &l.bucket, .key = BYTES_LIT("k"), .expected_size = 0};
     struct store_write *wr;
-    cr_assert_eq(store_open(&so, &st), STORE_OK);
-    cr_assert_eq(store_bucket_create(st, BYTES_LIT("b"), BYTES_LIT("me"), BYTES_NONE, a, &b), STORE_OK);
-    struct store_put p = {.bucket = &b, .key = BYTES_LIT("k"), .expected_size = 0};
-    cr_assert_eq(store_write_open(st, &p, &wr), STORE_OK);
+    cr_assert_eq(store_write_open(l.store, &p, &wr), STORE_OK);
     cr_assert_eq(store_write_commit_wait(wr), STORE_OK);
     store_write_close(&wr);
-    cr_assert_eq(store_setting_put(st, b.name, STORE_SETTING_LIFECYCLE, lifecycle_encode(&l, a)), STORE_OK);
-    store_lifecycle_wake(st);
-    int64_t until = clock_mono_ms() + 20000, began = clock_mono_ms();
-    while (store_object_head(st, &b, p.key, NULL, a, &o) == STORE_OK && clock_mono_ms() < until)
+    return l;
+}
+
+static void living_rule(struct living *l, struct lifecycle_rule rule)
+{
+    struct lifecycle rules = {.rules = &rule, .n_rules = 1};
+    cr_assert_eq(
+        store_setting_put(l->store, l->bucket.name, STORE_SETTING_LIFECYCLE, lifecycle_encode(&rules, l->arena)),
+        STORE_OK);
+    store_lifecycle_wake(l->store);
+}
+
+static bool living_has(struct living *l)
+{
+    struct store_object *o;
+    return store_object_head(l->store, &l->bucket, BYTES_LIT("k"), NULL, l->arena, &o) == STORE_OK;
+}
+
+static void wait_until_gone(struct living *l)
+{
+    for (int64_t until = clock_mono_ms() + 20000; living_has(l) && clock_mono_ms() < until;)
         store__pause_ms(20);
-    cr_assert_eq(store_object_head(st, &b, p.key, NULL, a, &o), STORE_NO_SUCH_KEY);
+    cr_assert(!living_has(l));
+}
+
+static void living_close(struct living *l)
+{
+    store_close(&l->store);
+    arena_free(l->arena);
+}
+
+Test(lifecycle, works_by_itself)
+{
+    int64_t began = clock_mono_ms();
+    struct living l = living_open();
+    living_rule(&l, RULE(EXPIRE(1)));
+    wait_until_gone(&l);
     cr_assert_geq(clock_mono_ms() - began, 900);
-    store_close(&st);
-    arena_free(a);
+    living_close(&l);
+}
+
+Test(lifecycle, IOE_10_nothing_goes_by_a_clock_that_jumped)
+{
+    struct living l = living_open();
+    living_rule(&l, RULE(EXPIRE(100000))); /* a good day */
+    clock_test_shift_ms(3650 * DAY);
+    store_lifecycle_wake(l.store);
+    store__pause_ms(1500); /* several passes */
+    cr_assert(living_has(&l));
+    clock_test_shift_ms(0); /* the clock is back: it is trusted again */
+    living_rule(&l, RULE(EXPIRE(1)));
+    wait_until_gone(&l);
+    living_close(&l);
+}
+
+/* The pass that was due while the clock was wrong must not wait until it is so late again. */
+Test(lifecycle, IOE_10_passes_go_on_when_the_clock_is_back)
+{
+    struct living l = living_open();
+    clock_test_shift_ms(3650 * DAY);
+    store__pause_ms(1500);
+    clock_test_shift_ms(0);
+    living_rule(&l, RULE(EXPIRE(5))); /* not due yet when it is first looked at */
+    wait_until_gone(&l);
+    living_close(&l);
 }
 
 Test(lifecycle, decoded_rules_are_kept)

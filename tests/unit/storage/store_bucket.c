@@ -7,7 +7,9 @@
 
 static int create(struct world *w, const char *name, struct store_bucket *ret)
 {
-    return store_bucket_create(w->store, bytes_str(name), BYTES_LIT("alice"), BYTES_LIT("eu-1"), w->arena, ret);
+    return store_bucket_create(w->store, bytes_str(name),
+                               &(struct store_bucket_new){.owner = BYTES_LIT("alice"), .region = BYTES_LIT("eu-1")},
+                               w->arena, ret);
 }
 
 Test(store_bucket, create_get_delete)
@@ -237,7 +239,8 @@ static void *fight(void *arg)
                 rc != STORE_OK && rc != STORE_NO_SUCH_BUCKET && rc != STORE_BUCKET_NOT_EMPTY && rc != STORE_ABORTED;
             continue;
         }
-        rc = store_bucket_create(r->w->store, BYTES_LIT("arena"), BYTES_LIT("a"), BYTES_NONE, a, &b);
+        rc = store_bucket_create(r->w->store, BYTES_LIT("arena"),
+                                 &(struct store_bucket_new){.owner = BYTES_LIT("a"), .region = BYTES_NONE}, a, &b);
         r->bad += rc != STORE_OK && rc != STORE_BUCKET_EXISTS && rc != STORE_ABORTED;
         if (rc == STORE_ABORTED)
             continue;
@@ -292,7 +295,8 @@ static void *create_one(void *arg)
     struct racer *r = arg;
     struct arena *a = arena_create(0);
     struct store_bucket b;
-    int rc = store_bucket_create(r->w->store, BYTES_LIT("one"), BYTES_LIT("a"), BYTES_NONE, a, &b);
+    int rc = store_bucket_create(r->w->store, BYTES_LIT("one"),
+                                 &(struct store_bucket_new){.owner = BYTES_LIT("a"), .region = BYTES_NONE}, a, &b);
     r->puts = rc == STORE_OK;
     r->bad = rc != STORE_OK && rc != STORE_BUCKET_EXISTS;
     arena_free(a);

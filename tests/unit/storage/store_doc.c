@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Documents of other modules. */
+/* Documents of other modules: changes happen entirely or not at all, lists come in pages. */
 #include <criterion/criterion.h>
 
 #include "tests/unit/storage/store_world.h"

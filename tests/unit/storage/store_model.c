@@ -135,15 +135,17 @@ static void do_bucket(struct model *m, int i)
     struct store_bucket got;
     bool empty = true;
     if (!b->exists) {
-        cr_assert_eq(
-            store_bucket_create(m->w.store, bytes_str(bucket_names[i]), BYTES_LIT("o"), BYTES_NONE, m->ids, &b->b),
-            STORE_OK);
+        cr_assert_eq(store_bucket_create(m->w.store, bytes_str(bucket_names[i]),
+                                         &(struct store_bucket_new){.owner = BYTES_LIT("o"), .region = BYTES_NONE},
+                                         m->ids, &b->b),
+                     STORE_OK);
         b->exists = true;
         return;
     }
-    cr_assert_eq(
-        store_bucket_create(m->w.store, bytes_str(bucket_names[i]), BYTES_LIT("o"), BYTES_NONE, m->w.arena, &got),
-        STORE_BUCKET_EXISTS);
+    cr_assert_eq(store_bucket_create(m->w.store, bytes_str(bucket_names[i]),
+                                     &(struct store_bucket_new){.owner = BYTES_LIT("o"), .region = BYTES_NONE},
+                                     m->w.arena, &got),
+                 STORE_BUCKET_EXISTS);
     for (int k = 0; k < KEYS; k++)
         empty = empty && !b->objects[k].exists;
     cr_assert_eq(store_bucket_delete(m->w.store, bytes_str(bucket_names[i])),
@@ -240,7 +242,8 @@ static void do_part_copy(struct model *m, struct model_bucket *b, struct model_u
     int p = roll(UPLOAD_PARTS);
     if (!c->exists || c->n < 2000)
         return;
-    cr_assert_eq(store_object_get(m->w.store, &from->b, bytes_str(key_names[key]), NULL, m->w.arena, &source), STORE_OK);
+    cr_assert_eq(store_object_get(m->w.store, &from->b, bytes_str(key_names[key]), NULL, m->w.arena, &source),
+                 STORE_OK);
     struct store_copy req = {.source = source, .source_bucket = &from->b, .offset = (uint64_t)roll((int)c->n - 1500)};
     req.length = 1100 + (uint64_t)roll((int)(c->n - req.offset - 1100));
     req.to = (struct store_put){

@@ -204,7 +204,8 @@ Test(store_object, digests_are_verified)
             cr_assert(checksum_equal(&got, &right) && memcmp(etag.md5, md5.b, 16) == 0);
             store_write_close(&wr);
             if (wrong) {
-                cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("k"), NULL, w.arena, &o), STORE_NO_SUCH_KEY);
+                cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("k"), NULL, w.arena, &o),
+                             STORE_NO_SUCH_KEY);
                 cr_assert_eq(world_blobs_count(&w), 0);
             } else {
                 cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);

@@ -8,6 +8,7 @@
 
 #include "blob_file.h"
 #include "blob_tiers.h"
+#include "storage/lifecycle_worker.h"
 #include "tests/double/fault_io.h"
 #include "tests/double/index_double.h"
 #include "tests/unit/storage/store_world.h"
@@ -80,7 +81,7 @@ static void put(struct tiered *t, const char *key, const char *class, unsigned s
 
 static int move(struct tiered *t, const char *key, const char *class)
 {
-    return store_object_transition(t->w.store, &t->w.bucket, bytes_str(key), NULL, bytes_str(class), NULL);
+    return store_object_transition(t->w.store, &t->w.bucket, bytes_str(key), NULL, bytes_str(class), NULL, NULL);
 }
 
 static const char *class_of(struct tiered *t, const char *key)
@@ -130,8 +131,22 @@ Test(store_tier, transition_moves_bytes_and_keeps_the_rest)
     cr_assert(blobs_in(t.glacier) == 0 && blobs_in(t.standard) == 1);
     cr_assert(world_holds(&t.w, &t.w.bucket, "k", 1, WORLD_BIG));
     unsigned char other[16] = {1};
-    cr_assert_eq(store_object_transition(t.w.store, &t.w.bucket, BYTES_LIT("k"), NULL, BYTES_LIT("GLACIER"), other),
-                 STORE_PRECONDITION_FAILED);
+    cr_assert_eq(
+        store_object_transition(t.w.store, &t.w.bucket, BYTES_LIT("k"), NULL, BYTES_LIT("GLACIER"), other, NULL),
+        STORE_PRECONDITION_FAILED);
+    tiered_close(&t);
+}
+
+/* A move may take hours: who ends the store does not wait for it. */
+Test(store_tier, a_move_ends_with_the_store)
+{
+    struct tiered t = tiered_open();
+    put(&t, "k", "STANDARD", 1);
+    lifecycle_stop(t.w.store);
+    cr_assert_eq(move(&t, "k", "GLACIER"), STORE_ABORTED);
+    cr_assert(blobs_in(t.glacier) == 0 && blobs_in(t.standard) == 1);
+    cr_assert_str_eq(class_of(&t, "k"), "STANDARD");
+    cr_assert(world_holds(&t.w, &t.w.bucket, "k", 1, WORLD_BIG));
     tiered_close(&t);
 }
 

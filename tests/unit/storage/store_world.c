@@ -669,7 +669,9 @@ int world_copy(struct world *w, const struct store_bucket *from, const char *key
 struct store_bucket world_bucket(struct world *w, const char *name)
 {
     struct store_bucket b;
-    cr_assert_eq(store_bucket_create(w->store, bytes_str(name), BYTES_LIT("alice"), BYTES_NONE, w->arena, &b),
+    cr_assert_eq(store_bucket_create(w->store, bytes_str(name),
+                                     &(struct store_bucket_new){.owner = BYTES_LIT("alice"), .region = BYTES_NONE},
+                                     w->arena, &b),
                  STORE_OK);
     return b;
 }

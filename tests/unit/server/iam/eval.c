@@ -343,6 +343,22 @@ Test(eval, POL_06_who_is_named)
     }
 }
 
+Test(eval, the_closest_name_counts)
+{
+    static const char *const parts[] = {"{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"" ACCOUNT
+                                        "\"},\"Action\":\"s3:*\",\"Resource\":\"arn:aws:s3:::bkt/*\"}",
+                                        "{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"" USER_ARN
+                                        "\"},\"Action\":\"s3:GetObject\",\"Resource\":\"arn:aws:s3:::bkt/*\"}"};
+    for (int first = 0; first < 2; first++) {
+        struct scene *s = scene_new(IAM_CALLER_USER);
+        set_bucket_policy(s, arena_printf(s->arena, "{\"Statement\":[%s,%s]}", parts[first], parts[!first]));
+        struct iam_decision d = iam_decide(&s->r);
+        cr_assert(d.allowed && d.source == IAM_FROM_RESOURCE && d.statement == (size_t)!first);
+        cr_assert(!allowed_for(s, "s3:PutObject", OBJECT_ARN), "the account alone gives nothing");
+        arena_free(s->arena);
+    }
+}
+
 Test(eval, POL_10_strange_user_names)
 {
     static const char *const names[] = {"*", "?", "a/b", "${aws:username}", "\xc3\xa9", "../x", ""};

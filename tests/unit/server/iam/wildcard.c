@@ -288,6 +288,8 @@ Test(wildcard, arns_match_part_by_part)
         {"arn:aws:s3:::${user}/*", "arn:aws:s3:::ann/k", "yes"},
         {"arn:aws:iam::${user}:x", "arn:aws:iam::ann:x", "yes"},
         {"arn:aws:s3:::${none, 'a:b'}", "arn:aws:s3:::a:b", "yes"},
+        {"arn:aws:iam::${*}:x", "arn:aws:iam::*:x", "yes"}, /* a literal star in the head */
+        {"arn:aws:iam::${*}:x", "arn:aws:iam::${*}:x", "no"},
         {"arn:aws:s3:::b/*", "no arn", "no"},
         {"arn:aws:s3:::b/*", "", "no"},
     };
