@@ -26,8 +26,8 @@ os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "allocator_may_retur
 
 import wire  # noqa: E402
 
-MODULES = ("auth", "chunks", "keys", "framing", "documents", "objects", "versions", "settings", "lifecycle", "limits",
-           "process", "proxy", "race", "network", "scarce")
+MODULES = ("auth", "chunks", "keys", "framing", "documents", "objects", "versions", "settings", "lifecycle", "post",
+           "limits", "process", "proxy", "race", "network", "scarce")
 for module in MODULES:
     __import__(f"wire_{module}")
 
