@@ -166,7 +166,7 @@ static const struct rule_row {
     {"Marker", RULE_TEXT, 1, 4096, NULL},
     {"MaxItems", RULE_NUMBER, 1, QUERY_PAGE_MAX, NULL},
     {"MaxSessionDuration", RULE_NUMBER, 3600, 43200, NULL},
-    {"DurationSeconds", RULE_NUMBER, 900, 129600, NULL},
+    {"DurationSeconds", RULE_NUMBER, 900, 604800, NULL},
     {"RoleSessionName", RULE_NAME, 2, 64, NULL},
     {"Name", RULE_NAME, 2, 32, NULL},
     {"SourceIdentity", RULE_NAME, 2, 64, NULL},

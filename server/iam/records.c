@@ -24,6 +24,7 @@
 #include "server/iam/records.h"
 
 #include <openssl/crypto.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -200,7 +201,14 @@ static void add(struct change *c, struct store_doc_change one)
             c->list[i] = one;
             return;
         }
-    CHECK(c->n < CHANGE_MAX);
+    CHECK(c->n < STORE_DOCS_MAX);
+    if (c->n == c->room) {
+        struct store_doc_change *more = arena_alloc(c->arena, sizeof *more * (c->room * 2 + 16));
+        if (c->n)
+            memcpy(more, c->list, sizeof *more * c->n);
+        c->list = more;
+        c->room = c->room * 2 + 16;
+    }
     c->list[c->n++] = one;
 }
 

@@ -89,12 +89,11 @@ ptrdiff_t json_find(const json_t *array, struct bytes text, bool nocase);
 
 /* ---- changing ---- */
 
-#define CHANGE_MAX 16
-struct change {
+struct change { /* at most STORE_DOCS_MAX */
     struct identities *ids;
     struct arena *arena;
-    struct store_doc_change list[CHANGE_MAX];
-    size_t n;
+    struct store_doc_change *list;
+    size_t n, room;
 };
 void records_lock(struct identities *);
 void records_unlock(struct identities *);
@@ -118,7 +117,8 @@ struct managed_policy {
     struct bytes arn;
     const struct iam_policy *parsed;
 };
-void managed_open(struct arena *); /* once; parses them */
+#define MANAGED_CREATED_MS INT64_C(1423161660000) /* 2015-02-05, when AWS began to have them */
+void managed_open(struct arena *);                /* once; parses them */
 const struct managed_policy *managed_find(struct bytes arn);
 const struct managed_policy *managed_all(size_t *ret_n);
 
