@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""s3cmd as Debian packages it."""
+"""s3cmd as Debian packages it; with PAIL_TEST_SIGNATURE=2 it signs with version 2."""
 import hashlib
 import os
 
 from cases import case, contains, equal, main, pattern, true
 
 MIB = 1024 * 1024
+SIGNATURE_2 = os.environ.get("PAIL_TEST_SIGNATURE") == "2"
 
 
 def setup(t):
@@ -14,7 +15,8 @@ def setup(t):
     host = f"{t.pail.host}:{t.pail.port}"
     with open(f"{folder}/s3cfg", "w") as f:
         f.write(f"[default]\naccess_key = {t.pail.access_key}\nsecret_key = {t.pail.secret_key}\nhost_base = {host}\n"
-                f"host_bucket = {host}\nuse_https = {t.pail.tls}\nca_certs_file = {t.pail.ca or ''}\n")
+                f"host_bucket = {host}\nuse_https = {t.pail.tls}\nca_certs_file = {t.pail.ca or ''}\n"
+                f"signature_v2 = {SIGNATURE_2}\n")
     t.s3cmd = lambda *words, **more: t.command("s3cmd", "-c", f"{folder}/s3cfg", "--no-progress", *words,
                                                env=dict(os.environ, LC_ALL="C.UTF-8"), **more)
 
@@ -30,6 +32,12 @@ def write(path, data):
     with open(path, "wb") as f:
         f.write(data)
     return path
+
+
+@case
+def signs_as_it_is_told(t):
+    said = t.s3cmd("--debug", "ls").stderr
+    true(("AWS4-HMAC-SHA256" in said) != SIGNATURE_2, "the version of the signature")
 
 
 @case
