@@ -394,7 +394,7 @@ static struct bytes location(struct req *r)
 static bool is_url(struct bytes url)
 {
     size_t at = bytes_starts_str_nocase(url, "http://") ? 7 : bytes_starts_str_nocase(url, "https://") ? 8 : 0;
-    if (at == 0 || at == url.n || strchr("/?#:@", url.p[at]))
+    if (url.n <= at || at == 0 || strchr("/?#:@", url.p[at]))
         return false;
     for (size_t i = 0; i < url.n; i++)
         if (url.p[i] <= ' ' || url.p[i] > '~' || strchr("\"<>\\^`{|}", url.p[i]))
