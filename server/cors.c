@@ -217,7 +217,7 @@ void cors_put_headers(struct req *r, struct buf *out)
 {
     struct store_bucket found;
     struct cors_request q;
-    if (!r->head_ok || !r->on_bucket || !http_head_has(&r->head, HDR_ORIGIN) ||
+    if (!r->head_ok || !r->on_bucket || http_head_value(&r->head, HDR_ORIGIN).n == 0 ||
         http_head_repeated(&r->head, HDR_ORIGIN))
         return;
     if (r->bucket.name.n) /* refused requests may not have come that far */
