@@ -12,7 +12,8 @@ from wire import Group, checksum, md5
 
 post = Group("post")
 crs = Group("crs")
-heavy = Group("post-memory", lonely=True, release=True)
+by_host = Group("form-host", ["--domain", "s3.test"])
+heavy = Group("form-memory", lonely=True, release=True)
 
 MALFORMED = "400 MalformedPOSTRequest"
 DENIED = "403 AccessDenied"
@@ -423,6 +424,31 @@ def kept_connections_stay_in_step(t):
         c.send(head + b"\r\n\r\n")
         t.true("100 Continue", c.more().startswith(b"HTTP/1.1 100"))
         t.expect("and then the form", c.send(body).reply("POST"), "204")
+
+
+@post.case
+def framing_inside_of_framing_is_refused(t):
+    for mode in ("STREAMING-UNSIGNED-PAYLOAD-TRAILER", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"):
+        headers = [("x-amz-content-sha256", mode), ("x-amz-decoded-content-length", "100")]
+        t.refused(mode, good(t, "post/framed", headers=headers), "400 InvalidRequest / 403", "/aaa/post/framed")
+    t.refused("a hash of something else", good(t, "post/framed", headers=[("x-amz-content-sha256", "0" * 64)]),
+              "400 XAmzContentSHA256Mismatch", "/aaa/post/framed")
+
+
+@by_host.case
+def the_bucket_may_stand_in_the_host(t):
+    fields = [("key", "dir/a b")]
+    signed = sign4(t, covering(fields, {"bucket": "aaa"}))
+    body, kind = body_of([*fields, *signed]), [("Content-Type", "multipart/form-data; boundary=xx")]
+    reply = t.expect("POST", t.ask(t.plain("POST", "/", headers=kind, body=body, host="aaa.s3.test:80")), "204")
+    t.same("Location", reply.headers.get("location"), "http://aaa.s3.test:80/dir/a%20b")
+    stored(t, "the object", "/aaa/dir/a%20b", b"data")
+    t.expect("another bucket's host", t.ask(t.plain("POST", "/", headers=kind, body=body, host="bbb.s3.test")), DENIED)
+    t.expect("rules", put_rules(t, "aaa", RULES), "200")
+    asked = [("Origin", "https://a.good.example"), ("Access-Control-Request-Method", "GET")]
+    reply = t.expect("preflight", t.ask(t.plain("OPTIONS", "/k", headers=asked, host="aaa.s3.test")), "200")
+    t.same("its origin", answers(reply).get("allow-origin"), "https://a.good.example")
+    t.expect("another bucket has no rules", t.ask(t.plain("OPTIONS", "/k", headers=asked, host="bbb.s3.test")), "403")
 
 
 @heavy.case
