@@ -22,7 +22,7 @@ void identity_from_auth(struct req *r, struct identity *ret)
     const struct auth_result *auth = &r->auth;
     const struct principal *p = auth->mechanism == AUTH_ANONYMOUS ? principal_anonymous() : auth->identity;
     *ret = (struct identity){.anonymous = auth->mechanism == AUTH_ANONYMOUS,
-                             .root = p->caller.kind == IAM_CALLER_ROOT,
+                             .root = p->caller.kind == IAM_CALLER_ROOT && p->session_policies.n == 0,
                              .account = p->caller.account,
                              .canonical_id = p->caller.canonical_id,
                              .access_key = auth->access_key,

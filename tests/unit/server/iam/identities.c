@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keys, principals, sessions and the master key, on a store in memory. */
 #include <criterion/criterion.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -217,5 +219,58 @@ Test(identities, principals_exist_or_not)
     struct iam_account a;
     cr_assert(identities_account_of_email(w.ids, BYTES_LIT("ROOT@localhost"), w.arena, &a));
     cr_assert(bytes_eq_str(a.id, "000000000000"));
+    iam_world_close(&w);
+}
+
+struct looker {
+    struct iam_world *w;
+    struct bytes key;
+    _Atomic bool *stop;
+    bool wrong;
+};
+
+/* Whatever changes meanwhile, a look-up finds the user, with the policy or without. */
+static void *look(void *arg)
+{
+    struct looker *l = arg;
+    struct arena *a = arena_create(0);
+    while (!atomic_load(l->stop)) {
+        struct auth_key found;
+        enum auth_lookup how = identities_find_key(l->w->ids, a, l->w->now_ms, l->key, BYTES_NONE, &found);
+        const struct principal *p = found.identity;
+        if (how != AUTH_KEY_FOUND || p->identity.n > 1 || !bytes_eq_str(p->name, "ann"))
+            l->wrong = true;
+        arena_reset(a);
+    }
+    arena_free(a);
+    return NULL;
+}
+
+Test(identities, look_ups_and_changes_at_once)
+{
+    enum { LOOKERS = 3, CHANGES = 60 };
+    struct iam_world w;
+    pthread_t threads[LOOKERS];
+    struct looker lookers[LOOKERS];
+    _Atomic bool stop = false;
+    enum auth_lookup how;
+    iam_world_open(&w);
+    struct bytes key = made_key(&w);
+    for (int i = 0; i < LOOKERS; i++) {
+        lookers[i] = (struct looker){&w, key, &stop, false};
+        cr_assert_eq(pthread_create(&threads[i], NULL, look, &lookers[i]), 0);
+    }
+    for (unsigned i = 0; i < CHANGES; i++) {
+        text(&w,
+             i % 2 ? IAM("Action=DeleteUserPolicy&UserName=ann&PolicyName=p")
+                   : IAM("Action=PutUserPolicy&UserName=ann&PolicyName=p&PolicyDocument=" ALLOW_LIST_USERS),
+             "RequestId");
+        cr_assert_eq(iam_find(&w, key, BYTES_NONE, &how)->identity.n, 1 - i % 2);
+    }
+    atomic_store(&stop, true);
+    for (int i = 0; i < LOOKERS; i++) {
+        pthread_join(threads[i], NULL);
+        cr_expect_not(lookers[i].wrong);
+    }
     iam_world_close(&w);
 }
