@@ -128,7 +128,6 @@ static void set_role_settings(struct query_call *c, json_t *role)
         json_object_set_new(role, "max_session", json_integer((json_int_t)seconds));
 }
 
-/* CreateRole's answer has what Get has but for the duration; it shows the trust policy as it was sent. */
 int iam_create_role(struct query_call *c)
 {
     struct change change = change_of(c);

@@ -10,7 +10,6 @@
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -479,7 +478,7 @@ static int check_signature(struct query_call *c, const struct jwt *t, struct byt
     }
 }
 
-/* The audience that the provider lets in: azp when the token names one, as on AWS, else one of aud. */
+/* The audience that the provider lets in: one of aud that is among its client ids. */
 static struct bytes audience_of(struct query_call *c, const struct jwt *t, const json_t *provider)
 {
     const json_t *clients = json_object_get(provider, "clients");
