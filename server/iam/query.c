@@ -29,7 +29,7 @@ static const char *const versions[] = {"2010-05-08", "2011-06-15"};
 
 /* ---- errors ---- */
 
-int query_fail(struct query_call *c, int status, const char *code, const char *fmt, ...)
+void query_set_error(struct query_call *c, int status, const char *code, const char *fmt, ...)
 {
     char text[MESSAGE_MAX];
     va_list ap;
@@ -39,25 +39,28 @@ int query_fail(struct query_call *c, int status, const char *code, const char *f
     c->status = status;
     c->code = code;
     c->message = bytes_dup(c->arena, bytes_str(text));
-    return -1;
 }
 
-int query_fail_store(struct query_call *c, int rc)
+void query_set_store_error(struct query_call *c, int rc)
 {
     log_error("iam", "%s %s: %s", c->req->id, c->action ? c->action->name : "query", store_rc_name(rc));
     if (rc == STORE_UNAVAILABLE || rc == STORE_BUSY)
-        return query_fail(c, 503, "ServiceUnavailable", "The request has failed due to a temporary failure.");
-    return query_fail(c, 500, "ServiceFailure", "The request processing has failed because of an unknown error.");
+        query_set_error(c, 503, "ServiceUnavailable", "The request has failed due to a temporary failure.");
+    else
+        query_set_error(c, 500, "ServiceFailure", "The request processing has failed because of an unknown error.");
 }
 
-int query_fail_policy(struct query_call *c, const struct iam_policy_error *e)
+void query_set_policy_error(struct query_call *c, const struct iam_policy_error *e)
 {
-    if (e->fault == IAM_POLICY_TOO_LARGE && c->service == QUERY_STS)
-        return query_fail(c, 400, "PackedPolicyTooLarge", "%.*s", (int)e->message.n, e->message.p);
-    if (e->fault == IAM_POLICY_TOO_LARGE)
-        return query_fail(c, 409, "LimitExceeded", "%.*s", (int)e->message.n, e->message.p);
-    return query_fail(c, 400, e->fault == IAM_POLICY_BAD_CHARACTER ? "ValidationError" : "MalformedPolicyDocument",
-                      "%.*s", (int)e->message.n, e->message.p);
+    const char *code = e->fault == IAM_POLICY_BAD_CHARACTER ? "ValidationError" : "MalformedPolicyDocument";
+    int status = 400;
+    if (e->fault == IAM_POLICY_TOO_LARGE && c->service == QUERY_STS) {
+        code = "PackedPolicyTooLarge";
+    } else if (e->fault == IAM_POLICY_TOO_LARGE) {
+        code = "LimitExceeded";
+        status = 409;
+    }
+    query_set_error(c, status, code, "%.*s", (int)e->message.n, e->message.p);
 }
 
 /* What the request's own steps refuse, in the words of IAM. */

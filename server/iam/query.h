@@ -61,11 +61,14 @@ struct query_call {
     struct bytes message;
 };
 
-/* Always -1. */
-int query_fail(struct query_call *, int status, const char *code, const char *fmt, ...)
+/* All answer -1, which is to be seen here, for whoever reads on after a call of them. */
+#define query_fail(...) (query_set_error(__VA_ARGS__), -1)
+void query_set_error(struct query_call *, int status, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-int query_fail_store(struct query_call *, int rc);
-int query_fail_policy(struct query_call *, const struct iam_policy_error *);
+#define query_fail_store(call, rc) (query_set_store_error(call, rc), -1)
+void query_set_store_error(struct query_call *, int rc);
+#define query_fail_policy(call, error) (query_set_policy_error(call, error), -1)
+void query_set_policy_error(struct query_call *, const struct iam_policy_error *);
 
 struct bytes query_text(const struct query_call *, const char *name);          /* p NULL: absent */
 bool query_number(const struct query_call *, const char *name, uint64_t *ret); /* checked before; false: absent */

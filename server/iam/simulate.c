@@ -31,7 +31,7 @@ static bool parse_list(struct query_call *c, const char *name, struct iam_polici
         struct iam_policy_error error;
         list[ret->n + i] = iam_policy_parse(c->arena, &rules, texts[i], &error);
         if (!list[ret->n + i]) {
-            query_fail(c, 400, "InvalidInput", "%.*s", (int)error.message.n, error.message.p);
+            query_set_error(c, 400, "InvalidInput", "%.*s", (int)error.message.n, error.message.p);
             return false;
         }
     }
