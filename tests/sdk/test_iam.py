@@ -5,9 +5,11 @@
 What is expected is what AWS answers. What S3 allows to whom is another suite's matter; here every right is tried on
 IAM's own actions.
 """
+import atexit
 import base64
 import json
 import os
+import shutil
 import subprocess
 import time
 
@@ -23,6 +25,7 @@ ACCOUNT = "000000000000"
 JWKS = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"pail-jwks-{os.getpid()}")
 ISSUER = "https://idp.example.org/realms/one"
 counter = [0]
+atexit.register(shutil.rmtree, JWKS, ignore_errors=True)
 
 
 def setup(t):
