@@ -100,7 +100,7 @@ int store_bucket_get(struct store *, struct bytes name, struct arena *, struct s
 struct store_bucket_new {
     struct bytes owner, region;
     bool lock;         /* with object lock, so with versioning too */
-    struct bytes tags; /* its STORE_SETTING_TAGS; empty: none */
+    struct bytes tags, ownership, acl; /* its STORE_SETTING_TAGS, _OWNERSHIP and _ACL; empty: none */
 };
 int store_bucket_create(struct store *, struct bytes name, const struct store_bucket_new *, struct arena *,
                         struct store_bucket *ret);

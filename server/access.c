@@ -17,7 +17,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "server/identity.h"
+#include "server/iam/identities.h"
 #include "server/server.h"
 
 #define CACHE_SLOTS     512
@@ -119,27 +119,25 @@ bool access_decode_acl(struct arena *a, struct bytes v, struct bytes owner, stru
 
 struct bytes access_canonical_id(struct server *s, struct bytes account, struct arena *a)
 {
-    (void)s;
-    (void)a;
+    struct iam_account found;
     if (bytes_eq_str(account, ACCESS_ANONYMOUS))
         return BYTES_LIT(ACL_ANONYMOUS_ID);
-    return bytes_eq_str(account, ROOT_ACCOUNT_ID) ? BYTES_LIT(ROOT_CANONICAL_ID) : BYTES_NONE;
+    return identities_account(s->identities, account, a, &found) ? found.canonical_id : BYTES_NONE;
 }
 
 bool access_canonical_exists(struct server *s, struct bytes canonical_id, struct arena *a)
 {
-    (void)s;
-    (void)a;
-    return bytes_eq_str(canonical_id, ROOT_CANONICAL_ID);
+    struct iam_account found;
+    return identities_account_of_canonical(s->identities, canonical_id, a, &found);
 }
 
 bool access_canonical_of_email(struct server *s, struct bytes email, struct arena *a, struct bytes *ret)
 {
-    (void)s;
-    (void)a;
-    (void)email;
-    *ret = BYTES_NONE;
-    return false;
+    struct iam_account found;
+    if (!identities_account_of_email(s->identities, email, a, &found))
+        return false;
+    *ret = found.canonical_id;
+    return true;
 }
 
 /* ---- the cache ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Identities and the decision. Invariant: nothing else in the server grants or refuses access.
+ * Who is asking, by the keys that the identities know.
  * Threads: any.
  */
 #include "server/identity.h"
@@ -47,15 +47,4 @@ const char *identity_refused_here(const struct req *r)
     return default_refused(r) ? "The default credentials work from this machine alone; set PAIL_ROOT_USER and "
                                 "PAIL_ROOT_PASSWORD on the server to allow access from elsewhere."
                               : NULL;
-}
-
-struct decision identity_authorize(const struct req *r)
-{
-    if (r->who.anonymous)
-        return (struct decision){false, "anonymous"};
-    if (default_refused(r))
-        return (struct decision){false, identity_refused_here(r)};
-    if (r->who.root)
-        return (struct decision){true, "root"};
-    return (struct decision){false, "no policy allows it"};
 }

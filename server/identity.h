@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who is asking, and whether they may: the one decision function of the server.
+ * Who is asking. What they may is the business of server/authorize.h.
  * Today there is one account with its root; users, roles and policies join behind the same two calls.
  * Threads: any; both are pure apart from reading the settings.
  */
@@ -35,12 +35,5 @@ auth_lookup_f identity_lookup;
 void identity_from_auth(struct req *, struct identity *ret);
 /* Is it the default root, from elsewhere? Then nothing is allowed; the text says why, NULL otherwise. */
 const char *identity_refused_here(const struct req *);
-
-struct decision {
-    bool allowed;
-    const char *reason; /* for the log and the message; a constant */
-};
-/* May r->who do r->op on its target? */
-struct decision identity_authorize(const struct req *);
 
 #endif

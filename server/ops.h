@@ -13,7 +13,7 @@
 
 struct req;
 
-enum op_level { ON_SERVICE, ON_BUCKET, ON_OBJECT };
+enum op_level { ON_SERVICE, ON_BUCKET, ON_OBJECT, ON_CONTROL /* S3 Control: of an account */ };
 
 enum op_kind {
     OP_LOOP,   /* no body; the handler runs on the loop and never waits (point look-ups in memory) */

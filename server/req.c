@@ -23,6 +23,7 @@
 #include "base/rand.h"
 #include "server/access_log.h"
 #include "server/addr_limit.h"
+#include "server/authorize.h"
 #include "server/conn.h"
 #include "server/form.h"
 #include "server/iam/identities.h"
@@ -494,7 +495,7 @@ int req_check_owner(struct req *r, const char *header, struct bytes owner)
 
 static enum step_result step_bucket(struct req *r)
 {
-    if (r->op->level == ON_SERVICE || (r->op->flags & OP_NO_BUCKET))
+    if (r->op->level == ON_SERVICE || r->op->level == ON_CONTROL || (r->op->flags & OP_NO_BUCKET))
         return STEP_NEXT;
     int rc = store_bucket_get(r->server->store, r->bucket_name, r->arena, &r->bucket);
     if (rc < 0) {
@@ -510,13 +511,8 @@ static enum step_result step_authorize(struct req *r)
         return STEP_NEXT;
     if ((r->op->flags & OP_FORM) && !r->form) /* decided once its fields are known: req_authorize */
         return req_check_owner(r, "x-amz-expected-bucket-owner", r->bucket.owner) < 0 ? STEP_FAIL : STEP_NEXT;
-    struct decision d = identity_authorize(r);
-    if (!d.allowed) {
-        bool tell = !r->who.anonymous && r->server->config->default_credentials;
-        req_fail(r, S3E_ACCESS_DENIED);
-        r->err.message = tell ? d.reason : NULL;
+    if (authorize_request(r) < 0)
         return STEP_FAIL;
-    }
     if (r->bucket.name.n && req_check_owner(r, "x-amz-expected-bucket-owner", r->bucket.owner) < 0)
         return STEP_FAIL;
     return STEP_NEXT;
@@ -674,6 +670,7 @@ static int check_document_digest(struct req *r)
 static void run_document(struct req *r)
 {
     int rc = check_document_digest(r) < 0 ? -1 : r->op->handle(r);
+    CHECK(rc < 0 || !authorize_pending(r));
     if (rc == 0)
         buf_fini(&r->body); /* an error may quote it */
     if (rc == 0 && !charge_documents(r)) {

@@ -19,6 +19,7 @@
 #include "server/payload.h"
 #include "store.h"
 
+struct authorization;
 struct conn;
 struct form;
 struct server;
@@ -70,13 +71,14 @@ struct req {
     const struct s3_op *op;
     struct auth_result auth;
     bool unverified; /* of IAM and STS: to be authenticated once the body is there */
-    bool hoisted; /* presigned, with headers of the request among its parameters */
+    bool hoisted;    /* presigned, with headers of the request among its parameters */
     struct identity who;
-    struct query_call *query_call; /* of IAM and STS: server/iam/query.h */
-    struct store_bucket bucket; /* for operations on an existing bucket */
+    struct query_call *query_call;       /* of IAM and STS: server/iam/query.h */
+    struct store_bucket bucket;          /* for operations on an existing bucket */
+    struct authorization *authorization; /* authorize.c */
 
     struct payload *payload;
-    struct form *form;          /* of a form upload: server/form.h */
+    struct form *form;         /* of a form upload: server/form.h */
     struct buf body;           /* of document operations */
     struct store_write *write; /* of uploads */
     bool show_checksum;        /* of a part: the reply names it */

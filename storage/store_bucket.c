@@ -18,6 +18,7 @@
  */
 #include "storage/store_internal.h"
 
+#include "base/check.h"
 #include "base/clock.h"
 
 #define GENERATION_NEVER UINT64_MAX /* what writers are told of a bucket that is being deleted */
@@ -114,9 +115,15 @@ static int make_partition(struct store *st, uint64_t partition, struct arena *a)
 }
 
 /* The whole sequence once; INDEX_CONFLICT: the name was taken meanwhile. */
-static int create_once(struct store *st, struct bytes name, struct bytes tags, struct arena *a, struct rec_bucket *r)
+static int create_once(struct store *st, struct bytes name, const struct store_bucket_new *want, struct arena *a,
+                       struct rec_bucket *r)
 {
-    struct rec_setting setting = {.value = tags};
+    const struct {
+        enum store_setting setting;
+        struct rec_setting record;
+    } settings[] = {{STORE_SETTING_TAGS, {want->tags}},
+                    {STORE_SETTING_OWNERSHIP, {want->ownership}},
+                    {STORE_SETTING_ACL, {want->acl}}};
     struct bytes note = BYTES_NONE;
     int rc = take_partition(st, name, a, &r->b.partition, &note);
     if (rc == STORE_OK)
@@ -128,9 +135,12 @@ static int create_once(struct store *st, struct bytes name, struct bytes tags, s
     txn_expect(&t, key_bucket(a, name), BYTES_NONE);
     txn_expect(&t, key_dropped(a, r->b.partition), note);
     txn_delete(&t, key_dropped(a, r->b.partition));
-    if (tags.n) {
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+        if (!settings[i].record.value.n)
+            continue;
         r->b.settings_seq = after(0);
-        txn_put(&t, key_setting(a, name, STORE_SETTING_TAGS), record_encode(&rec_setting, &setting, a, NULL), 0);
+        txn_put(&t, key_setting(a, name, settings[i].setting),
+                record_encode(&rec_setting, &settings[i].record, a, NULL), 0);
     }
     txn_put(&t, key_bucket(a, name), record_encode(&rec_bucket, r, a, NULL), 0);
     rc = store__index_rc(txn_apply(st, &t));
@@ -164,7 +174,7 @@ int store_bucket_create(struct store *st, struct bytes name, const struct store_
                                       .region = bytes_dup(a, want->region),
                                       .lock_enabled = want->lock,
                                       .versioning = want->lock ? VERSIONING_ENABLED : VERSIONING_NEVER}};
-        rc = create_once(st, name, want->tags, a, &r);
+        rc = create_once(st, name, want, a, &r);
         if (rc == STORE_OK) {
             ret->name = bytes_dup(a, name);
             fill(ret, &r);

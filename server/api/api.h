@@ -6,6 +6,7 @@
 #ifndef PAIL_SERVER_API_H
 #define PAIL_SERVER_API_H
 
+#include "server/iam/acl.h"
 #include "server/req.h"
 #include "server/xml/documents.h"
 #include "server/xml/render.h"
@@ -68,6 +69,26 @@ int accelerate_put(struct req *);
 int accelerate_get(struct req *);
 int payment_put(struct req *);
 int payment_get(struct req *);
+/* policy.c */
+int policy_put(struct req *);
+int policy_get(struct req *);
+int policy_delete(struct req *);
+int policy_status(struct req *);
+/* public_access.c */
+int public_access_put(struct req *);
+int public_access_get(struct req *);
+int public_access_delete(struct req *);
+int account_access_put(struct req *);
+int account_access_get(struct req *);
+int account_access_delete(struct req *);
+/* acl.c */
+int acl_put_bucket(struct req *);
+int acl_get_bucket(struct req *);
+int acl_put_object(struct req *);
+int acl_get_object(struct req *);
+int ownership_put(struct req *);
+int ownership_get(struct req *);
+int ownership_delete(struct req *);
 /* restore.c */
 int object_restore(struct req *);
 /* multipart.c */
@@ -80,6 +101,9 @@ int part_list(struct req *);
 int upload_list(struct req *);
 
 /* ---- tags and locks (tagging.c, lock.c, bucket_settings.c) ---- */
+
+/* Who will own what is written, and its access list: x-amz-acl, x-amz-grant-* (acl.c). */
+int api_put_acl(struct req *, struct store_put *);
 
 /* x-amz-tagging of a write. */
 int api_put_tags(struct req *, struct store_put *);
@@ -105,6 +129,8 @@ void api_abort_headers(struct req *, int64_t initiated_ms);
 
 /* What CreateBucket is asked for beside the bucket. */
 int api_new_bucket_read(struct req *, const struct xml_create_bucket *, struct store_bucket_new *ret);
+/* x-amz-object-ownership, x-amz-acl, x-amz-grant-* (acl.c). */
+int api_new_bucket_acl(struct req *, struct store_bucket_new *ret);
 
 /* ---- shared (common.c) ---- */
 

@@ -4,6 +4,7 @@
 
 #include "config.h"
 #include "server/api/api.h"
+#include "server/authorize.h"
 #include "server/server.h"
 
 #define BUCKETS_MAX 10000 /* a page of ListBuckets, as at AWS */
@@ -118,6 +119,19 @@ static int check_location(struct req *r, struct bytes constraint)
         constraint.n ? (int)(constraint.n < 64 ? constraint.n : 64) : 11, constraint.n ? constraint.p : "unspecified");
 }
 
+/* What the body asks for needs rights too, and policies may ask about it. */
+static int authorize_new(struct req *r, const struct xml_create_bucket *body)
+{
+    struct store_header *tags = arena_new_array(r->arena, struct store_header, body->n_tags + 1);
+    for (size_t i = 0; i < body->n_tags; i++)
+        tags[i] = (struct store_header){body->tags[i].key, body->tags[i].value};
+    struct facts_body facts = {
+        .location = body->location_constraint, .bucket_tags = tags, .n_bucket_tags = body->n_tags};
+    if (authorize_body(r, &facts) < 0)
+        return -1;
+    return body->n_tags ? authorize_also(r, "s3:TagResource") : 0;
+}
+
 int bucket_create(struct req *r)
 {
     struct xml_create_bucket body = {0};
@@ -127,7 +141,8 @@ int bucket_create(struct req *r)
         return req_extra(r, "BucketName", r->bucket_name);
     }
     if (api_refuse_unsupported(r) < 0 || (r->body.n && req_document(r, &xml_create_bucket_doc, &body) < 0) ||
-        check_location(r, body.location_constraint) < 0 || api_new_bucket_read(r, &body, &wanted) < 0)
+        check_location(r, body.location_constraint) < 0 || authorize_new(r, &body) < 0 ||
+        api_new_bucket_read(r, &body, &wanted) < 0 || api_new_bucket_acl(r, &wanted) < 0)
         return -1;
     if (body.location || body.bucket) {
         req_fail(r, S3E_NOT_IMPLEMENTED);

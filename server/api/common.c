@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "server/authorize.h"
 #include "server/form.h"
 #include "server/http/date.h"
 #include "server/http/etag_match.h"
@@ -141,11 +142,6 @@ int api_refuse_unsupported(struct req *r)
                                           "x-amz-server-side-encryption-customer-algorithm",
                                           "x-amz-server-side-encryption-customer-key",
                                           "x-amz-server-side-encryption-aws-kms-key-id",
-                                          "x-amz-grant-read",
-                                          "x-amz-grant-write",
-                                          "x-amz-grant-read-acp",
-                                          "x-amz-grant-write-acp",
-                                          "x-amz-grant-full-control",
                                           "x-amz-write-offset-bytes",
                                           "x-amz-object-lock-event-hold",
                                           "x-amz-object-lock-event-hold-duration-days",
@@ -156,11 +152,6 @@ int api_refuse_unsupported(struct req *r)
             req_fail(r, S3E_NOT_IMPLEMENTED);
             return req_extra(r, "Header", bytes_str(headers[i]));
         }
-    }
-    struct bytes acl = req_header(r, "x-amz-acl");
-    if (acl.p && !bytes_eq_str(acl, "private") && !bytes_eq_str(acl, "bucket-owner-full-control")) {
-        req_fail(r, S3E_NOT_IMPLEMENTED);
-        return req_extra(r, "Header", BYTES_LIT("x-amz-acl"));
     }
     return 0;
 }
@@ -360,6 +351,9 @@ static int fail_marker(struct req *r, bool not_allowed, const struct store_objec
 
 int api_fail_version(struct req *r, int rc, const struct store_version *asked, const struct store_object *o, bool write)
 {
+    bool absent = rc == STORE_NO_SUCH_KEY || (rc == STORE_DELETE_MARKER && !asked);
+    if (absent && !write && authorize_missing(r, &r->bucket) < 0)
+        return -1;
     if (rc == STORE_DELETE_MARKER)
         return fail_marker(r, asked || write, o);
     req_fail_store(r, rc);

@@ -7,13 +7,14 @@
 
 #include "base/check.h"
 #include "server/api/api.h"
+#include "server/authorize.h"
 #include "server/http/range.h"
 #include "server/server.h"
 
 struct source {
     struct store_bucket bucket;
     struct store_object *object;
-    struct bytes key;
+    struct bytes key, version_id;        /* version_id p NULL: none was named */
     const struct store_version *version; /* NULL: the newest was meant */
 };
 
@@ -24,6 +25,8 @@ static int fail_source(struct req *r, const struct source *s, int rc)
         return req_failf(r, S3E_INVALID_REQUEST,
                          "The source of a copy request may not specifically refer to a delete marker by version id.");
     if (rc == STORE_NO_SUCH_KEY || rc == STORE_DELETE_MARKER) {
+        if (authorize_missing(r, &s->bucket) < 0)
+            return -1;
         req_fail(r, S3E_NO_SUCH_KEY);
         return req_extra(r, "Key", s->key);
     }
@@ -59,7 +62,10 @@ static int find_source(struct req *r, struct source *s)
     }
     if (rc < 0)
         return req_fail_store(r, rc);
-    if (req_check_owner(r, "x-amz-source-expected-bucket-owner", s->bucket.owner) < 0 ||
+    if (named.has_version)
+        s->version_id = named.version_id.p ? named.version_id : BYTES_LIT("");
+    if (authorize_source(r, &s->bucket, s->key, s->version_id) < 0 ||
+        req_check_owner(r, "x-amz-source-expected-bucket-owner", s->bucket.owner) < 0 ||
         read_source_version(r, &named, s) < 0)
         return -1;
     rc = store_object_get(r->server->store, &s->bucket, s->key, s->version, r->arena, &s->object);
@@ -110,8 +116,11 @@ static int fill_copy(struct req *r, const struct source *s, struct store_copy *c
 {
     bool replace;
     struct store_put *to = &copy->to;
+    bool new_tags = bytes_eq_str(req_header(r, "x-amz-tagging-directive"), "REPLACE");
+    if (s->object->n_tags && !new_tags && authorize_source_tags(r, &s->bucket, s->key, s->version_id) < 0)
+        return -1;
     if (read_directive(r, "x-amz-metadata-directive", &replace) < 0 || api_copy_tags(r, s->object, to) < 0 ||
-        api_put_lock(r, to) < 0 || api_write_condition(r, &to->condition) < 0 ||
+        api_put_lock(r, to) < 0 || api_put_acl(r, to) < 0 || api_write_condition(r, &to->condition) < 0 ||
         api_storage_class(r, &to->storage_class) < 0 ||
         api_checksum_algorithm(r, "x-amz-checksum-algorithm", &to->checksum) < 0)
         return -1;
@@ -139,8 +148,7 @@ int object_copy(struct req *r)
         return -1;
     CHECK(s.object);
     struct store_copy copy = {.source = s.object, .source_bucket = &s.bucket, .length = s.object->size};
-    copy.to = (struct store_put){
-        .bucket = &r->bucket, .key = r->key, .owner = r->who.account, .expected_size = s.object->size};
+    copy.to = (struct store_put){.bucket = &r->bucket, .key = r->key, .expected_size = s.object->size};
     if (fill_copy(r, &s, &copy) < 0)
         return -1;
     struct store_object *made = NULL;

@@ -9,6 +9,7 @@
  */
 #include "server/api/api.h"
 #include "server/api/lock_rules.h"
+#include "server/authorize.h"
 #include "server/http/date.h"
 #include "server/ops.h"
 #include "server/server.h"
@@ -92,13 +93,13 @@ static int64_t shown_until(const struct store_object *o)
 
 void api_lock_headers(struct req *r, const struct store_object *o)
 {
-    if (o->lock.mode != LOCK_NONE) {
+    if (o->lock.mode != LOCK_NONE && authorize_may(r, "s3:GetObjectRetention", NULL)) {
         char date[DATE_ISO_LEN + 1];
         date_format_iso(shown_until(o), date);
         resp_header(r, HEADER_MODE, bytes_str(o->lock.mode == LOCK_COMPLIANCE ? "COMPLIANCE" : "GOVERNANCE"));
         resp_header(r, HEADER_UNTIL, bytes_of(date, DATE_ISO_LEN));
     }
-    if (o->lock.hold_set)
+    if (o->lock.hold_set && authorize_may(r, "s3:GetObjectLegalHold", NULL))
         resp_header(r, HEADER_HOLD, bytes_str(o->lock.hold ? "ON" : "OFF"));
 }
 
@@ -176,7 +177,9 @@ static const struct store_object *find_version(struct req *r)
 int lock_put_retention(struct req *r)
 {
     struct xml_retention doc;
-    struct store_change change = {.set_retention = true, .bypass_governance = api_bypass_governance(r)};
+    struct store_change change = {.set_retention = true,
+                                  .bypass_governance = api_bypass_governance(r) &&
+                                                       authorize_may(r, "s3:BypassGovernanceRetention", NULL)};
     struct store_object *changed;
     if (!r->bucket.lock_enabled)
         return no_lock(r);
@@ -195,6 +198,8 @@ int lock_put_retention(struct req *r)
         if (fault != LOCK_OK)
             return fail_until(r, fault, "RetainUntilDate", bytes_dup(r->arena, bytes_of(date, DATE_ISO_LEN)));
     }
+    if (authorize_body(r, &(struct facts_body){.mode = change.mode, .until_ms = change.until_ms}) < 0)
+        return -1;
     return api_change_version(r, &change, &changed);
 }
 
@@ -216,6 +221,9 @@ int lock_put_legal_hold(struct req *r)
     if (!r->bucket.lock_enabled)
         return no_lock(r);
     if (req_document(r, &xml_legal_hold_doc, &doc) < 0)
+        return -1;
+    struct facts_body facts = {.legal_hold = doc.status == XML_HOLD_ON ? BYTES_LIT("ON") : BYTES_LIT("OFF")};
+    if (authorize_body(r, &facts) < 0)
         return -1;
     struct store_change change = {.set_hold = true, .hold = doc.status == XML_HOLD_ON};
     return api_change_version(r, &change, &changed);

@@ -37,13 +37,14 @@ static int read_checksum_type(struct req *r, enum checksum_alg alg, enum checksu
 
 int upload_create(struct req *r)
 {
-    struct store_put put = {.bucket = &r->bucket, .key = r->key, .owner = r->who.account};
+    struct store_put put = {.bucket = &r->bucket, .key = r->key};
     enum checksum_type type;
     struct store_upload made;
     if (api_no_version_id(r) < 0 || api_refuse_unsupported(r) < 0 || api_storage_class(r, &put.storage_class) < 0 ||
         api_metadata(r, &put.headers, &put.n_headers) < 0 ||
         api_checksum_algorithm(r, "x-amz-checksum-algorithm", &put.checksum) < 0 ||
-        read_checksum_type(r, put.checksum, &type) < 0 || api_put_tags(r, &put) < 0 || api_put_lock(r, &put) < 0)
+        read_checksum_type(r, put.checksum, &type) < 0 || api_put_tags(r, &put) < 0 || api_put_lock(r, &put) < 0 ||
+        api_put_acl(r, &put) < 0)
         return -1;
     put.explicit_checksum = put.checksum != CHECKSUM_NONE;
     int rc = store_upload_create(r->server->store, &put, type, r->arena, &made);

@@ -7,15 +7,16 @@
 #include <string.h>
 
 #include "server/api/api.h"
+#include "server/authorize.h"
 #include "server/http/etag_match.h"
 #include "server/server.h"
 
 int object_put(struct req *r)
 {
-    struct store_put put = {.bucket = &r->bucket, .key = r->key, .owner = r->who.account};
+    struct store_put put = {.bucket = &r->bucket, .key = r->key};
     if (api_no_version_id(r) < 0 || api_refuse_unsupported(r) < 0 || api_write_condition(r, &put.condition) < 0 ||
         api_storage_class(r, &put.storage_class) < 0 || api_metadata(r, &put.headers, &put.n_headers) < 0 ||
-        api_put_tags(r, &put) < 0 || api_put_lock(r, &put) < 0)
+        api_put_tags(r, &put) < 0 || api_put_lock(r, &put) < 0 || api_put_acl(r, &put) < 0)
         return -1;
     return api_open_write(r, &put);
 }
@@ -100,7 +101,7 @@ int object_delete(struct req *r)
         return -1;
     int rc = check_condition(r, &item);
     if (rc == STORE_OK) {
-        store_objects_delete(r->server->store, &r->bucket, r->who.account, &item, 1);
+        store_objects_delete(r->server->store, &r->bucket, r->bucket.owner, &item, 1);
         rc = item.rc;
     }
     if (rc < 0 && rc != STORE_NO_SUCH_VERSION) /* gone already is as good as gone */
@@ -121,6 +122,7 @@ int object_delete(struct req *r)
 struct entry {
     const struct xml_delete_object *want;
     enum s3_error error;
+    struct bytes refusal;      /* of AccessDenied, why */
     struct store_delete *item; /* NULL: it is not asked for */
 };
 
@@ -141,11 +143,15 @@ static enum s3_error entry_error(int rc)
 
 /* Fills in the item for the store, or says why there is none. */
 static enum s3_error read_entry(struct req *r, const struct xml_delete_object *want, bool bypass,
-                                struct store_delete *item)
+                                struct store_delete *item, struct bytes *ret_refusal)
 {
     enum s3_error e = check_entry(want);
     if (e != S3E_OK)
         return e;
+    bool if_match = want->etag.p && !bytes_eq_str(want->etag, "*");
+    if (!authorize_delete(r, want->key, want->version_id.n ? want->version_id : BYTES_NONE, if_match, bypass,
+                          ret_refusal))
+        return S3E_ACCESS_DENIED;
     *item = (struct store_delete){.key = want->key,
                                   .bypass_governance = bypass,
                                   .condition = {.if_match = want->etag.p != NULL,
@@ -175,9 +181,9 @@ static void add_deleted(struct req *r, const struct entry *e, struct xml_delete_
 static void add_error(const struct entry *e, struct xml_delete_result *doc, struct xml_delete_error_row *rows)
 {
     bool locked = e->item && e->item->rc == STORE_LOCKED;
+    struct bytes message = e->refusal.n ? e->refusal : bytes_str(locked ? REQ_LOCKED : s3_error_message(e->error));
     rows[doc->n_errors++] =
-        (struct xml_delete_error_row){e->want->key, e->want->version_id, bytes_str(s3_error_code(e->error)),
-                                      bytes_str(locked ? REQ_LOCKED : s3_error_message(e->error))};
+        (struct xml_delete_error_row){e->want->key, e->want->version_id, bytes_str(s3_error_code(e->error)), message};
 }
 
 int objects_delete(struct req *r)
@@ -192,11 +198,11 @@ int objects_delete(struct req *r)
     for (size_t i = 0; i < want.n_objects; i++) {
         struct entry *e = &entries[i];
         e->want = &want.objects[i];
-        e->error = read_entry(r, e->want, bypass, &items[n]);
+        e->error = read_entry(r, e->want, bypass, &items[n], &e->refusal);
         if (e->error == S3E_OK)
             e->item = &items[n++];
     }
-    store_objects_delete(r->server->store, &r->bucket, r->who.account, items, n);
+    store_objects_delete(r->server->store, &r->bucket, r->bucket.owner, items, n);
     struct xml_deleted_row *deleted = arena_new_array(r->arena, struct xml_deleted_row, want.n_objects + 1);
     struct xml_delete_error_row *errors = arena_new_array(r->arena, struct xml_delete_error_row, want.n_objects + 1);
     struct xml_delete_result doc = {.deleted = deleted, .errors = errors};

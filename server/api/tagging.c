@@ -8,6 +8,7 @@
  */
 #include "server/api/api.h"
 #include "server/api/tag_set.h"
+#include "server/authorize.h"
 #include "server/server.h"
 
 static int fail_tag(struct req *r, const char *message, struct store_header tag, bool value)
@@ -87,7 +88,7 @@ int api_copy_tags(struct req *r, const struct store_object *source, struct store
 
 void api_tag_headers(struct req *r, const struct store_object *o)
 {
-    if (o->n_tags)
+    if (o->n_tags && authorize_may(r, "s3:GetObjectTagging", "s3:GetObjectVersionTagging"))
         resp_headerf(r, "x-amz-tagging-count", "%zu", o->n_tags);
 }
 
@@ -137,6 +138,9 @@ int tagging_put_object(struct req *r)
     struct store_object *changed;
     if (req_document(r, &xml_tagging_doc, &doc) < 0 || read_tags(r, doc.tags, doc.n_tags, false, &tags) < 0)
         return -1;
+    struct facts_body facts = {.tags_known = true, .tags = tags, .n_tags = doc.n_tags};
+    if (authorize_body(r, &facts) < 0)
+        return -1;
     struct store_change change = {.set_tags = true, .tags = tags, .n_tags = doc.n_tags};
     return api_change_version(r, &change, &changed);
 }
@@ -148,6 +152,8 @@ int tagging_get_object(struct req *r)
     if (api_version_id(r, &version) < 0)
         return -1;
     int rc = store_object_head(r->server->store, &r->bucket, r->key, version, r->arena, &o);
+    if (rc == STORE_NO_SUCH_KEY && authorize_missing(r, &r->bucket) < 0)
+        return -1;
     if (rc == STORE_NO_SUCH_KEY) { /* this operation alone names the bucket in the Key */
         req_fail(r, S3E_NO_SUCH_KEY);
         return req_extra(

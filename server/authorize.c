@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The authorize step. What iam_decide wants is put together here, each part when it is first needed: most requests are
+ * an owner's root's on a bucket without policy, and cost two comparisons.
+ *
+ * Invariants: whatever cannot be read (a policy, a setting, an object's list) refuses; only iam_decide allows, except
+ * that an owner's root with no policy in its way needs no question. An object is looked up here only where its own
+ * list, its owner or its tags count. Threads: see authorize.h.
+ */
+#include "server/authorize.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "server/access_log.h"
+#include "server/iam/identities.h"
+#include "server/ops.h"
+#include "server/server.h"
+
+/* What a request keeps from one question to the next. */
+struct authorization {
+    const struct bucket_access *settings; /* of r->bucket */
+    const struct store_bucket *source;    /* another bucket that was asked about, and its settings */
+    const struct bucket_access *source_settings;
+    struct iam_context *context; /* NULL: not asked for yet */
+    bool pending;
+    bool requester_pays;
+};
+
+/* What is asked about. */
+struct target {
+    const struct store_bucket *bucket; /* NULL: there is none */
+    const struct bucket_access *settings;
+    struct bytes bucket_name, key; /* key p NULL: the bucket itself; no bucket name: nothing at all */
+    struct bytes version_id;       /* p NULL: none is named */
+    bool looked_up;
+    const struct store_object *object; /* NULL: none is there, once looked up */
+};
+
+static const struct target nothing;
+
+/* ---- what can be decided without asking ---- */
+
+static bool is_root(const struct req *r)
+{
+    const struct principal *p = r->who.principal;
+    return p && p->caller.kind == IAM_CALLER_ROOT && p->session_policies.n == 0;
+}
+
+static bool of_owner(const struct req *r, const struct target *t)
+{
+    const struct principal *p = r->who.principal;
+    return p && p->caller.account.n && (!t->bucket || bytes_eq(p->caller.account, t->bucket->owner));
+}
+
+/* Nothing can be in the way of an owner's root but a policy, or an object that is somebody else's. */
+static bool is_unlimited(const struct req *r, const struct target *t)
+{
+    if (!is_root(r) || !of_owner(r, t))
+        return false;
+    if (!t->settings)
+        return true;
+    return !t->settings->policy && !t->settings->policy_broken &&
+           (t->key.p == NULL || t->settings->ownership == ACL_BUCKET_OWNER_ENFORCED);
+}
+
+/* ---- what policies need to know ---- */
+
+struct action_row {
+    const char *name;
+    unsigned groups;
+};
+
+/* The actions whose keys include tags of the object. */
+static bool asks_existing_tags(struct bytes action)
+{
+    enum {
+        ACL = 0,
+        CREATION = 0,
+        CUSTOMER_KEY = 0,
+        ENCRYPTION = 0,
+        EXISTING_TAGS = 1,
+        IF_MATCH = 0,
+        IF_NONE_MATCH = 0,
+        INVENTORY = 0,
+        LEGAL_HOLD = 0,
+        LISTING = 0,
+        REQUEST_TAGS = 0,
+        RETENTION = 0,
+        STORAGE_CLASS = 0,
+        VERSION = 0,
+        WRITING = 0
+    };
+    static const struct action_row rows[] = {
+#define S3_ACTION(name, level, groups) {"s3:" name, groups},
+#include "server/iam/actions.def"
+#undef S3_ACTION
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (rows[i].groups && bytes_eq_str(action, rows[i].name))
+            return true;
+    return false;
+}
+
+static bool any_uses(struct iam_policies list, enum iam_key_id key)
+{
+    for (size_t i = 0; i < list.n; i++)
+        if (iam_policy_uses(list.list[i], key))
+            return true;
+    return false;
+}
+
+static bool policies_use(const struct iam_request *q, enum iam_key_id key)
+{
+    return (q->resource_policy && iam_policy_uses(q->resource_policy, key)) || any_uses(q->identity, key) ||
+           any_uses(q->group, key) || any_uses(q->session, key) || (q->boundary && iam_policy_uses(q->boundary, key));
+}
+
+static bool policies_use_body(const struct iam_request *q)
+{
+    for (enum iam_key_id key = 0; key < IAM_KEY_UNKNOWN; key++)
+        if (facts_in_body(key) && policies_use(q, key))
+            return true;
+    return false;
+}
+
+static bool has_policies(const struct iam_request *q)
+{
+    return q->resource_policy || q->identity.n || q->group.n || q->session.n || q->boundary;
+}
+
+static const struct iam_context *context_of(struct req *r)
+{
+    struct authorization *z = r->authorization;
+    if (!z->context) {
+        z->context = arena_new(r->arena, struct iam_context);
+        iam_context_init(z->context, r->arena);
+        facts_collect(r, z->context);
+    }
+    return z->context;
+}
+
+/* NULL: it is not there, or cannot be read; then nothing is allowed that hangs on it. */
+static const struct store_object *look_up(struct req *r, struct target *t)
+{
+    struct store_object *o = NULL;
+    struct store_version v, *version = NULL;
+    if (t->looked_up)
+        return t->object;
+    t->looked_up = true;
+    if (t->version_id.p) {
+        if (!store_version_parse(t->version_id, &v))
+            return NULL;
+        version = &v;
+    }
+    if (store_object_head(r->server->store, t->bucket, t->key, version, r->arena, &o) == STORE_OK)
+        t->object = o;
+    return t->object;
+}
+
+/* ---- access lists ---- */
+
+static enum acl_match match_list(const struct req *r, const struct acl *acl, bool ignore_public,
+                                 enum acl_permission need)
+{
+    struct acl kept;
+    struct bytes id = r->who.principal ? r->who.principal->caller.canonical_id : BYTES_NONE;
+    if (!ignore_public)
+        return acl_match(acl, id, false, need);
+    acl_without_public(r->arena, acl, &kept);
+    return acl_match(&kept, id, false, need);
+}
+
+/* The caller's account has a block of its own that says so? Unreadable is as good as yes. */
+static struct public_access account_block(struct req *r, struct bytes account)
+{
+    struct public_access block;
+    if (access_of_account(r->server, account, r->arena, &block, NULL) != STORE_OK)
+        block = (struct public_access){true, true, true, true};
+    return block;
+}
+
+static void ask_lists(struct req *r, struct target *t, struct iam_request *q)
+{
+    struct acl_need need = acl_need(q->action);
+    const struct bucket_access *s = t->settings;
+    struct acl list;
+    if (t->key.p) {
+        const struct store_object *o = look_up(r, t);
+        if (o && !bytes_eq(o->owner, t->bucket->owner))
+            q->object_account = o->owner.n ? o->owner : BYTES_LIT(ACCESS_ANONYMOUS);
+    }
+    if (!need.bucket && !need.object)
+        return;
+    bool ignore = s->block.ignore_acls || account_block(r, t->bucket->owner).ignore_acls;
+    if (need.bucket)
+        q->acl = match_list(r, &s->acl, ignore, need.bucket);
+    if (need.object && t->object) {
+        struct bytes owner = access_canonical_id(r->server, t->object->owner, r->arena);
+        if (!access_decode_acl(r->arena, t->object->acl, owner, &list))
+            return;
+        enum acl_match m = match_list(r, &list, ignore, need.object);
+        q->acl = m > q->acl ? m : q->acl;
+    }
+}
+
+/* ---- the question ---- */
+
+static struct bytes resource_arn(struct req *r, const struct target *t)
+{
+    if (!t->bucket_name.n)
+        return BYTES_NONE;
+    if (!t->key.p)
+        return arena_bytesf(r->arena, "arn:aws:s3:::%.*s", (int)t->bucket_name.n, t->bucket_name.p);
+    return arena_bytesf(r->arena, "arn:aws:s3:::%.*s/%.*s", (int)t->bucket_name.n, t->bucket_name.p, (int)t->key.n,
+                        t->key.p);
+}
+
+/* Caller and policies. */
+static void question_begin(const struct req *r, const struct target *t, const char *action, struct iam_request *q)
+{
+    *q = (struct iam_request){.action = bytes_str(action)};
+    principal_fill(r->who.principal, q);
+    if (t->bucket)
+        q->resource_account = t->bucket->owner;
+    if (t->settings)
+        q->resource_policy = t->settings->policy;
+}
+
+static struct iam_decision decide(struct req *r, struct target *t, const char *action, struct iam_request *q)
+{
+    static const struct iam_context no_facts;
+    question_begin(r, t, action, q);
+    q->resource = resource_arn(r, t);
+    q->context = &no_facts; /* nobody asks for any */
+    if (t->settings && t->settings->public_policy && !of_owner(r, t))
+        q->restrict_public_buckets =
+            t->settings->block.restrict_buckets || account_block(r, t->bucket->owner).restrict_buckets;
+    if (t->settings && t->settings->ownership != ACL_BUCKET_OWNER_ENFORCED)
+        ask_lists(r, t, q);
+    if (has_policies(q)) {
+        q->context = context_of(r);
+        facts_of_resource(r->authorization->context, q->resource_account, t->version_id);
+        bool tags =
+            t->key.p && t->bucket && policies_use(q, IAM_KEY_S3_EXISTING_OBJECT_TAG) && asks_existing_tags(q->action);
+        facts_of_object(r->authorization->context, tags ? look_up(r, t) : NULL);
+    }
+    return iam_decide(q);
+}
+
+static int refuse(struct req *r, const struct iam_request *q, const struct iam_decision *d)
+{
+    struct bytes text = iam_decision_text(r->arena, q, d);
+    req_fail(r, S3E_ACCESS_DENIED);
+    r->err.message = bytes_cstr(r->arena, text);
+    return -1;
+}
+
+static int fail_broken(struct req *r)
+{
+    access_log_trouble("access", r, "the bucket's policy cannot be read");
+    return req_fail(r, S3E_INTERNAL_ERROR);
+}
+
+/* Only the owner's root gets past a policy that cannot be read, to replace it. */
+static bool is_rescue(const struct req *r, const struct target *t, const char *action)
+{
+    return is_root(r) && of_owner(r, t) &&
+           (strcmp(action, "s3:PutBucketPolicy") == 0 || strcmp(action, "s3:DeleteBucketPolicy") == 0 ||
+            strcmp(action, "s3:GetBucketPolicy") == 0);
+}
+
+static int require(struct req *r, struct target *t, const char *action)
+{
+    struct iam_request q;
+    if (is_unlimited(r, t))
+        return 0;
+    if (t->settings && t->settings->policy_broken && !is_rescue(r, t, action))
+        return fail_broken(r);
+    struct iam_decision d = decide(r, t, action, &q);
+    return d.allowed ? 0 : refuse(r, &q, &d);
+}
+
+static bool allowed(struct req *r, struct target *t, const char *action)
+{
+    struct iam_request q;
+    if (is_unlimited(r, t))
+        return true;
+    return !(t->settings && t->settings->policy_broken) && decide(r, t, action, &q).allowed;
+}
+
+static const char *action_for(const struct target *t, const char *action, const char *version_action)
+{
+    return t->version_id.p && version_action ? version_action : action;
+}
+
+static struct target target_of(const struct req *r)
+{
+    struct target t = {.bucket_name = r->bucket_name, .settings = r->authorization->settings};
+    if (r->op->level == ON_CONTROL)
+        return nothing;
+    if (r->bucket.name.n)
+        t.bucket = &r->bucket;
+    if (r->on_object || r->form) {
+        t.key = r->key;
+        t.version_id = r->form ? BYTES_NONE : req_param(r, "versionId");
+    }
+    return t;
+}
+
+/* ---- the step ---- */
+
+/* Deleting without a version where there are none: a Deny on either of the two actions counts. */
+static int refuse_hidden_deny(struct req *r, struct target *t)
+{
+    struct iam_request q;
+    if (t->version_id.p || t->bucket->versioning != VERSIONING_NEVER || is_unlimited(r, t))
+        return 0;
+    struct iam_decision d = decide(r, t, "s3:DeleteObjectVersion", &q);
+    return d.explicit_deny ? refuse(r, &q, &d) : 0;
+}
+
+/* A GET of what is not there, in a bucket that its lists let the caller see: to be answered NoSuchKey. */
+static bool may_learn_absence(struct req *r, struct target *t, const char *action)
+{
+    bool reads = strcmp(action, "s3:GetObject") == 0;
+    if (!reads || !t->bucket || t->settings->ownership == ACL_BUCKET_OWNER_ENFORCED || look_up(r, t))
+        return false;
+    struct target bucket = *t;
+    struct iam_request q;
+    bucket.key = bucket.version_id = BYTES_NONE;
+    if (decide(r, t, action, &q).explicit_deny)
+        return false;
+    return allowed(r, &bucket, "s3:ListBucket");
+}
+
+static bool extra_applies(const struct req *r, const struct op_extra *e)
+{
+    if (!(r->op->flags & e->flag))
+        return false;
+    if (!e->header)
+        return true;
+    struct bytes value = req_header(r, e->header);
+    if (!value.p)
+        return false;
+    return !(e->only && !bytes_eq_str_nocase(value, e->only)) && !(e->unless && bytes_eq_str(value, e->unless));
+}
+
+static int require_all(struct req *r, struct target *t)
+{
+    size_t n;
+    const struct op_extra *extras = op_extra_table(&n);
+    const char *action = action_for(t, r->op->action, r->op->version_action);
+    if (is_unlimited(r, t))
+        return 0;
+    if (require(r, t, action) < 0) {
+        if (r->err.code != S3E_ACCESS_DENIED || !t->key.p || !may_learn_absence(r, t, action))
+            return -1;
+        r->err = (struct req_error){0};
+    }
+    for (size_t i = 0; i < n; i++)
+        if (extra_applies(r, &extras[i]) &&
+            require(r, t, action_for(t, extras[i].action, extras[i].version_action)) < 0)
+            return -1;
+    return r->op->flags & OP_DELETES ? refuse_hidden_deny(r, t) : 0;
+}
+
+/* Requester pays: strangers must say that they know. */
+static int check_payer(struct req *r, const struct target *t)
+{
+    struct bytes payer = req_header(r, "x-amz-request-payer");
+    bool listing = r->op->level == ON_BUCKET && bytes_starts(bytes_str(r->op->action), BYTES_LIT("s3:ListBucket"));
+    if (!payer.p)
+        payer = req_param(r, "x-amz-request-payer");
+    if (!t->bucket || !t->bucket->requester_pays || (!t->key.p && !listing) || of_owner(r, t))
+        return 0;
+    if (r->who.anonymous || !bytes_eq_str(payer, "requester"))
+        return req_fail(r, S3E_ACCESS_DENIED);
+    r->authorization->requester_pays = true;
+    return 0;
+}
+
+/* Who has the right, but in another account, learns that a policy is the owner's business alone. */
+static int check_owner_only(struct req *r, const struct target *t)
+{
+    if (!(r->op->flags & OP_OWNER_ONLY) || !t->bucket || of_owner(r, t))
+        return 0;
+    req_fail(r, S3E_METHOD_NOT_ALLOWED);
+    req_extra(r, "Method", r->head.method_text);
+    return req_extra(r, "ResourceType", BYTES_LIT("BUCKETPOLICY"));
+}
+
+static bool waits_for_body(const struct req *r, const struct target *t)
+{
+    struct iam_request q;
+    if (!(r->op->flags & OP_BODY_FACTS) || is_unlimited(r, t))
+        return false;
+    question_begin(r, t, r->op->action, &q);
+    return policies_use_body(&q);
+}
+
+int authorize_request(struct req *r)
+{
+    struct authorization *z = r->authorization = arena_new(r->arena, struct authorization);
+    const char *refused = identity_refused_here(r);
+    if (refused)
+        return req_failf(r, S3E_ACCESS_DENIED, "%s", refused);
+    if (r->bucket.name.n) {
+        int rc = access_of_bucket(r->server, &r->bucket, r->arena, &z->settings);
+        if (rc < 0)
+            return req_fail_store(r, rc);
+    }
+    struct target t = target_of(r);
+    z->pending = waits_for_body(r, &t);
+    if (r->op->flags & OP_EACH_KEY) { /* each for itself; but who can have no right at all need not send a body */
+        if (r->who.anonymous && !z->settings->policy && z->settings->ownership == ACL_BUCKET_OWNER_ENFORCED)
+            return req_fail(r, S3E_ACCESS_DENIED);
+    } else if (!z->pending && require_all(r, &t) < 0) {
+        return -1;
+    }
+    if (check_payer(r, &t) < 0)
+        return -1;
+    if (z->requester_pays)
+        resp_header(r, "x-amz-request-charged", BYTES_LIT("requester"));
+    return check_owner_only(r, &t);
+}
+
+bool authorize_pending(const struct req *r)
+{
+    return r->authorization && r->authorization->pending;
+}
+
+/* ---- what handlers ask ---- */
+
+int authorize_body(struct req *r, const struct facts_body *body)
+{
+    if (!authorize_pending(r))
+        return 0;
+    r->authorization->pending = false;
+    (void)context_of(r);
+    facts_add_body(r, r->authorization->context, body);
+    struct target t = target_of(r);
+    return require_all(r, &t);
+}
+
+const struct bucket_access *authorize_settings(const struct req *r)
+{
+    return r->authorization->settings;
+}
+
+int authorize_block(struct req *r, struct public_access *ret)
+{
+    struct public_access account;
+    const struct bucket_access *s = r->authorization->settings;
+    struct bytes owner = r->bucket.name.n ? r->bucket.owner : r->who.account;
+    int rc = access_of_account(r->server, owner, r->arena, &account, NULL);
+    if (rc < 0)
+        return req_fail_store(r, rc);
+    *ret = s ? s->block : (struct public_access){true, true, true, true}; /* a new bucket's */
+    ret->block_acls |= account.block_acls;
+    ret->ignore_acls |= account.ignore_acls;
+    ret->block_policy |= account.block_policy;
+    ret->restrict_buckets |= account.restrict_buckets;
+    return 0;
+}
+
+/* The target in another bucket, or the same. -1 after req_fail. */
+static int target_in(struct req *r, const struct store_bucket *b, struct bytes key, struct bytes version_id,
+                     struct target *ret)
+{
+    struct authorization *z = r->authorization;
+    *ret = nothing;
+    if (b != &r->bucket && z->source != b) {
+        int rc = access_of_bucket(r->server, b, r->arena, &z->source_settings);
+        if (rc < 0)
+            return req_fail_store(r, rc);
+        z->source = b;
+    }
+    ret->bucket = b;
+    ret->bucket_name = b->name;
+    ret->settings = b == &r->bucket ? z->settings : z->source_settings;
+    ret->key = key;
+    ret->version_id = version_id;
+    return 0;
+}
+
+int authorize_source(struct req *r, const struct store_bucket *b, struct bytes key, struct bytes version_id)
+{
+    struct target t;
+    if (target_in(r, b, key, version_id, &t) < 0)
+        return -1;
+    const char *action = action_for(&t, "s3:GetObject", "s3:GetObjectVersion");
+    if (require(r, &t, action) == 0)
+        return 0;
+    if (r->err.code != S3E_ACCESS_DENIED || !may_learn_absence(r, &t, action))
+        return -1;
+    r->err = (struct req_error){0};
+    return 0;
+}
+
+int authorize_source_tags(struct req *r, const struct store_bucket *b, struct bytes key, struct bytes version_id)
+{
+    struct target t;
+    if (target_in(r, b, key, version_id, &t) < 0 ||
+        require(r, &t, action_for(&t, "s3:GetObjectTagging", "s3:GetObjectVersionTagging")) < 0)
+        return -1;
+    return authorize_also(r, "s3:PutObjectTagging");
+}
+
+bool authorize_delete(struct req *r, struct bytes key, struct bytes version_id, bool if_match, bool bypass,
+                      struct bytes *ret_message)
+{
+    struct target t = target_of(r);
+    t.key = key;
+    t.version_id = version_id;
+    bool ok = require(r, &t, action_for(&t, "s3:DeleteObject", "s3:DeleteObjectVersion")) == 0 &&
+              (!bypass || require(r, &t, "s3:BypassGovernanceRetention") == 0) &&
+              (!if_match || require(r, &t, "s3:GetObject") == 0) && refuse_hidden_deny(r, &t) == 0;
+    if (ok)
+        return true;
+    *ret_message = bytes_str(r->err.message ? r->err.message : s3_error_message(r->err.code));
+    r->err = (struct req_error){0}; /* the entry's, not the request's */
+    return false;
+}
+
+int authorize_missing(struct req *r, const struct store_bucket *b)
+{
+    struct target t;
+    return target_in(r, b, BYTES_NONE, BYTES_NONE, &t) < 0 ? -1 : require(r, &t, "s3:ListBucket");
+}
+
+bool authorize_may(struct req *r, const char *action, const char *version_action)
+{
+    struct target t = target_of(r);
+    return allowed(r, &t, action_for(&t, action, version_action));
+}
+
+int authorize_also(struct req *r, const char *action)
+{
+    struct target t = target_of(r);
+    return require(r, &t, action);
+}
+
+bool authorize_locks_out(struct req *r, const struct iam_policy *policy)
+{
+    struct target t = target_of(r);
+    struct iam_request q;
+    size_t statement;
+    if (is_root(r))
+        return false; /* it never is */
+    question_begin(r, &t, "s3:PutBucketPolicy", &q);
+    q.resource = resource_arn(r, &t);
+    q.context = context_of(r);
+    facts_of_resource(r->authorization->context, q.resource_account, BYTES_NONE);
+    return iam_policy_effect(&q, policy, &statement) == IAM_DENY;
+}
