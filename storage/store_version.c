@@ -120,8 +120,11 @@ int store__new_lock(struct store *st, const struct store_bucket *b, const struct
     if ((asked->mode != LOCK_NONE || asked->hold_set) && !b->lock_enabled)
         return STORE_NO_LOCK;
     if (asked->mode == LOCK_NONE && b->lock_default.mode != LOCK_NONE) {
+        int64_t now = store_lock_now_ms(st), wall = clock_wall_ms();
         ret->mode = b->lock_default.mode;
-        ret->until_ms = store_lock_now_ms(st) + (b->lock_default.days + 365 * (int64_t)b->lock_default.years) * day_ms;
+        /* From the later one: a lock clock that did not follow the wall clock yet, does so with the next start. */
+        ret->until_ms =
+            (wall > now ? wall : now) + (b->lock_default.days + 365 * (int64_t)b->lock_default.years) * day_ms;
         ret->until_ms = (ret->until_ms + 999) / 1000 * 1000; /* as it is shown */
     }
     return STORE_OK;

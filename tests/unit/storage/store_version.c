@@ -360,6 +360,23 @@ Test(store_version, lock_protects_the_version_not_the_key)
     world_close(&w);
 }
 
+/* Written while the lock clock did not follow a clock that was put right; with the next start it does. */
+Test(store_version, LCK_06_default_retention_counts_from_the_later_clock)
+{
+    struct world w = world_open();
+    struct store_bucket_change lock = {
+        .versioning = VERSIONING_ENABLED, .lock = true, .lock_default = {.mode = LOCK_COMPLIANCE, .days = 1}};
+    cr_assert_eq(store_bucket_change(w.store, w.bucket.name, &lock, w.arena, &w.bucket), STORE_OK);
+    put(&w, "before", "x");
+    cr_assert_eq(store__save_clock(w.store), STORE_OK);
+    clock_test_shift_ms(3 * 86400000LL);
+    struct store_version v = put(&w, "k", "x");
+    world_restart(&w);
+    cr_assert_eq(del(&w, "k", &v).rc, STORE_LOCKED);
+    clock_test_shift_ms(0);
+    world_close(&w);
+}
+
 Test(store_version, tags_stay_with_their_version)
 {
     struct world w = world_open();
