@@ -550,7 +550,8 @@ static int plan_delete(struct store *st, struct txn *t, const struct store_bucke
 
 /* ---- deleting many ---- */
 
-#define DELETE_BATCH 250 /* items of one batch: bounds how long a writer holds the index */
+#define DELETE_BATCH       250        /* items of one batch: bounds how long a writer holds the index */
+#define DELETE_BATCH_BYTES (2u << 20) /* of plans for it; with more, items wait for the next: bounds the memory */
 
 enum item_state { ITEM_WAITS, ITEM_PLANNED, ITEM_PLANNED_SIMPLE, ITEM_DONE };
 
@@ -575,7 +576,8 @@ static void plan_item(struct store *st, const struct store_bucket *b, struct byt
                       enum item_state *states, size_t n, size_t i, struct txn *t)
 {
     bool simple_only, simple;
-    if (states[i] == ITEM_DONE || key_is_taken(items, states, n, i, &simple_only))
+    bool full = t->batch.n_expects && arena_used(t->arena) > DELETE_BATCH_BYTES;
+    if (states[i] == ITEM_DONE || full || key_is_taken(items, states, n, i, &simple_only))
         return;
     struct txn before = *t;
     items[i].rc = plan_delete(st, t, b, owner, &items[i], &simple);

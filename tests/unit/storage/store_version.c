@@ -264,6 +264,34 @@ Test(store_version, all_versions_of_a_key_at_once)
     world_close(&w);
 }
 
+/* What lies in the records themselves is copied by plans: many such items take more batches, not more memory. */
+Test(store_version, large_records_are_removed_by_several_batches)
+{
+    enum { KEYS = 200, SIZE = 16000 };
+    struct world w = world_open();
+    char *body = arena_alloc(w.arena, SIZE + 1);
+    struct store_delete items[KEYS];
+    memset(body, 'x', SIZE);
+    body[SIZE] = '\0';
+    set_versioning(&w, VERSIONING_ENABLED);
+    for (int i = 0; i < KEYS; i++) {
+        const char *key = arena_printf(w.arena, "%d", i);
+        struct store_version *v = arena_new(w.arena, struct store_version);
+        put(&w, key, body);
+        *v = put(&w, key, body);
+        items[i] = (struct store_delete){.key = bytes_str(key), .version = v};
+    }
+    uint64_t before = index_double_batches(w.disk_index);
+    store_objects_delete(w.store, &w.bucket, BYTES_NONE, items, KEYS);
+    uint64_t batches = index_double_batches(w.disk_index) - before;
+    cr_assert(batches > 1 && batches < 20, "%llu", (unsigned long long)batches);
+    for (int i = 0; i < KEYS; i++)
+        cr_assert_eq(items[i].rc, STORE_OK);
+    cr_assert_eq(world_records(&w, w.bucket.partition, KEY_VERSION), 0);
+    cr_assert_eq(world_records(&w, w.bucket.partition, KEY_OBJECT), KEYS);
+    world_close(&w);
+}
+
 Test(store_version, versioning_change_bars_writes_planned_before)
 {
     struct world w = world_open();
