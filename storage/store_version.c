@@ -249,6 +249,12 @@ int store__find_version(struct store *st, const struct store_bucket *b, struct b
         return rc;
     if (plain)
         return version && !version->null ? STORE_NO_SUCH_VERSION : STORE_NO_SUCH_KEY;
+    if (version && !version->null) { /* one look-up finds most; what it misses may just be moving */
+        struct bytes value, index_key = version_key(a, key, version);
+        rc = index_get(st->index, b->partition, index_key, a, &value);
+        if (rc != INDEX_NOT_FOUND)
+            return rc == INDEX_OK ? decode_found(ret, b->partition, index_key, value, a) : store__index_rc(rc);
+    }
     rc = STORE_AGAIN;
     for (int tries = 0; rc == STORE_AGAIN && tries < STORE_TRIES; tries++)
         rc = find_elsewhere(st, b, key, version, a, ret);
