@@ -160,7 +160,7 @@ static int load_clock(struct store *st, bool trust)
                      "that; if the clock is right, start once with --trust-clock on",
                      (long long)((now - last) / 86400000));
     }
-    atomic_store(&st->lock_offset_ms, start - clock_mono_ms());
+    atomic_store(&st->lock_offset_ms, start - clock_boot_ms());
     arena_free(a);
     return rc == INDEX_NOT_FOUND ? STORE_OK : store__index_rc(rc);
 }

@@ -50,7 +50,7 @@ struct store {
     uint64_t part_min;      /* STORE_PART_MIN; tests lower it */
     atomic_bool locks_used; /* some bucket has object lock: the clock is saved now and then */
     atomic_bool lock_jump_told;
-    _Atomic int64_t lock_offset_ms; /* the lock clock is the monotonic one plus this; it only grows */
+    _Atomic int64_t lock_offset_ms; /* the lock clock is clock_boot_ms plus this; it only grows */
 
     pthread_mutex_t pins_lock;
     struct store_pin *pins[STORE_PIN_SLOTS];

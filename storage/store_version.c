@@ -90,17 +90,17 @@ static bool is_version(const struct rec_object *r, const struct store_version *v
 
 int64_t store_lock_now_ms(struct store *st)
 {
-    int64_t mono = clock_mono_ms(), offset = clock_wall_ms() - mono;
+    int64_t boot = clock_boot_ms(), offset = clock_wall_ms() - boot;
     int64_t seen = atomic_load_explicit(&st->lock_offset_ms, memory_order_relaxed);
     if (offset - seen > STORE_CLOCK_JUMP_MS) {
         if (!atomic_exchange(&st->lock_jump_told, true))
             log_warn("clock", "the wall clock jumped ahead by %lld hours; locks do not follow it before a restart",
                      (long long)((offset - seen) / 3600000));
-        return mono + seen;
+        return boot + seen;
     }
     while (offset > seen && !atomic_compare_exchange_weak(&st->lock_offset_ms, &seen, offset))
         ;
-    return mono + (offset > seen ? offset : seen);
+    return boot + (offset > seen ? offset : seen);
 }
 
 bool store__protected(struct store *st, const struct object_lock *lock, bool bypass_governance)
