@@ -14,6 +14,7 @@
 
 #include "blob.h"
 #include "index.h"
+#include "storage/md5_lanes.h"
 #include "storage/record.h"
 #include "store.h"
 
@@ -44,6 +45,7 @@ struct lifecycle_cache;
 struct store {
     struct index *index;
     struct blob_store *blobs;
+    struct md5_lanes *md5;
     struct gc *gc;
     struct lifecycle_worker *lifecycle;
     struct lifecycle_cache *lifecycle_cache;
