@@ -30,8 +30,8 @@ struct ssl_st;
 #define CONN_TURN_MAX      (1024 * 1024) /* bytes moved for one connection before others have their turn */
 #define CONN_TURN_REQUESTS 64            /* pipelined requests answered before others have their turn */
 #define CONN_LINGER_MS     2000          /* discarding input after the last reply, so that the client can read it */
-#define CONN_LINGER_BYTES  (8 * 1024 * 1024)
-#define CONN_SPARE_BUFFERS 16 /* body buffers a loop keeps for the next upload */
+#define CONN_LINGER_BYTES  (16 * 1024 * 1024) /* more than the parts of 8 MiB that many clients send */
+#define CONN_SPARE_BUFFERS 16                 /* body buffers a loop keeps for the next upload */
 
 #define CONN_STATES(X)                                                                                                 \
     X(HANDSHAKE, "handshake")                                                                                          \

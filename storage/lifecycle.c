@@ -104,16 +104,9 @@ struct pass {
 
 /* ---- the clock ---- */
 
-static int64_t boot_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_BOOTTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static bool clock_is_trusted(struct lifecycle_worker *w)
 {
-    int64_t wall = clock_wall_ms(), boot = boot_ms();
+    int64_t wall = clock_wall_ms(), boot = clock_boot_ms();
     bool jumped = lifecycle_clock_jumped(w->trusted_ms, 0, wall, boot);
     if (jumped && !w->distrusted_since_ms) {
         w->distrusted_since_ms = boot;
@@ -746,7 +739,7 @@ int lifecycle_open(struct store *st, uint64_t day_seconds, bool no_background)
     st->lifecycle_cache = lifecycle_cache_create();
     w->day_ms = (int64_t)day_seconds * 1000;
     w->slice_rows = SLICE_ROWS;
-    w->trusted_ms = clock_wall_ms() - boot_ms();
+    w->trusted_ms = clock_wall_ms() - clock_boot_ms();
     pthread_mutex_init(&w->lock, NULL);
     pthread_mutex_init(&w->pass_lock, NULL);
     pthread_condattr_init(&monotonic);

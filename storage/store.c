@@ -160,7 +160,7 @@ static int load_clock(struct store *st, bool trust)
                      "that; if the clock is right, start once with --trust-clock on",
                      (long long)((now - last) / 86400000));
     }
-    atomic_store(&st->lock_offset_ms, start - clock_mono_ms());
+    atomic_store(&st->lock_offset_ms, start - clock_boot_ms());
     arena_free(a);
     return rc == INDEX_NOT_FOUND ? STORE_OK : store__index_rc(rc);
 }
@@ -182,6 +182,7 @@ int store_open(const struct store_options *options, struct store **ret)
     struct store *st = xcalloc(1, sizeof *st);
     st->index = options->index;
     st->blobs = options->blobs;
+    st->md5 = md5_lanes_new();
     st->part_min = STORE_PART_MIN;
     pthread_mutex_init(&st->pins_lock, NULL);
     pthread_mutex_init(&st->running_lock, NULL);
@@ -233,6 +234,7 @@ void store_close(struct store **pst)
         st->index->ops->close(&st->index); /* joins its thread: no completion runs after this */
     if (st->blobs)
         st->blobs->ops->close(&st->blobs);
+    md5_lanes_free(&st->md5);
     gc_free(st);
     lifecycle_free(st);
     pthread_cond_destroy(&st->running_none);

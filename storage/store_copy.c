@@ -58,7 +58,8 @@ int store__write_blob(struct store *st, const struct rec_blob_desc *desc, const 
     const struct blob_ops *ops = st->blobs->ops;
     struct blob_writer *w = NULL;
     struct arena *a = arena_create(0);
-    int rc = blob_create(st->blobs, store__tier(st, desc->storage_class), store__encode_desc(desc, a), trailer->size, &w);
+    int rc =
+        blob_create(st->blobs, store__tier(st, desc->storage_class), store__encode_desc(desc, a), trailer->size, &w);
     for (size_t i = 0; rc == BLOB_OK && i < n_pieces; i++)
         rc = ops->append(w, pieces[i].p, pieces[i].n);
     if (rc == BLOB_OK)

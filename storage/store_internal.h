@@ -14,6 +14,7 @@
 
 #include "blob.h"
 #include "index.h"
+#include "storage/md5_lanes.h"
 #include "storage/record.h"
 #include "store.h"
 
@@ -44,13 +45,14 @@ struct lifecycle_cache;
 struct store {
     struct index *index;
     struct blob_store *blobs;
+    struct md5_lanes *md5;
     struct gc *gc;
     struct lifecycle_worker *lifecycle;
     struct lifecycle_cache *lifecycle_cache;
     uint64_t part_min;      /* STORE_PART_MIN; tests lower it */
     atomic_bool locks_used; /* some bucket has object lock: the clock is saved now and then */
     atomic_bool lock_jump_told;
-    _Atomic int64_t lock_offset_ms; /* the lock clock is the monotonic one plus this; it only grows */
+    _Atomic int64_t lock_offset_ms; /* the lock clock is clock_boot_ms plus this; it only grows */
 
     pthread_mutex_t pins_lock;
     struct store_pin *pins[STORE_PIN_SLOTS];
@@ -148,6 +150,22 @@ int store__save_clock(struct store *); /* the lock clock's time, for the next st
 /* The tier that a storage class's blobs belong to. */
 unsigned store__tier(struct store *, struct bytes storage_class);
 bool store__lies_elsewhere(struct store *, const struct store_object *, unsigned tier);
+/* For those who plan changes of a key's versions (store_version.c, store_delete.c): */
+extern const unsigned char store__no_uid[KEY_UID_BYTES]; /* in the index key of a null version */
+bool store__is_version(const struct rec_object *, const struct store_version *); /* NULL: any will do */
+/* Where a version lies that is not the current object. */
+struct bytes store__version_key(struct arena *, struct bytes key, const struct store_version *);
+/* Puts a record as it was read, or changed, under an index key. */
+void store__put_again(struct txn *, struct bytes index_key, struct rec_object *);
+/* `h` becomes the key's history, if it is another one than before; it must be as it was read in any case. */
+void store__put_history(struct txn *, struct bytes key, const struct store_current *, const struct rec_history *h);
+void store__forget_marker(struct rec_history *);
+/*
+ * What is the newest version becomes an older one, or goes when it is the null version and that is to be replaced.
+ * *h, a copy of the history as read, is brought up to date. *ret_seq: for the version that comes.
+ */
+int store__make_way(struct store *, struct txn *, const struct store_bucket *, struct bytes key, struct store_current *,
+                    bool replace_null, int64_t now_ms, struct rec_history *h, uint64_t *ret_seq);
 /* Is it the object that was seen, in the place where it was seen? NULL: whatever. */
 bool store__as_expected(const struct rec_object *, const unsigned char *uid, const int64_t *noncurrent_ms);
 bool store__protected(struct store *, const struct object_lock *, bool bypass_governance);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Versions: what lies under a key, and how a write or a delete changes it.
+ * Versions: what lies under a key, how a new version makes way for itself, and what may change of an old one.
  *
  * The newest version of a key, when it is an object, is the object record `o`; everything else of the key, delete
  * markers included, lies apart under `w`, newest first. So reads and listings of objects never see history. The record
@@ -23,9 +23,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/rand.h"
 
-static const unsigned char no_uid[KEY_UID_BYTES];
+const unsigned char store__no_uid[KEY_UID_BYTES] = {0};
 
 /* ---- names ---- */
 
@@ -59,7 +58,8 @@ bool store_version_parse(struct bytes text, struct store_version *ret)
     for (int i = 0; i < 8; i++)
         ret->seq = ret->seq << 8 | raw[i];
     memcpy(ret->uid, raw + 8, KEY_UID_BYTES);
-    return memcmp(ret->uid, no_uid, sizeof no_uid) != 0; /* null versions lie there, and have another name */
+    return memcmp(ret->uid, store__no_uid, sizeof store__no_uid) !=
+           0; /* null versions lie there, and have another name */
 }
 
 void store__settle_version(struct rec_object *r)
@@ -70,14 +70,12 @@ void store__settle_version(struct rec_object *r)
     memcpy(r->o.version.uid, r->o.uid, sizeof r->o.version.uid);
 }
 
-/* Where the version lies when it is not the current object. */
-static struct bytes version_key(struct arena *a, struct bytes key, const struct store_version *v)
+struct bytes store__version_key(struct arena *a, struct bytes key, const struct store_version *v)
 {
-    return key_version(a, key, v->seq, v->null ? no_uid : v->uid);
+    return key_version(a, key, v->seq, v->null ? store__no_uid : v->uid);
 }
 
-/* NULL: any version will do. */
-static bool is_version(const struct rec_object *r, const struct store_version *v)
+bool store__is_version(const struct rec_object *r, const struct store_version *v)
 {
     if (!v)
         return true;
@@ -90,17 +88,17 @@ static bool is_version(const struct rec_object *r, const struct store_version *v
 
 int64_t store_lock_now_ms(struct store *st)
 {
-    int64_t mono = clock_mono_ms(), offset = clock_wall_ms() - mono;
+    int64_t boot = clock_boot_ms(), offset = clock_wall_ms() - boot;
     int64_t seen = atomic_load_explicit(&st->lock_offset_ms, memory_order_relaxed);
     if (offset - seen > STORE_CLOCK_JUMP_MS) {
         if (!atomic_exchange(&st->lock_jump_told, true))
             log_warn("clock", "the wall clock jumped ahead by %lld hours; locks do not follow it before a restart",
                      (long long)((offset - seen) / 3600000));
-        return mono + seen;
+        return boot + seen;
     }
     while (offset > seen && !atomic_compare_exchange_weak(&st->lock_offset_ms, &seen, offset))
         ;
-    return mono + (offset > seen ? offset : seen);
+    return boot + (offset > seen ? offset : seen);
 }
 
 bool store__protected(struct store *st, const struct object_lock *lock, bool bypass_governance)
@@ -120,8 +118,11 @@ int store__new_lock(struct store *st, const struct store_bucket *b, const struct
     if ((asked->mode != LOCK_NONE || asked->hold_set) && !b->lock_enabled)
         return STORE_NO_LOCK;
     if (asked->mode == LOCK_NONE && b->lock_default.mode != LOCK_NONE) {
+        int64_t now = store_lock_now_ms(st), wall = clock_wall_ms();
         ret->mode = b->lock_default.mode;
-        ret->until_ms = store_lock_now_ms(st) + (b->lock_default.days + 365 * (int64_t)b->lock_default.years) * day_ms;
+        /* From the later one: a lock clock that did not follow the wall clock yet, does so with the next start. */
+        ret->until_ms =
+            (wall > now ? wall : now) + (b->lock_default.days + 365 * (int64_t)b->lock_default.years) * day_ms;
         ret->until_ms = (ret->until_ms + 999) / 1000 * 1000; /* as it is shown */
     }
     return STORE_OK;
@@ -205,13 +206,13 @@ static int find_elsewhere(struct store *st, const struct store_bucket *b, struct
 {
     bool by_id = version && !version->null;
     struct exact both[2] = {{.arena = a, .key = key_object(a, key)},
-                            {.arena = a, .key = by_id ? version_key(a, key, version) : key_history(a, key)}};
+                            {.arena = a, .key = by_id ? store__version_key(a, key, version) : key_history(a, key)}};
     int rc = read_both(st, b->partition, both);
     if (rc != STORE_OK)
         return rc;
     if (both[0].value.n) {
         rc = decode_found(ret, b->partition, both[0].key, both[0].value, a);
-        if (rc != STORE_OK || is_version(&ret->r, version))
+        if (rc != STORE_OK || store__is_version(&ret->r, version))
             return rc;
     }
     if (by_id)
@@ -220,10 +221,10 @@ static int find_elsewhere(struct store *st, const struct store_bucket *b, struct
     if (both[1].value.n && !record_decode(&rec_history, both[1].value, a, &h))
         return STORE_CORRUPT;
     struct store_version v = {.seq = version ? h.null_seq : h.marker_seq};
-    memcpy(v.uid, version ? no_uid : h.marker_uid, sizeof v.uid);
+    memcpy(v.uid, version ? store__no_uid : h.marker_uid, sizeof v.uid);
     if (v.seq == 0)
         return version ? STORE_NO_SUCH_VERSION : STORE_NO_SUCH_KEY;
-    struct bytes value, index_key = version_key(a, key, &v);
+    struct bytes value, index_key = store__version_key(a, key, &v);
     rc = index_get(st->index, b->partition, index_key, a, &value);
     if (rc == INDEX_NOT_FOUND)
         return STORE_AGAIN; /* it has just gone */
@@ -238,7 +239,7 @@ int store__find_version(struct store *st, const struct store_bucket *b, struct b
         return version && !plain ? STORE_NO_SUCH_VERSION : STORE_NO_SUCH_KEY;
     ret->index_key = key_object(a, key);
     int rc = store__load_object(st, b->partition, ret->index_key, &rec_object, a, &ret->r, &ret->value);
-    if (rc == STORE_OK && is_version(&ret->r, version)) {
+    if (rc == STORE_OK && store__is_version(&ret->r, version)) {
         ret->r.o.latest = true;
         return STORE_OK;
     }
@@ -246,6 +247,12 @@ int store__find_version(struct store *st, const struct store_bucket *b, struct b
         return rc;
     if (plain)
         return version && !version->null ? STORE_NO_SUCH_VERSION : STORE_NO_SUCH_KEY;
+    if (version && !version->null) { /* one look-up finds most; what it misses may just be moving */
+        struct bytes value, index_key = store__version_key(a, key, version);
+        rc = index_get(st->index, b->partition, index_key, a, &value);
+        if (rc != INDEX_NOT_FOUND)
+            return rc == INDEX_OK ? decode_found(ret, b->partition, index_key, value, a) : store__index_rc(rc);
+    }
     rc = STORE_AGAIN;
     for (int tries = 0; rc == STORE_AGAIN && tries < STORE_TRIES; tries++)
         rc = find_elsewhere(st, b, key, version, a, ret);
@@ -262,21 +269,20 @@ struct bytes store__encode_again(struct rec_object *r, struct arena *a, size_t *
     return record_encode(&rec_object, &copy, a, ret_head);
 }
 
-static void put_again(struct txn *t, struct bytes index_key, struct rec_object *r)
+void store__put_again(struct txn *t, struct bytes index_key, struct rec_object *r)
 {
     size_t head;
     struct bytes value = store__encode_again(r, t->arena, &head);
     txn_put(t, index_key, value, head);
 }
 
-static void forget_marker(struct rec_history *h)
+void store__forget_marker(struct rec_history *h)
 {
     h->marker_seq = 0;
     memset(h->marker_uid, 0, sizeof h->marker_uid);
 }
 
-/* `h` becomes the key's history, if it is another one than before; it must be as it was read in any case. */
-static void put_history(struct txn *t, struct bytes key, const struct store_current *cur, const struct rec_history *h)
+void store__put_history(struct txn *t, struct bytes key, const struct store_current *cur, const struct rec_history *h)
 {
     struct bytes index_key = key_history(t->arena, key);
     if (!cur->history_known)
@@ -296,7 +302,7 @@ static int push_marker(struct store *st, struct txn *t, const struct store_bucke
 {
     struct rec_object *m = arena_alloc(t->arena, sizeof *m);
     struct bytes index_key = key_version(t->arena, key, h->marker_seq, h->marker_uid), value;
-    bool null = memcmp(h->marker_uid, no_uid, sizeof no_uid) == 0;
+    bool null = memcmp(h->marker_uid, store__no_uid, sizeof store__no_uid) == 0;
     int rc = store__load_object(st, b->partition, index_key, &rec_object, t->arena, m, &value);
     if (rc != STORE_OK)
         return rc == STORE_NO_SUCH_KEY ? STORE_AGAIN : rc; /* it has just been removed */
@@ -305,9 +311,9 @@ static int push_marker(struct store *st, struct txn *t, const struct store_bucke
         h->null_seq = 0;
     } else {
         m->noncurrent_ms = now_ms;
-        put_again(t, index_key, m);
+        store__put_again(t, index_key, m);
     }
-    forget_marker(h);
+    store__forget_marker(h);
     return STORE_OK;
 }
 
@@ -316,7 +322,7 @@ static int drop_older_null(struct store *st, struct txn *t, const struct store_b
                            struct rec_history *h)
 {
     struct rec_object *r = arena_alloc(t->arena, sizeof *r);
-    struct bytes index_key = key_version(t->arena, key, h->null_seq, no_uid), value;
+    struct bytes index_key = key_version(t->arena, key, h->null_seq, store__no_uid), value;
     int rc = store__load_object(st, b->partition, index_key, &rec_object, t->arena, r, &value);
     if (rc != STORE_OK)
         return rc == STORE_NO_SUCH_KEY ? STORE_AGAIN : rc;
@@ -329,11 +335,7 @@ static int drop_older_null(struct store *st, struct txn *t, const struct store_b
     return STORE_OK;
 }
 
-/*
- * What is the newest version becomes an older one, or goes when it is the null version and that is to be replaced.
- * *h, a copy of the history as read, is brought up to date. *ret_seq: for the version that comes.
- */
-static int make_way(struct store *st, struct txn *t, const struct store_bucket *b, struct bytes key,
+int store__make_way(struct store *st, struct txn *t, const struct store_bucket *b, struct bytes key,
                     struct store_current *cur, bool replace_null, int64_t now_ms, struct rec_history *h,
                     uint64_t *ret_seq)
 {
@@ -348,7 +350,7 @@ static int make_way(struct store *st, struct txn *t, const struct store_bucket *
         } else {
             struct rec_object older = cur->o;
             older.noncurrent_ms = now_ms;
-            put_again(t, version_key(t->arena, key, &older.o.version), &older);
+            store__put_again(t, store__version_key(t->arena, key, &older.o.version), &older);
             if (!older.versioned)
                 h->null_seq = last;
         }
@@ -378,274 +380,16 @@ int store__plan_write(struct store *st, struct txn *t, const struct store_bucket
             txn_drop_object(t, &cur->o);
         return STORE_OK;
     }
-    int rc = make_way(st, t, b, key, cur, !enabled, now, &h, &fresh->o.version.seq);
+    int rc = store__make_way(st, t, b, key, cur, !enabled, now, &h, &fresh->o.version.seq);
     if (rc == STORE_OK)
-        put_history(t, key, cur, &h);
+        store__put_history(t, key, cur, &h);
     return rc;
-}
-
-/* ---- deleting ---- */
-
-static int plan_marker(struct store *st, struct txn *t, const struct store_bucket *b, struct bytes owner,
-                       struct store_current *cur, struct store_delete *item)
-{
-    struct rec_history h = cur->h;
-    bool enabled = b->versioning == VERSIONING_ENABLED;
-    struct bytes index_key = key_object(t->arena, item->key);
-    struct rec_object m = {.versioned = enabled, .o = {.marker = true, .owner = owner, .mtime_ms = clock_wall_ms()}};
-    rand_bytes(m.o.uid, sizeof m.o.uid);
-    txn_expect(t, index_key, cur->exists ? cur->value : BYTES_NONE);
-    int rc = make_way(st, t, b, item->key, cur, !enabled, m.o.mtime_ms, &h, &m.o.version.seq);
-    if (rc != STORE_OK)
-        return rc;
-    if (cur->exists)
-        txn_delete(t, index_key);
-    store__settle_version(&m);
-    put_again(t, version_key(t->arena, item->key, &m.o.version), &m);
-    h.marker_seq = m.o.version.seq;
-    memcpy(h.marker_uid, enabled ? m.o.uid : no_uid, sizeof h.marker_uid);
-    if (!enabled)
-        h.null_seq = h.marker_seq;
-    put_history(t, item->key, cur, &h);
-    item->marker = item->has_version = true;
-    item->ret_version = m.o.version;
-    return STORE_OK;
-}
-
-/* After the newest version has gone: the next one behind `after` (none: the first) takes its place. */
-static int promote(struct store *st, struct txn *t, const struct store_bucket *b, struct bytes key, struct bytes after,
-                   struct rec_history *h)
-{
-    struct index_scan scan = {.partition = b->partition, .prefix = key_versions(t->arena, key), .max_rows = 1};
-    struct index_page page;
-    struct rec_object *next = arena_alloc(t->arena, sizeof *next);
-    scan.from = after.n ? after : scan.prefix;
-    scan.after = after.n > 0;
-    int rc = index_page(st->index, &scan, t->arena, &page);
-    if (rc != INDEX_OK || page.n_rows == 0)
-        return rc == INDEX_OK || rc == INDEX_NOT_FOUND ? STORE_OK : store__index_rc(rc);
-    const struct index_row *row = &page.rows[0];
-    if (!record_decode(&rec_object, row->value, t->arena, next))
-        return STORE_CORRUPT;
-    store__settle_version(next);
-    next->noncurrent_ms = 0;
-    txn_expect(t, row->key, row->value);
-    if (next->o.marker) {
-        put_again(t, row->key, next);
-        h->marker_seq = next->o.version.seq;
-        memcpy(h->marker_uid, next->versioned ? next->o.uid : no_uid, sizeof h->marker_uid);
-        return STORE_OK;
-    }
-    txn_delete(t, row->key);
-    put_again(t, key_object(t->arena, key), next);
-    if (!next->versioned)
-        h->null_seq = 0;
-    return STORE_OK;
 }
 
 bool store__as_expected(const struct rec_object *r, const unsigned char *uid, const int64_t *noncurrent_ms)
 {
     return (!uid || memcmp(uid, r->o.uid, KEY_UID_BYTES) == 0) &&
            (!noncurrent_ms || *noncurrent_ms == r->noncurrent_ms);
-}
-
-/* An older version goes. *ret_simple: nothing else of the key is touched. */
-static int plan_remove_older(struct store *st, struct txn *t, const struct store_bucket *b, struct store_delete *item,
-                             struct store_current *cur, bool *ret_simple)
-{
-    struct rec_history h = cur->h;
-    struct store_version v = *item->version;
-    struct rec_object *r = arena_alloc(t->arena, sizeof *r);
-    struct bytes value;
-    if (v.null)
-        v.seq = cur->h.null_seq;
-    if (v.seq == 0)
-        return STORE_NO_SUCH_VERSION;
-    bool newest = !cur->exists && v.seq == h.marker_seq && memcmp(v.null ? no_uid : v.uid, h.marker_uid, 16) == 0;
-    struct bytes index_key = version_key(t->arena, item->key, &v);
-    int rc = store__load_object(st, b->partition, index_key, &rec_object, t->arena, r, &value);
-    if (rc != STORE_OK)
-        return rc == STORE_NO_SUCH_KEY ? STORE_NO_SUCH_VERSION : rc;
-    if (!store__as_expected(r, item->expect_uid, item->expect_noncurrent_ms))
-        return STORE_PRECONDITION_FAILED;
-    if (!r->o.marker && store__protected(st, &r->o.lock, item->bypass_governance))
-        return STORE_LOCKED;
-    item->marker = r->o.marker;
-    item->existed = item->has_version = true;
-    item->ret_version = r->o.version;
-    txn_expect(t, index_key, value);
-    txn_delete(t, index_key);
-    txn_drop_object(t, r);
-    *ret_simple = !newest && !v.null;
-    if (*ret_simple)
-        return STORE_OK;
-    if (v.null)
-        h.null_seq = 0;
-    if (newest) {
-        forget_marker(&h);
-        txn_expect(t, key_object(t->arena, item->key), BYTES_NONE);
-        rc = promote(st, t, b, item->key, index_key, &h);
-    }
-    if (rc == STORE_OK)
-        put_history(t, item->key, cur, &h);
-    return rc;
-}
-
-static int plan_remove_current(struct store *st, struct txn *t, const struct store_bucket *b, struct store_delete *item,
-                               struct store_current *cur)
-{
-    struct rec_history h = cur->h;
-    struct bytes index_key = key_object(t->arena, item->key);
-    if (!store__as_expected(&cur->o, item->expect_uid, item->expect_noncurrent_ms))
-        return STORE_PRECONDITION_FAILED;
-    if (store__protected(st, &cur->o.o.lock, item->bypass_governance))
-        return STORE_LOCKED;
-    item->existed = true;
-    item->has_version = b->versioning != VERSIONING_NEVER;
-    item->ret_version = cur->o.o.version;
-    txn_expect(t, index_key, cur->value);
-    txn_delete(t, index_key);
-    txn_drop_object(t, &cur->o);
-    if (b->versioning == VERSIONING_NEVER)
-        return STORE_OK;
-    int rc = promote(st, t, b, item->key, BYTES_NONE, &h);
-    if (rc == STORE_OK)
-        put_history(t, item->key, cur, &h);
-    return rc;
-}
-
-/* Adds one item to the batch. Nothing was added when it answers something else than STORE_OK. */
-static int plan_delete(struct store *st, struct txn *t, const struct store_bucket *b, struct bytes owner,
-                       struct store_delete *item, bool *ret_simple)
-{
-    struct store_current *cur = arena_alloc(t->arena, sizeof *cur);
-    *ret_simple = false;
-    item->existed = item->marker = item->has_version = false;
-    if (item->key.n == 0 || item->key.n > STORE_KEY_MAX)
-        return STORE_NO_SUCH_KEY;
-    int rc = store__load_current(st, b, item->key, true, t->arena, cur);
-    if (rc != STORE_OK)
-        return rc;
-    if (item->version) {
-        if (cur->exists && is_version(&cur->o, item->version))
-            return plan_remove_current(st, t, b, item, cur);
-        if (b->versioning == VERSIONING_NEVER)
-            return item->version->null ? STORE_OK : STORE_NO_SUCH_VERSION;
-        return plan_remove_older(st, t, b, item, cur, ret_simple);
-    }
-    rc = store__check_condition(&item->condition, cur->exists ? &cur->o.o : NULL);
-    if (rc != STORE_OK)
-        return rc;
-    if (item->expect_uid && (!cur->exists || !store__as_expected(&cur->o, item->expect_uid, NULL)))
-        return STORE_PRECONDITION_FAILED;
-    if (b->versioning != VERSIONING_NEVER) {
-        item->existed = cur->exists;
-        return plan_marker(st, t, b, owner, cur, item);
-    }
-    return cur->exists ? plan_remove_current(st, t, b, item, cur) : STORE_OK;
-}
-
-/* ---- deleting many ---- */
-
-#define DELETE_BATCH 250 /* items of one batch: bounds how long a writer holds the index */
-
-enum item_state { ITEM_WAITS, ITEM_PLANNED, ITEM_PLANNED_SIMPLE, ITEM_DONE };
-
-/* A key is changed once in a batch, but any number of its older versions may go in one. */
-static bool key_is_taken(const struct store_delete *items, const enum item_state *states, size_t n, size_t i,
-                         bool *ret_simple_only)
-{
-    *ret_simple_only = false;
-    for (size_t k = 0; k < n; k++) {
-        if (states[k] != ITEM_PLANNED && states[k] != ITEM_PLANNED_SIMPLE)
-            continue;
-        if (!bytes_eq(items[k].key, items[i].key))
-            continue;
-        if (states[k] == ITEM_PLANNED)
-            return true;
-        *ret_simple_only = true;
-    }
-    return false;
-}
-
-static void plan_item(struct store *st, const struct store_bucket *b, struct bytes owner, struct store_delete *items,
-                      enum item_state *states, size_t n, size_t i, struct txn *t)
-{
-    bool simple_only, simple;
-    if (states[i] == ITEM_DONE || key_is_taken(items, states, n, i, &simple_only))
-        return;
-    struct txn before = *t;
-    items[i].rc = plan_delete(st, t, b, owner, &items[i], &simple);
-    bool nothing = t->batch.n_expects == before.batch.n_expects;
-    if (items[i].rc == STORE_OK && (!simple_only || simple)) {
-        states[i] = nothing ? ITEM_DONE : simple ? ITEM_PLANNED_SIMPLE : ITEM_PLANNED;
-        return;
-    }
-    t->batch.n_expects = before.batch.n_expects;
-    t->batch.n_puts = before.batch.n_puts;
-    t->batch.n_deletes = before.batch.n_deletes;
-    t->garbage = before.garbage;
-    if (items[i].rc != STORE_OK && items[i].rc != STORE_AGAIN)
-        states[i] = ITEM_DONE;
-}
-
-/*
- * Plans as many items as one batch can take. Versions from the last to the first: clients name them as lists show them,
- * newest first, and with the older ones gone first they all fit into one batch.
- */
-static void plan_round(struct store *st, const struct store_bucket *b, struct bytes owner, struct store_delete *items,
-                       enum item_state *states, size_t n, struct txn *t)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!items[i].version)
-            plan_item(st, b, owner, items, states, n, i, t);
-    for (size_t i = n; i-- > 0;)
-        if (items[i].version)
-            plan_item(st, b, owner, items, states, n, i, t);
-}
-
-static void settle_round(enum item_state *states, size_t n, bool done, bool *ret_left)
-{
-    *ret_left = false;
-    for (size_t i = 0; i < n; i++) {
-        if (states[i] == ITEM_PLANNED || states[i] == ITEM_PLANNED_SIMPLE)
-            states[i] = done ? ITEM_DONE : ITEM_WAITS;
-        *ret_left = *ret_left || states[i] == ITEM_WAITS;
-    }
-}
-
-static void delete_batch(struct store *st, const struct store_bucket *bucket, struct bytes owner,
-                         struct store_delete *items, size_t n)
-{
-    struct store_bucket b = *bucket;
-    struct attempt at = {0};
-    struct arena *a = arena_create(0);
-    enum item_state states[DELETE_BATCH] = {0};
-    int rc = STORE_OK;
-    for (bool left = true; left && rc == STORE_OK;) {
-        struct txn t;
-        arena_reset(a);
-        txn_init(&t, a, b.partition, b.generation);
-        plan_round(st, &b, owner, items, states, n, &t);
-        /* Nothing planned and still something waiting: a conflict that was seen while planning. */
-        int applied = t.batch.n_expects ? txn_apply(st, &t) : INDEX_CONFLICT;
-        settle_round(states, n, applied == INDEX_OK, &left);
-        if (applied == INDEX_OK)
-            at = (struct attempt){0};
-        else if (left)
-            rc = store__retry(st, &at, applied, &b);
-    }
-    arena_free(a);
-    for (size_t i = 0; i < n; i++)
-        if (states[i] == ITEM_WAITS)
-            items[i].rc = rc;
-}
-
-void store_objects_delete(struct store *st, const struct store_bucket *b, struct bytes owner,
-                          struct store_delete *items, size_t n)
-{
-    for (size_t i = 0; i < n; i += DELETE_BATCH)
-        delete_batch(st, b, owner, items + i, n - i < DELETE_BATCH ? n - i : DELETE_BATCH);
 }
 
 /* ---- changing what may change ---- */
@@ -695,7 +439,7 @@ static int change_once(struct store *st, const struct store_bucket *b, struct by
     }
     txn_init(t, a, b->partition, b->generation);
     txn_expect(t, found->index_key, found->value);
-    put_again(t, found->index_key, &found->r);
+    store__put_again(t, found->index_key, &found->r);
     return STORE_OK;
 }
 

@@ -4,7 +4,8 @@
  *
  * A small one stays in memory from the first byte to the index: the bytes are received where the record will end, the
  * digests are taken once at the end, and the record's beginning is encoded in front of them. One arena holds all of it.
- * A larger one goes to a blob as it comes, hashed on the way. Its reference goes into the same batch as the record.
+ * A larger one goes to a blob as it comes, hashed on the way (its MD5 by other threads, md5_lanes.c). Its reference
+ * goes into the same batch as the record.
  *
  * commit is a read-modify-write without a waiting thread: plan() reads what is there, checks the condition and builds
  * the batch; the completion plans again after a conflict. It runs on the committer's thread, where plan() is only
@@ -44,7 +45,8 @@ struct store_write {
     struct blob_writer *writer;
     bool has_blob;
     struct blob_id blob;
-    struct checksum_ctx *md5, *kept, *asked; /* asked: the client's, when another one is kept */
+    struct md5_stream md5;             /* of a blob, as are these; one that fits is hashed at the end */
+    struct checksum_ctx *kept, *asked; /* asked: the client's, when another one is kept */
     enum checksum_alg kept_alg;
     struct checksum_value asked_value;
 
@@ -211,21 +213,25 @@ struct bytes store__encode_desc(const struct rec_blob_desc *desc, struct arena *
 
 static void begin_digests(struct store_write *w)
 {
-    w->md5 = checksum_new(CHECKSUM_MD5);
+    md5_init(&w->md5);
     w->kept = checksum_new(w->kept_alg);
     if (w->put.checksum != CHECKSUM_NONE && w->put.checksum != w->kept_alg)
         w->asked = checksum_new(w->put.checksum);
 }
 
+/* MD5 takes longest, so another thread does it meanwhile. Here it has ended when this answers, whatever the answer. */
 static int blob_append(struct store_write *w, const void *p, size_t n)
 {
+    struct md5_piece piece = {0};
     if (n == 0)
         return STORE_OK;
-    checksum_update(w->md5, p, n);
+    md5_begin(w->store->md5, &piece, &w->md5, p, n);
     checksum_update(w->kept, p, n);
     if (w->asked)
         checksum_update(w->asked, p, n);
-    return store__blob_rc(w->store->blobs->ops->append(w->writer, p, n));
+    int rc = w->store->blobs->ops->append(w->writer, p, n);
+    md5_wait(w->store->md5, &piece);
+    return store__blob_rc(rc);
 }
 
 static int begin_blob(struct store_write *w)
@@ -282,10 +288,8 @@ static void finish_digests(struct store_write *w)
     if (w->finished)
         return;
     w->finished = true;
-    if (w->md5) {
-        struct checksum_value md5;
-        checksum_final(w->md5, &md5);
-        memcpy(o->etag.md5, md5.b, sizeof o->etag.md5);
+    if (w->kept) {
+        md5_end(&w->md5, o->etag.md5);
         checksum_final(w->kept, &o->checksum);
         if (w->asked)
             checksum_final(w->asked, &w->asked_value);
@@ -605,7 +609,6 @@ void store_write_close(struct store_write **pw)
     ops->abandon(&w->writer);
     if (w->has_blob && w->fate != WRITE_UNKNOWN)
         store__blob_fate(w->store, &w->blob, w->fate == WRITE_DONE);
-    checksum_free(w->md5);
     checksum_free(w->kept);
     checksum_free(w->asked);
     arena_free(w->plan);

@@ -26,6 +26,13 @@ int64_t clock_mono_ms(void)
     return (int64_t)(clock_mono_ns() / 1000000u);
 }
 
+int64_t clock_boot_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 void clock_test_shift_ms(int64_t shift)
 {
     atomic_store(&wall_shift_ms, shift);

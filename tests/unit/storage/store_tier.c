@@ -186,6 +186,59 @@ Test(store_tier, a_copy_into_a_class_lies_in_its_tier)
     tiered_close(&t);
 }
 
+/* Nobody moves it later: it has the class already. */
+Test(store_tier, parts_lie_in_the_tier_of_their_upload)
+{
+    struct tiered t = tiered_open();
+    struct store_object *source, *part, *made;
+    struct store_upload u;
+    struct store_etag etags[2];
+    unsigned numbers[] = {1, 2};
+    t.w.store->part_min = 1024;
+    put(&t, "k", "STANDARD", 1);
+    cr_assert_eq(store_object_get(t.w.store, &t.w.bucket, BYTES_LIT("k"), NULL, t.w.arena, &source), STORE_OK);
+    struct store_copy c = {.source = source, .source_bucket = &t.w.bucket, .length = source->size};
+    c.to = (struct store_put){.bucket = &t.w.bucket,
+                              .key = BYTES_LIT("m"),
+                              .storage_class = BYTES_LIT("GLACIER"),
+                              .expected_size = UINT64_MAX};
+    cr_assert_eq(store_upload_create(t.w.store, &c.to, CHECKSUM_TYPE_NONE, t.w.arena, &u), STORE_OK);
+    c.to.upload_id = u.id;
+    c.to.part_number = 1;
+    cr_assert_eq(store_copy(t.w.store, &c, t.w.arena, &part), STORE_OK);
+    etags[0] = part->etag;
+    cr_assert_eq(world_put_part(&t.w, &t.w.bucket, "m", u.id, 2, 2, WORLD_BIG, &etags[1]), STORE_OK);
+    cr_assert_eq(world_complete(&t.w, &t.w.bucket, "m", u.id, 2, numbers, etags, NULL), STORE_OK);
+    cr_assert_eq(world_delete(t.w.store, &t.w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
+    cr_assert_eq(store_collect(t.w.store), STORE_OK);
+    cr_assert(blobs_in(t.glacier) == 2 && blobs_in(t.standard) == 0);
+    cr_assert_eq(store_object_get(t.w.store, &t.w.bucket, BYTES_LIT("m"), NULL, t.w.arena, &made), STORE_OK);
+    struct bytes first;
+    cr_assert_eq(world_read(&t.w, made, 0, WORLD_BIG, &first), STORE_OK);
+    cr_assert(bytes_eq(first, bytes_of(world_bytes(t.w.arena, 1, WORLD_BIG), WORLD_BIG)));
+    tiered_close(&t);
+}
+
+/* Nor what was too small for a blob of its own. */
+Test(store_tier, gathered_pieces_lie_in_the_tier_of_their_upload)
+{
+    enum { PARTS = 20, SIZE = 10 * 1024 };
+    struct tiered t = tiered_open();
+    struct store_upload u;
+    struct store_etag etags[PARTS];
+    unsigned numbers[PARTS];
+    struct store_put p = {.bucket = &t.w.bucket, .key = BYTES_LIT("m"), .storage_class = BYTES_LIT("GLACIER")};
+    t.w.store->part_min = 1024;
+    cr_assert_eq(store_upload_create(t.w.store, &p, CHECKSUM_TYPE_NONE, t.w.arena, &u), STORE_OK);
+    for (unsigned i = 0; i < PARTS; i++) {
+        numbers[i] = i + 1;
+        cr_assert_eq(world_put_part(&t.w, &t.w.bucket, "m", u.id, i + 1, i, SIZE, &etags[i]), STORE_OK);
+    }
+    cr_assert_eq(world_complete(&t.w, &t.w.bucket, "m", u.id, PARTS, numbers, etags, NULL), STORE_OK);
+    cr_assert(blobs_in(t.glacier) == 1 && blobs_in(t.standard) == 0);
+    tiered_close(&t);
+}
+
 Test(store_tier, every_index_fault_leaves_it_before_or_after)
 {
     static const enum index_double_fault faults[] = {INDEX_DOUBLE_CONFLICT,        INDEX_DOUBLE_STALE,

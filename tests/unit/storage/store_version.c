@@ -264,6 +264,34 @@ Test(store_version, all_versions_of_a_key_at_once)
     world_close(&w);
 }
 
+/* What lies in the records themselves is copied by plans: many such items take more batches, not more memory. */
+Test(store_version, large_records_are_removed_by_several_batches)
+{
+    enum { KEYS = 200, SIZE = 16000 };
+    struct world w = world_open();
+    char *body = arena_alloc(w.arena, SIZE + 1);
+    struct store_delete items[KEYS];
+    memset(body, 'x', SIZE);
+    body[SIZE] = '\0';
+    set_versioning(&w, VERSIONING_ENABLED);
+    for (int i = 0; i < KEYS; i++) {
+        const char *key = arena_printf(w.arena, "%d", i);
+        struct store_version *v = arena_new(w.arena, struct store_version);
+        put(&w, key, body);
+        *v = put(&w, key, body);
+        items[i] = (struct store_delete){.key = bytes_str(key), .version = v};
+    }
+    uint64_t before = index_double_batches(w.disk_index);
+    store_objects_delete(w.store, &w.bucket, BYTES_NONE, items, KEYS);
+    uint64_t batches = index_double_batches(w.disk_index) - before;
+    cr_assert(batches > 1 && batches < 20, "%llu", (unsigned long long)batches);
+    for (int i = 0; i < KEYS; i++)
+        cr_assert_eq(items[i].rc, STORE_OK);
+    cr_assert_eq(world_records(&w, w.bucket.partition, KEY_VERSION), 0);
+    cr_assert_eq(world_records(&w, w.bucket.partition, KEY_OBJECT), KEYS);
+    world_close(&w);
+}
+
 Test(store_version, versioning_change_bars_writes_planned_before)
 {
     struct world w = world_open();
@@ -356,6 +384,23 @@ Test(store_version, lock_protects_the_version_not_the_key)
     clock_test_shift_ms(3 * 86400000LL);
     world_restart(&w);
     cr_assert_eq(del(&w, "k", &one).rc, STORE_OK, "its time is over");
+    clock_test_shift_ms(0);
+    world_close(&w);
+}
+
+/* Written while the lock clock did not follow a clock that was put right; with the next start it does. */
+Test(store_version, LCK_06_default_retention_counts_from_the_later_clock)
+{
+    struct world w = world_open();
+    struct store_bucket_change lock = {
+        .versioning = VERSIONING_ENABLED, .lock = true, .lock_default = {.mode = LOCK_COMPLIANCE, .days = 1}};
+    cr_assert_eq(store_bucket_change(w.store, w.bucket.name, &lock, w.arena, &w.bucket), STORE_OK);
+    put(&w, "before", "x");
+    cr_assert_eq(store__save_clock(w.store), STORE_OK);
+    clock_test_shift_ms(3 * 86400000LL);
+    struct store_version v = put(&w, "k", "x");
+    world_restart(&w);
+    cr_assert_eq(del(&w, "k", &v).rc, STORE_LOCKED);
     clock_test_shift_ms(0);
     world_close(&w);
 }
