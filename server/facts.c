@@ -69,7 +69,8 @@ static void set_connection(const struct req *r, struct iam_context *c)
 
 static void set_signature(const struct req *r, struct iam_context *c)
 {
-    bool v2 = r->auth.mechanism == AUTH_SIGV2_HEADER || r->auth.mechanism == AUTH_SIGV2_QUERY;
+    bool v2 = r->auth.mechanism == AUTH_SIGV2_HEADER || r->auth.mechanism == AUTH_SIGV2_QUERY ||
+              r->auth.mechanism == AUTH_SIGV2_FORM;
     const char *type = r->form ? "POST"
                        : r->auth.mechanism == AUTH_SIGV2_QUERY || r->auth.mechanism == AUTH_SIGV4_QUERY
                            ? "REST-QUERY-STRING"
