@@ -4,6 +4,7 @@
 
 What is expected is what Amazon S3 answers.
 """
+import base64
 import hashlib
 import io
 import json
@@ -125,6 +126,46 @@ def what_a_policy_forbids(t):
         for label, answer, status in refused:
             equal(answer.status, status, f"{version}: {label}: {answer.data[:200]}")
     equal(t.s3.list_objects_v2(Bucket=bucket)["KeyCount"] + t.s3.list_objects_v2(Bucket=other)["KeyCount"], 0, "keys")
+
+
+@case
+def PST_15_a_user_posts_what_the_user_may_do(t):
+    """Each field that sets something needs the right for it; the form's signer is who asks."""
+    bucket = t.bucket_name()
+    t.s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    iam, name = t.session.client("iam"), f"poster-{t.scheme}"
+    iam.create_user(UserName=name)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+
+    def may(*statements):
+        iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps(
+            {"Version": "2012-10-17", "Statement": list(statements)}))
+
+    def post(version="s3v4", path="in/k", **fields):
+        user = boto3.client("s3", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"],
+                            config=Config(signature_version=version))
+        digest = {"Content-MD5": base64.b64encode(hashlib.md5(b"x").digest()).decode()}
+        fields = {**digest, **{n.replace("_", "-"): v for n, v in fields.items()}}
+        return send(t, user.generate_presigned_post(bucket, path, Fields=fields,
+                                                    Conditions=[{n: v} for n, v in fields.items()]), b"x").status
+    put = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/in/*"}
+    equal(post(), 403, "no right")
+    may(put)
+    for version in VERSIONS:
+        equal(post(version), 204, "an object")
+        equal(post(version, path="out/k"), 403, "another key")
+        equal(post(version, x_amz_meta_a="b"), 204, "metadata")
+        equal(post(version, tagging="<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"), 403, "tags")
+        equal(post(version, x_amz_object_lock_legal_hold="OFF"), 403, "legal hold")
+        equal(post(version, x_amz_object_lock_mode="GOVERNANCE", x_amz_object_lock_retain_until_date="2099-01-01T00:00:00Z"),
+              403, "retention")
+    may({**put, "Action": ["s3:PutObject", "s3:PutObjectTagging", "s3:PutObjectLegalHold"]})
+    equal(post(tagging="<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>",
+               x_amz_object_lock_legal_hold="OFF"), 204, "with the rights for it")
+    may(put, {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"StringEquals": {"s3:signatureversion": "AWS"}}})
+    equal((post("s3v4"), post("s3")), (204, 403), "a version of signatures that is denied")
+    may(put, {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"StringEquals": {"s3:authType": "POST"}}})
+    equal((post("s3v4"), post("s3")), (403, 403), "forms are denied")
 
 
 RULES = [{"ID": "app", "AllowedHeaders": ["*"], "AllowedMethods": ["GET", "PUT", "POST"],
