@@ -73,10 +73,10 @@ int policy_delete(struct req *r)
 }
 
 struct xml_policy_status {
-    struct bytes is_public;
+    bool is_public;
 };
 static const struct xml_field status_fields[] = {
-    XML_TEXT("IsPublic", struct xml_policy_status, is_public),
+    XML_BOOL("IsPublic", struct xml_policy_status, is_public),
     XML_END,
 };
 static const struct xml_doc status_doc = XML_DOC("PolicyStatus", struct xml_policy_status, status_fields);
@@ -86,6 +86,6 @@ int policy_status(struct req *r)
     const struct bucket_access *s = authorize_settings(r);
     if (!s->policy)
         return fail_absent(r);
-    struct xml_policy_status doc = {s->public_policy ? BYTES_LIT("TRUE") : BYTES_LIT("FALSE")};
+    struct xml_policy_status doc = {s->public_policy};
     return resp_document(r, &status_doc, &doc);
 }

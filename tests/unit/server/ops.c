@@ -124,6 +124,14 @@ Test(ops, requests_find_their_operation)
         {"GET", "/b/k?retention", NULL, "GetObjectRetention"},
         {"PUT", "/b/k?legal-hold&versionId=v", NULL, "PutObjectLegalHold"},
         {"GET", "/b/k?legal-hold", NULL, "GetObjectLegalHold"},
+        {"PUT", "/b?policy", NULL, "PutBucketPolicy"},
+        {"GET", "/b?policyStatus", NULL, "GetBucketPolicyStatus"},
+        {"DELETE", "/b?publicAccessBlock", NULL, "DeletePublicAccessBlock"},
+        {"PUT", "/b?ownershipControls", NULL, "PutBucketOwnershipControls"},
+        {"GET", "/b?acl", NULL, "GetBucketAcl"},
+        {"PUT", "/b/k?acl&versionId=v", NULL, "PutObjectAcl"},
+        {"GET", "/v20180820/configuration/publicAccessBlock", "x-amz-account-id: 1\r\n", "GetAccountPublicAccessBlock"},
+        {"GET", "/v20180820/configuration/publicAccessBlock", NULL, "GetObject"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         cr_expect_str_eq(route(cases[i][0], cases[i][1], cases[i][2]), cases[i][3], "%s %s", cases[i][0], cases[i][1]);
@@ -132,9 +140,9 @@ Test(ops, requests_find_their_operation)
 Test(ops, what_pail_lacks_is_not_implemented)
 {
     static const char *const cases[][2] = {
-        {"GET", "/b?policy"},        {"DELETE", "/b?acl"},    {"PUT", "/b/k?restore"}, {"GET", "/b/k?annotation"},
-        {"DELETE", "/b?versioning"}, {"POST", "/b?versions"}, {"PUT", "/b?policy"},    {"DELETE", "/b/k?acl"},
-        {"GET", "/b/k?acl"},         {"PUT", "/b/k?acl"},     {"GET", "/b?logging"},   {"PUT", "/b/k?uploadId=u"},
+        {"GET", "/b?website"},       {"DELETE", "/b?acl"},    {"PUT", "/b/k?restore"}, {"GET", "/b/k?annotation"},
+        {"DELETE", "/b?versioning"}, {"POST", "/b?versions"}, {"PUT", "/b?website"},   {"DELETE", "/b/k?acl"},
+        {"POST", "/b?policy"},       {"PUT", "/b?logging"},   {"GET", "/b?logging"},   {"PUT", "/b/k?uploadId=u"},
         {"POST", "/b/k?select"},     {"GET", "/b/k?torrent"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
