@@ -99,7 +99,7 @@ int store_bucket_get(struct store *, struct bytes name, struct arena *, struct s
 /* STORE_BUCKET_EXISTS: *ret is then the one that exists. [worker] */
 struct store_bucket_new {
     struct bytes owner, region;
-    bool lock;         /* with object lock, so with versioning too */
+    bool lock;                         /* with object lock, so with versioning too */
     struct bytes tags, ownership, acl; /* its STORE_SETTING_TAGS, _OWNERSHIP and _ACL; empty: none */
 };
 int store_bucket_create(struct store *, struct bytes name, const struct store_bucket_new *, struct arena *,

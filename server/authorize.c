@@ -185,6 +185,8 @@ static void ask_lists(struct req *r, struct target *t, struct iam_request *q)
     struct acl_need need = acl_need(q->action);
     const struct bucket_access *s = t->settings;
     struct acl list;
+    if (!t->bucket)
+        return;
     if (t->key.p) {
         const struct store_object *o = look_up(r, t);
         if (o && !bytes_eq(o->owner, t->bucket->owner))
@@ -233,7 +235,7 @@ static struct iam_decision decide(struct req *r, struct target *t, const char *a
     question_begin(r, t, action, q);
     q->resource = resource_arn(r, t);
     q->context = &no_facts; /* nobody asks for any */
-    if (t->settings && t->settings->public_policy && !of_owner(r, t))
+    if (t->bucket && t->settings && t->settings->public_policy && !of_owner(r, t))
         q->restrict_public_buckets =
             t->settings->block.restrict_buckets || account_block(r, t->bucket->owner).restrict_buckets;
     if (t->settings && t->settings->ownership != ACL_BUCKET_OWNER_ENFORCED)
@@ -314,7 +316,7 @@ static struct target target_of(const struct req *r)
 static int refuse_hidden_deny(struct req *r, struct target *t)
 {
     struct iam_request q;
-    if (t->version_id.p || t->bucket->versioning != VERSIONING_NEVER || is_unlimited(r, t))
+    if (!t->bucket || t->version_id.p || t->bucket->versioning != VERSIONING_NEVER || is_unlimited(r, t))
         return 0;
     struct iam_decision d = decide(r, t, "s3:DeleteObjectVersion", &q);
     return d.explicit_deny ? refuse(r, &q, &d) : 0;

@@ -212,7 +212,7 @@ int objects_delete(struct req *r)
             e->error = entry_error(e->item->rc);
         if (e->error != S3E_OK)
             add_error(e, &doc, errors);
-        else if (!want.quiet)
+        else if (!want.quiet && e->item)
             add_deleted(r, e, &doc, deleted);
     }
     return resp_document(r, &xml_delete_result_doc, &doc);
