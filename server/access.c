@@ -20,7 +20,7 @@
 #include "server/iam/identities.h"
 #include "server/server.h"
 
-#define CACHE_SLOTS     512
+#define CACHE_SLOTS     4096
 #define CACHE_BYTES_MAX (64u << 20) /* of all entries in slots */
 #define FORMAT          1           /* the first byte of a list or block */
 #define BLOCK_NONE      0x80
@@ -239,6 +239,8 @@ static int load(struct server *s, const struct store_bucket *b, struct arena *a,
                                                STORE_SETTING_OWNERSHIP, STORE_SETTING_ACL};
     bool sound = true;
     set_defaults(s, b, a, ret);
+    if (b->settings_seq == 0) /* nothing was ever set */
+        return STORE_OK;
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         struct bytes value;
         int rc = store_setting_get(s->store, b->name, kinds[i], a, &value);
@@ -278,12 +280,6 @@ static int load_entry(struct server *s, const struct store_bucket *b, struct ent
 
 int access_of_bucket(struct server *s, const struct store_bucket *b, struct arena *a, const struct bucket_access **ret)
 {
-    if (b->settings_seq == 0) { /* nothing was ever set */
-        struct bucket_access *fresh = arena_alloc(a, sizeof *fresh);
-        set_defaults(s, b, a, fresh);
-        *ret = fresh;
-        return STORE_OK;
-    }
     struct entry *e = s->access ? find(s->access, b) : NULL;
     if (!e) {
         int rc = load_entry(s, b, &e);

@@ -279,6 +279,19 @@ static int read_document(struct req *r, struct bytes owner, struct acl *ret)
     return settle_grantees(r, ret, "CanonicalUser/ID");
 }
 
+/*
+ * Where lists play no role, one that says what holds anyway is taken: tools copy lists along with objects. *ret is it.
+ */
+static int repeats_enforced(struct req *r, const struct sent_acl *sent, bool headers, struct acl *ret)
+{
+    struct bytes owner = authorize_settings(r)->acl.owner;
+    struct acl list = sent->list;
+    if (!headers && read_document(r, owner, &list) < 0)
+        return -1;
+    acl_private(r->arena, owner, ret);
+    return acl_suits_enforced(sent->canned, &list, owner) ? 0 : req_fail(r, S3E_ACCESS_CONTROL_LIST_NOT_SUPPORTED);
+}
+
 /* A new list for what `owner` owns: from headers or from the body, one of the two. */
 static int read_new(struct req *r, struct bytes owner, bool on_bucket, struct acl *ret)
 {
@@ -296,7 +309,7 @@ static int read_new(struct req *r, struct bytes owner, bool on_bucket, struct ac
     if (check_canned(r, sent.canned) < 0)
         return -1;
     if (s->ownership == ACL_BUCKET_OWNER_ENFORCED)
-        return req_fail(r, S3E_ACCESS_CONTROL_LIST_NOT_SUPPORTED);
+        return repeats_enforced(r, &sent, headers, ret);
     int rc = headers ? make_list(r, &sent, owner, s->acl.owner, on_bucket, ret) : read_document(r, owner, ret);
     return rc < 0 ? -1 : refuse_public(r, ret);
 }
@@ -349,6 +362,8 @@ int acl_put_bucket(struct req *r)
     struct acl list;
     if (read_new(r, authorize_settings(r)->acl.owner, true, &list) < 0)
         return -1;
+    if (authorize_settings(r)->ownership == ACL_BUCKET_OWNER_ENFORCED)
+        return 0;
     return put_setting(r, STORE_SETTING_ACL, encode(r, &list));
 }
 
@@ -384,6 +399,10 @@ int acl_put_object(struct req *r)
     if (find_object(r, &o, &version) < 0 ||
         read_new(r, access_canonical_id(r->server, o->owner, r->arena), false, &list) < 0)
         return -1;
+    if (authorize_settings(r)->ownership == ACL_BUCKET_OWNER_ENFORCED) {
+        api_version_header(r, &o->version);
+        return 0;
+    }
     /* The list was made for this object's owner: if another one has come here, it is not for it. */
     struct store_change change = {.set_acl = true, .acl = encode(r, &list), .expect_uid = o->uid};
     int rc = store_object_change(r->server->store, &r->bucket, r->key, version, &change, r->arena, &changed);

@@ -165,7 +165,7 @@ def HTP_08_body_of_a_refused_request_is_no_request(t):
     body = inner * (1 + (1 << 20) // len(inner))
     for label, data in (("wrong secret", t.signed("PUT", "/aaa/htp8", body=body, secret="wrong secret")),
                         ("no such bucket", t.signed("PUT", "/no-such-bucket/k", body=body)),
-                        ("no row", t.signed("PUT", "/aaa/k", "acl=", body=body)),
+                        ("no row", t.signed("PUT", "/aaa/k", "torrent=", body=body)),
                         ("wrong method", t.signed("PATCH", "/aaa/k", body=body, length=len(body))),
                         ("GET with a body", t.signed("GET", "/bbb/nothing", body=body)),
                         ("GET with a body in chunks",
@@ -392,7 +392,7 @@ def keep_alive_after_errors(t):
             for label, data, what in (("404", t.signed("GET", "/aaa/none"), "404 NoSuchKey"),
                                       ("403", t.signed("GET", "/bbb/keep", secret="wrong"), "403"),
                                       ("405", t.signed("PATCH", "/bbb/keep"), "405"),
-                                      ("501", t.signed("GET", "/aaa", "acl="), "501"),
+                                      ("501", t.signed("GET", "/aaa", "website="), "501"),
                                       ("400", t.signed("GET", "/aaa", "max-keys=x"), "400"),
                                       ("bad digest", t.signed("PUT", "/aaa/k", body=b"x", headers=[
                                           ("Content-MD5", "1B2M2Y8AsgTpgAmY7PhCfg==")]), "400 BadDigest"),

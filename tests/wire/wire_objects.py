@@ -448,7 +448,7 @@ def INF_01_conditions_tell_strangers_nothing(t):
 
 @read.case
 def INF_03_errors_tell_nothing_of_the_machine(t):
-    for data in (t.signed("GET", "/aaa/none"), t.signed("GET", "/aaa", "acl="), t.signed("GET", "/aaa", "max-keys=x"),
+    for data in (t.signed("GET", "/aaa/none"), t.signed("GET", "/aaa", "website="), t.signed("GET", "/aaa", "max-keys=x"),
                  t.signed("PUT", "/aaa/k", body=b"x", secret="wrong"),
                  t.signed("POST", "/aaa", "delete=", body=b"<"), b"GET / HTTP/1.1\r\n\r\n",
                  t.signed("PATCH", "/aaa/k"), t.signed("GET", "/" + "k" * 300)):

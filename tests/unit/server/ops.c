@@ -59,6 +59,8 @@ static const char *route(const char *method, const char *target, const char *hea
     cr_assert_eq(uri_split(r.head.target, &parts), URI_OK);
     cr_assert_eq(uri_s3_target(a, parts.path, r.head.host, NULL, 0, &where), URI_OK);
     cr_assert_eq(query_parse(a, parts.query, &r.query), URI_OK);
+    r.bucket_name = where.bucket;
+    r.key = where.key;
     r.on_bucket = where.bucket.n > 0;
     r.on_object = where.key.n > 0;
     const struct s3_op *op = op_match(&r, &why);
