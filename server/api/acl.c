@@ -146,7 +146,7 @@ int api_put_acl(struct req *r, struct store_put *put)
     const struct bucket_access *s = authorize_settings(r);
     struct bytes owner = s->acl.owner; /* canonical */
     struct sent_acl sent;
-    struct acl list;
+    struct acl list = {0};
     put->owner = r->bucket.owner;
     if (read_headers(r, &sent) < 0 || check_canned(r, sent.canned) < 0)
         return -1;
@@ -173,7 +173,7 @@ int api_new_bucket_acl(struct req *r, struct store_bucket_new *ret)
     struct bytes me = r->who.canonical_id;
     enum acl_ownership rule;
     struct sent_acl sent;
-    struct acl list;
+    struct acl list = {0};
     if (!acl_ownership_of(ownership.p ? ownership : bytes_str(r->server->config->default_object_ownership), &rule))
         return req_failf(r, S3E_INVALID_ARGUMENT, "Invalid x-amz-object-ownership header: %.*s",
                          (int)(ownership.n < 64 ? ownership.n : 64), ownership.p);
@@ -359,7 +359,7 @@ static int put_setting(struct req *r, enum store_setting setting, struct bytes v
 
 int acl_put_bucket(struct req *r)
 {
-    struct acl list;
+    struct acl list = {0};
     if (read_new(r, authorize_settings(r)->acl.owner, true, &list) < 0)
         return -1;
     if (authorize_settings(r)->ownership == ACL_BUCKET_OWNER_ENFORCED)
@@ -380,7 +380,7 @@ int acl_get_object(struct req *r)
     struct store_object *o = NULL;
     const struct store_version *version;
     const struct bucket_access *s = authorize_settings(r);
-    struct acl list;
+    struct acl list = {0};
     if (find_object(r, &o, &version) < 0)
         return -1;
     bool enforced = s->ownership == ACL_BUCKET_OWNER_ENFORCED;
@@ -395,7 +395,7 @@ int acl_put_object(struct req *r)
 {
     struct store_object *o = NULL, *changed;
     const struct store_version *version;
-    struct acl list;
+    struct acl list = {0};
     if (find_object(r, &o, &version) < 0 ||
         read_new(r, access_canonical_id(r->server, o->owner, r->arena), false, &list) < 0)
         return -1;
