@@ -7,6 +7,7 @@ import re
 import shutil
 import struct
 import subprocess
+import threading
 
 from pail import BUILD
 
@@ -32,7 +33,7 @@ def library():
     if not os.path.exists(made) or os.path.getmtime(made) < os.path.getmtime(source):
         os.makedirs(folder, exist_ok=True)
         compiler = shutil.which("gcc") or shutil.which("cc") or shutil.which("clang")
-        fresh = f"{made}.{os.getpid()}"
+        fresh = f"{made}.{os.getpid()}.{threading.get_ident()}"
         subprocess.run([compiler, "-std=c17", "-D_GNU_SOURCE", "-U_FORTIFY_SOURCE", "-O2", "-g", "-Wall", "-Wextra",
                         "-fPIC", "-shared", "-o", fresh, source, "-lpthread"], check=True)
         os.replace(fresh, made)

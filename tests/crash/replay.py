@@ -173,8 +173,13 @@ class Disk:
             if isinstance(node, Folder):
                 self._write_folder(node, cut, path)
             else:
-                with open(path, "wb") as f:
+                with open(path, "wb", opener=_for_owner) as f:
                     f.write(cut.bytes(node))
+
+
+def _for_owner(path, flags):
+    """The record tells no modes; the server makes all its files so, and refuses a master key that others can read."""
+    return os.open(path, flags, 0o600)
 
 
 _HANDLERS = {iotrap.R_CREATE: Disk.create, iotrap.R_WRITE: Disk.write, iotrap.R_DSYNC_BEGIN: Disk.dsync_begin,
