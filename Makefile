@@ -58,7 +58,7 @@ endif
 B := $(BUILD)/$(CONFIG)
 
 # --- flags ---------------------------------------------------------------------------
-PKGS := libevent libevent_pthreads libevent_openssl openssl libxml-2.0 zlib libxxhash libisal jansson
+PKGS := libevent libevent_pthreads libevent_openssl openssl libxml-2.0 zlib libxxhash libisal jansson libcurl
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -llmdb -lpthread
 
@@ -90,7 +90,7 @@ ALL_CFLAGS = $(STD) $(OPT) $(WARN) $(HARDEN) $(SAN) -Iinclude -I. $(PKG_CFLAGS) 
 ALL_LDFLAGS = $(LINK_HARDEN) $(SAN) $(LDFLAGS)
 
 # --- sources -------------------------------------------------------------------------
-MAINS := server/main.c
+MAINS := admin/main.c
 SRC := $(filter-out $(MAINS),$(wildcard storage/*.c storage/base/*.c server/*.c server/*/*.c admin/*.c))
 UNIT_SRC := $(sort $(shell find tests/unit tests/double -name '*.c' 2>/dev/null))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)

@@ -28,6 +28,7 @@ build zlib1g-dev         CRC32 and compression
 build libxxhash-dev      XXHASH checksums
 build libisal-dev        fast CRC32C and CRC64
 build libjansson-dev     JSON policies
+build libcurl4-openssl-dev requests to identity providers and key services
 test  libcriterion-dev   unit tests
 test  clang              fuzzers and the second compiler
 test  libclang-rt-14-dev sanitizer and fuzzer run-time of clang

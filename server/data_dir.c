@@ -5,7 +5,7 @@
  * `pail.tiers` has a line "CLASS ID used" for each tier; that tier's folder has `pail.tier`, "pail tier CLASS ID".
  * The lock is flock on that file: it goes with the process, however it ends.
  */
-#include "server/data_dir.h"
+#include "data_dir.h"
 
 #include <dirent.h>
 #include <errno.h>

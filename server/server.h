@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the whole server shares: settings, store, workers, loops, counters. Made by main.c, read by everybody.
+ * What the whole server shares: settings, store, workers, loops, counters. Made by serve.c, read by everybody.
  * Threads: pointers are constant after start; counters are atomic.
  */
 #ifndef PAIL_SERVER_SERVER_H

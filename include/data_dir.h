@@ -3,8 +3,8 @@
  * The data folder: created when missing, marked as Pail's, locked against a second process, its format checked.
  * Threads: start-up only.
  */
-#ifndef PAIL_SERVER_DATA_DIR_H
-#define PAIL_SERVER_DATA_DIR_H
+#ifndef PAIL_DATA_DIR_H
+#define PAIL_DATA_DIR_H
 
 #include <stdbool.h>
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The program: reads the settings, wires the modules (the one file that names concrete backends), serves until SIGTERM
- * or SIGINT, drains, closes. Threads: main waits for signals; everything else runs on loops, workers and the store's.
+ * `pail server`: reads the settings, wires the modules, serves until SIGTERM or SIGINT, drains, closes.
+ * Threads: the first one waits for signals; everything else runs on loops, workers and the store's.
  */
+#include "serve.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -21,15 +23,13 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "blob_file.h"
-#include "blob_tiers.h"
 #include "checksum.h"
 #include "config.h"
-#include "index_lmdb.h"
 #include "server/access.h"
 #include "server/addr_limit.h"
+#include "backends.h"
 #include "server/conn.h"
-#include "server/data_dir.h"
+#include "data_dir.h"
 #include "server/iam/identities.h"
 #include "server/listener.h"
 #include "server/loop.h"
@@ -38,10 +38,7 @@
 #include "server/tls.h"
 #include "server/xml/parse.h"
 #include "store.h"
-
-#ifndef PAIL_VERSION
-#define PAIL_VERSION "0.1.0"
-#endif
+#include "version.h"
 
 #define CERTS_CHECK_S 5 /* how often certificate files are looked at */
 
@@ -51,29 +48,10 @@ static int die(const char *text)
     return 1;
 }
 
-static void usage(FILE *to)
-{
-    fputs("Usage: pail COMMAND\n\n"
-          "  pail server DIR [settings]   serve the S3 protocol over the data in DIR\n"
-          "  pail server --help           all settings\n"
-          "  pail --version\n",
-          to);
-}
-
 static unsigned cores(void)
 {
     long n = sysconf(_SC_NPROCESSORS_ONLN);
     return n < 1 ? 1 : (unsigned)n;
-}
-
-/* Started with one of them closed, the process would open a data file under its number and write the log into it. */
-static bool hold_standard_descriptors(void)
-{
-    int fd;
-    do
-        fd = open("/dev/null", O_RDWR); /* takes the lowest number that is free */
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    return fd >= 0 && close(fd) == 0;
 }
 
 /* A server needs more descriptors than the usual soft limit. */
@@ -101,57 +79,6 @@ static void setup_process(const struct config *cfg)
     mallopt(M_TRIM_THRESHOLD, 256 * 1024);
     raise_descriptor_limit();
     xml_parse_init();
-}
-
-/* The blobs of the data folder, and of the tiers if there are any. NULL with one clear line in error. */
-static struct blob_store *open_blobs(const struct config *cfg, const struct data_dir *dir, char error[512])
-{
-    struct blob_tier tiers[CONFIG_TIERS_MAX];
-    struct blob_store *standard = NULL;
-    const char *path = dir->path;
-    size_t n = 0;
-    if (!data_dir_open_tiers(dir, cfg->tiers, cfg->n_tiers, error))
-        return NULL;
-    int rc = blob_file_open(&(struct blob_file_options){.folder = path}, &standard);
-    while (rc == BLOB_OK && n < cfg->n_tiers) {
-        path = cfg->tiers[n].path;
-        tiers[n].name = cfg->tiers[n].storage_class;
-        rc = blob_file_open(&(struct blob_file_options){.folder = path}, &tiers[n].store);
-        n += rc == BLOB_OK;
-    }
-    if (rc == BLOB_OK)
-        return n ? blob_tiers_open(standard, tiers, n) : standard;
-    snprintf(error, 512, "cannot open the blobs below %.300s: %s", path, blob_rc_name(rc));
-    while (n-- > 0)
-        tiers[n].store->ops->close(&tiers[n].store);
-    if (standard)
-        standard->ops->close(&standard);
-    return NULL;
-}
-
-static struct store *open_store(const struct config *cfg, const struct data_dir *dir, char error[512])
-{
-    struct index *index;
-    struct blob_store *blobs;
-    struct store *store;
-    struct index_lmdb_options io = {.path = dir->index_path, .create = true, .map_initial = cfg->index_map_mib << 20};
-    error[0] = '\0';
-    if (index_lmdb_open(&io, &index, error) != INDEX_OK)
-        return NULL;
-    if (*error)
-        log_warn("index", "%s", error);
-    blobs = open_blobs(cfg, dir, error);
-    if (!blobs) {
-        index->ops->close(&index);
-        return NULL;
-    }
-    struct store_options so = {
-        .index = index, .blobs = blobs, .lifecycle_day_seconds = cfg->lifecycle_day_s, .trust_clock = cfg->trust_clock};
-    int rc = store_open(&so, &store);
-    if (rc == STORE_OK)
-        return store;
-    snprintf(error, 512, "cannot open the store in %.300s: %s", dir->path, store_rc_name(rc));
-    return NULL;
 }
 
 /* Said loudly: with real data behind it, this setting loses them. */
@@ -288,7 +215,7 @@ static bool prepare(struct server *s, struct data_dir *dir, struct listener **li
     *listener = listener_open(s, cfg->address, where, error);
     if (!*listener || !data_dir_open(cfg->dir, dir, error))
         return false;
-    s->store = open_store(cfg, dir, error);
+    s->store = backends_open(cfg, dir, error);
     if (!s->store)
         return false;
     struct identities_options who = {.store = s->store, .config = cfg, .data_dir = dir->path};
@@ -343,25 +270,11 @@ static int serve(const struct config *cfg)
     return 0;
 }
 
-int main(int argc, char **argv)
+int serve_command(int argc, char **argv)
 {
     struct config cfg;
     char error[512];
-    if (!hold_standard_descriptors())
-        return 1;
-    if (argc >= 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0)) {
-        printf("pail %s\n", PAIL_VERSION);
-        return 0;
-    }
-    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
-        usage(argc < 2 ? stderr : stdout);
-        return argc < 2 ? 2 : 0;
-    }
-    if (strcmp(argv[1], "server") != 0) {
-        fprintf(stderr, "pail: unknown command \"%s\"; `pail --help` lists them\n", argv[1]);
-        return 2;
-    }
-    int rc = config_load(&cfg, argc - 2, argv + 2, error);
+    int rc = config_load(&cfg, argc, argv, error);
     if (rc == 0) {
         setup_process(&cfg);
         rc = serve(&cfg);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The program: one table of commands. Each command reads its own arguments and answers the process's exit status:
+ * 0 done, 1 it failed (one clear line on standard error), 2 it was called wrongly.
+ */
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "serve.h"
+#include "version.h"
+
+static const struct command {
+    const char *name;
+    const char *arguments, *help;
+    int (*run)(int argc, char **argv); /* what comes after the command's name */
+} commands[] = {
+    {"server", "DIR [settings]", "serve the S3 protocol over the data in DIR", serve_command},
+};
+
+static void usage(FILE *to)
+{
+    fputs("Usage: pail COMMAND\n\n", to);
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        char left[64];
+        snprintf(left, sizeof left, "pail %s %s", commands[i].name, commands[i].arguments);
+        fprintf(to, "  %-34s %s\n", left, commands[i].help);
+    }
+    fputs("  pail --version\n\n`pail COMMAND --help` tells more.\n", to);
+}
+
+/* Started with one of them closed, the process would open a data file under its number and write the log into it. */
+static bool hold_standard_descriptors(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR); /* takes the lowest number that is free */
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    return fd >= 0 && close(fd) == 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (!hold_standard_descriptors())
+        return 1;
+    const char *word = argc >= 2 ? argv[1] : "";
+    if (strcmp(word, "--version") == 0 || strcmp(word, "version") == 0) {
+        printf("pail %s\n", PAIL_VERSION);
+        return 0;
+    }
+    if (!*word || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+        usage(*word ? stdout : stderr);
+        return *word ? 0 : 2;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (strcmp(word, commands[i].name) == 0)
+            return commands[i].run(argc - 2, argv + 2);
+    fprintf(stderr, "pail: unknown command \"%s\"; `pail --help` lists them\n", word);
+    return 2;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests that Pail itself sends: to a running server (the command line), to identity providers (their JWKS), to a key
+ * service. Blocking, one request a call, over libcurl; certificates are verified, redirects are not followed, nothing
+ * but http and https is spoken, and a reply has a bound.
+ *
+ * Threads: any but event loops; each call stands alone.
+ */
+#ifndef PAIL_HTTP_CLIENT_H
+#define PAIL_HTTP_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+
+#define HTTP_CLIENT_REPLY_MAX (8u << 20) /* bytes, where a request names no bound of its own */
+
+struct http_client_header {
+    const char *name, *value;
+};
+
+struct http_client_request {
+    const char *method; /* NULL: GET */
+    const char *url;
+    struct bytes body;
+    const struct http_client_header *headers;
+    size_t n_headers;
+    unsigned timeout_ms; /* of the whole exchange; 0: 30,000 */
+    size_t reply_max;    /* bytes; 0: HTTP_CLIENT_REPLY_MAX */
+    const char *ca_file; /* further certificates to trust; NULL: the system's */
+    /* SigV4 is added when there is an access key. */
+    const char *access_key, *secret_key, *session_token;
+    const char *region, *service; /* NULL: us-east-1, s3 */
+};
+
+struct http_client_reply {
+    int status;        /* of HTTP */
+    struct bytes body; /* in the arena, NUL behind it */
+};
+
+/* False: there was no answer (or too large a one): one clear line in ret_error. A status of 500 is an answer. */
+bool http_client_send(const struct http_client_request *, struct arena *, struct http_client_reply *ret,
+                      char ret_error[256]);
+
+#endif
