@@ -572,7 +572,7 @@ static const struct op_extra extras[] = {
     {OP_MAKES, "x-amz-object-lock-mode", NULL, NULL, "s3:PutObjectRetention", NULL},
     {OP_MAKES, "x-amz-object-lock-retain-until-date", NULL, NULL, "s3:PutObjectRetention", NULL},
     {OP_MAKES, "x-amz-object-lock-legal-hold", NULL, NULL, "s3:PutObjectLegalHold", NULL},
-    {OP_MAKES, "if-match", NULL, NULL, "s3:GetObject", NULL},
+    {OP_CREATES, "if-match", NULL, NULL, "s3:GetObject", NULL},
     {OP_DELETES, "x-amz-bypass-governance-retention", "true", NULL, "s3:BypassGovernanceRetention", NULL},
     {OP_DELETES, "if-match", NULL, "*", "s3:GetObject", NULL},
     {OP_READS_ABOUT, NULL, NULL, NULL, "s3:GetObject", "s3:GetObjectVersion"},
