@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "server/iam/iam_api.h"
+#include "server/iam/jwks.h"
 
 static struct change change_of(struct query_call *c)
 {
@@ -255,14 +256,11 @@ int iam_account_summary(struct query_call *c)
 
 /* ---- identity providers ---- */
 
-/* https://HOST[/PATH], without query or port; *ret what follows the scheme, which the provider is called by. */
+/* https://HOST[:PORT][/PATH], or http:// on loopback; *ret what follows the scheme, which the provider is called by. */
 static int check_url(struct query_call *c, struct bytes url, struct bytes *ret)
 {
-    struct bytes rest = bytes_cut(url, 8, url.n);
-    bool good = bytes_starts(url, BYTES_LIT("https://")) && rest.n > 0 && rest.p[0] != '/';
-    for (size_t i = 0; i < rest.n && good; i++)
-        good = rest.p[i] > ' ' && rest.p[i] < 0x7f && !strchr("?#\"<>\\^`{|}:@", rest.p[i]);
-    if (!good)
+    struct bytes rest = bytes_cut(url, bytes_starts(url, BYTES_LIT("https://")) ? 8 : 7, url.n);
+    if (!jwks_url_good(url, true) || bytes_find_char(url, '?', 0) >= 0)
         return query_fail(c, 400, "ValidationError", "Invalid Open ID Connect Provider URL");
     while (rest.n && rest.p[rest.n - 1] == '/')
         rest.n--;
@@ -314,6 +312,8 @@ int iam_create_provider(struct query_call *c)
         return -1;
     record = json_in(c->arena, json_object());
     json_object_set_new(record, "url", json_of_bytes(url));
+    if (bytes_starts(query_text(c, "Url"), BYTES_LIT("http://")))
+        json_object_set_new(record, "plain", json_true());
     json_object_set_new(record, "created", json_integer(clock_wall_ms()));
     set_list(record, "clients", clients, n_clients);
     set_list(record, "thumbprints", prints, n_prints);

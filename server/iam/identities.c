@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "config.h"
 #include "server/http/date.h"
+#include "server/iam/jwks.h"
 #include "server/iam/records.h"
 #include "server/identity.h"
 #include "server/pool.h"
@@ -132,6 +133,7 @@ bool identities_open(const struct identities_options *o, struct identities **ret
     ids->forever = arena_create(0);
     ids->principals = cache_create(PRINCIPAL_SETS);
     ids->policies = cache_create(POLICY_SETS);
+    ids->jwks = jwks_create(NULL, NULL);
     managed_open(ids->forever);
     struct principal *root = arena_new(ids->forever, struct principal);
     *root = root_of(ids->forever, BYTES_LIT(ROOT_ACCOUNT_ID), BYTES_LIT(ROOT_CANONICAL_ID));
@@ -160,6 +162,7 @@ void identities_close(struct identities **pids)
         return;
     cache_free(&ids->principals);
     cache_free(&ids->policies);
+    jwks_free(&ids->jwks);
     crypt_close(&ids->crypt);
     arena_free(ids->forever);
     pthread_mutex_destroy(&ids->changing);

@@ -49,6 +49,7 @@ struct identities {
     pthread_mutex_t changing;
     _Atomic uint64_t generation; /* counts changes */
     struct cache *principals, *policies;
+    struct jwks *jwks; /* keys of identity providers */
     struct arena *forever;
     const struct principal *root; /* of the first account, whose keys are settings */
     int64_t root_gen;             /* what its sessions are bound to: other credentials end them */
