@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "server/api/api.h"
 #include "server/iam/query.h"
+#include "server/own_ops.h"
 #include "server/req.h"
 
 #define DOC_SMALL (64u * 1024)
@@ -690,7 +691,9 @@ static bool names_other_operation(const struct req *r, enum op_level level)
 
 const struct s3_op *op_match(const struct req *r, enum s3_error *ret_error)
 {
-    const struct s3_op *best = NULL;
+    const struct s3_op *best = own_op_match(r, ret_error);
+    if (best || *ret_error != S3E_OK)
+        return best;
     enum op_level level = level_of(r);
     int most = -1;
     for (size_t i = 0; i < ARRAY_LEN(ops); i++) {

@@ -495,7 +495,8 @@ int req_check_owner(struct req *r, const char *header, struct bytes owner)
 
 static enum step_result step_bucket(struct req *r)
 {
-    if (r->op->level == ON_SERVICE || r->op->level == ON_CONTROL || (r->op->flags & OP_NO_BUCKET))
+    if (r->op->level == ON_SERVICE || r->op->level == ON_CONTROL || r->op->level == ON_OWN ||
+        (r->op->flags & OP_NO_BUCKET))
         return STEP_NEXT;
     int rc = store_bucket_get(r->server->store, r->bucket_name, r->arena, &r->bucket);
     if (rc < 0) {

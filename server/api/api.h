@@ -22,6 +22,11 @@ int bucket_delete(struct req *);
 /* versioning.c */
 int versioning_put(struct req *);
 int versioning_get(struct req *);
+/* accounts.c */
+int account_create(struct req *);
+int account_list(struct req *);
+int account_get(struct req *);
+int account_delete(struct req *);
 /* list.c */
 int list_objects_v1(struct req *);
 int list_objects_v2(struct req *);
@@ -189,7 +194,9 @@ void api_checksum_slot(struct req *, xml_checksums slots, const struct checksum_
 int api_checksum_parse(struct req *, const xml_checksums slots, struct checksum_value *ret);
 bool api_checksum_decode(enum checksum_alg, struct bytes base64, struct checksum_value *ret);
 struct bytes api_encoded(struct req *, struct bytes text, bool url); /* encoding-type=url */
+/* The owner of the bucket (ListBuckets: the caller's account); of an account by its id, ACCESS_ANONYMOUS too. */
 const struct xml_owner *api_owner(struct req *);
+const struct xml_owner *api_owner_of(struct req *, struct bytes account); /* may be asked within reads of the index */
 
 /* An archived object (restore.c): can it be read now? Else InvalidObjectState. */
 int api_readable(struct req *, const struct store_object *);

@@ -14,6 +14,8 @@
 #include "server/http/date.h"
 #include "server/http/etag_match.h"
 #include "server/http/rfc2047.h"
+#include "server/iam/identities.h"
+#include "server/server.h"
 
 static const char meta_prefix[] = "x-amz-meta-";
 
@@ -456,7 +458,17 @@ struct bytes api_encoded(struct req *r, struct bytes text, bool url)
 
 const struct xml_owner *api_owner(struct req *r)
 {
+    return api_owner_of(r, r->bucket.name.n ? r->bucket.owner : r->who.account);
+}
+
+const struct xml_owner *api_owner_of(struct req *r, struct bytes account)
+{
     struct xml_owner *o = arena_new(r->arena, struct xml_owner);
-    o->id = BYTES_LIT(ROOT_CANONICAL_ID); /* one account, so every owner is it */
+    struct iam_owner found;
+    *o = (struct xml_owner){.id = BYTES_LIT("")};
+    if (bytes_eq_str(account, ACCESS_ANONYMOUS))
+        o->id = BYTES_LIT(ACL_ANONYMOUS_ID);
+    else if (identities_owner(r->server->identities, account, &found))
+        *o = (struct xml_owner){found.canonical_id, found.name};
     return o;
 }

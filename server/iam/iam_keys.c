@@ -40,21 +40,6 @@ static struct bytes owner_name(const json_t *owner)
     return account ? BYTES_NONE : record_text(owner, "name");
 }
 
-static json_t *new_key_record(struct query_call *c, const json_t *owner, struct bytes id, struct bytes secret)
-{
-    struct bytes where = arena_bytesf(c->arena, "access key %.*s", (int)id.n, id.p);
-    struct bytes sealed = crypt_seal(c->ids->crypt, c->arena, secret, where);
-    char *coded = arena_alloc(c->arena, base64_len(sealed.n));
-    base64_encode(sealed.p, sealed.n, coded);
-    json_t *key = json_in(c->arena, json_object());
-    json_object_set_new(key, "account", json_of_bytes(c->account));
-    json_object_set_new(key, "user", json_of_bytes(owner_name(owner)));
-    json_object_set_new(key, "status", json_string("Active"));
-    json_object_set_new(key, "created", json_integer(clock_wall_ms()));
-    json_object_set_new(key, "secret", json_of_bytes(bytes_of(coded, base64_len(sealed.n))));
-    return key;
-}
-
 static void render_key(struct query_call *c, struct bytes user, struct bytes id, const json_t *key)
 {
     api_text(c->out, "UserName", user);
@@ -74,7 +59,7 @@ int iam_create_key(struct query_call *c)
         return query_fail(c, 409, "LimitExceeded", "Cannot exceed quota for AccessKeysPerUser: %d",
                           IAM_MAX_KEYS_PER_USER);
     struct bytes id = new_unique_id(c->arena, "AKIA", IAM_ACCESS_KEY_LEN), secret = new_secret(c->arena);
-    json_t *key = new_key_record(c, owner, id, secret);
+    json_t *key = new_key_record(c->ids, c->arena, c->account, owner_name(owner), id, secret);
     json_array_append_new(keys, json_of_bytes(id));
     change_put(&change, key_of_access_key(c->arena, id), key);
     change_put(&change, owner_key, owner);
