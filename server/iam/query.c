@@ -622,6 +622,11 @@ static int run(struct query_call *c)
     return rc;
 }
 
+const char *query_name(const struct req *r)
+{
+    return r->query_call && r->query_call->action ? r->query_call->action->name : NULL;
+}
+
 int query_handle(struct req *r)
 {
     struct query_call *c = arena_new(r->arena, struct query_call);
