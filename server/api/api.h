@@ -197,6 +197,16 @@ struct bytes api_encoded(struct req *, struct bytes text, bool url); /* encoding
 /* The owner of the bucket (ListBuckets: the caller's account); of an account by its id, ACCESS_ANONYMOUS too. */
 const struct xml_owner *api_owner(struct req *);
 const struct xml_owner *api_owner_of(struct req *, struct bytes account); /* may be asked within reads of the index */
+/* Owners of what lies in the request's bucket: the bucket's own, where it owns all; neighbours often have the same. */
+struct api_owners {
+    struct req *req;
+    const struct xml_owner *bucket, *last;
+    bool enforced;
+    char account[16];
+    size_t account_n; /* of the last one */
+};
+void api_owners_begin(struct req *, struct api_owners *ret);
+const struct xml_owner *api_owners_of(struct api_owners *, struct bytes account);
 
 /* An archived object (restore.c): can it be read now? Else InvalidObjectState. */
 int api_readable(struct req *, const struct store_object *);

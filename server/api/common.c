@@ -472,3 +472,21 @@ const struct xml_owner *api_owner_of(struct req *r, struct bytes account)
         *o = (struct xml_owner){found.canonical_id, found.name};
     return o;
 }
+
+void api_owners_begin(struct req *r, struct api_owners *ret)
+{
+    *ret = (struct api_owners){.req = r, .bucket = api_owner(r)};
+    ret->enforced = authorize_settings(r)->ownership == ACL_BUCKET_OWNER_ENFORCED;
+}
+
+const struct xml_owner *api_owners_of(struct api_owners *o, struct bytes account)
+{
+    if (o->enforced || !account.n || bytes_eq(account, o->req->bucket.owner))
+        return o->bucket;
+    if (o->last && bytes_eq(account, bytes_of(o->account, o->account_n)))
+        return o->last;
+    o->last = api_owner_of(o->req, account);
+    o->account_n = account.n <= sizeof o->account ? account.n : 0;
+    memcpy(o->account, account.p, o->account_n);
+    return o->last;
+}

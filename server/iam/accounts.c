@@ -120,7 +120,10 @@ struct identities *accounts_open(struct store *store, const struct config *cfg, 
 {
     struct identities *ids = NULL;
     struct identities_options o = {.store = store, .config = cfg, .data_dir = data_dir};
-    return identities_open(&o, &ids, error) ? ids : NULL;
+    if (!identities_open(&o, &ids, error))
+        return NULL;
+    ids->offline = true;
+    return ids;
 }
 
 void accounts_close(struct identities **ids)
@@ -174,8 +177,9 @@ static json_t *shown(const struct identities *ids, const json_t *record)
 {
     char created[DATE_ISO_SECONDS_LEN + 1];
     bool first = bytes_eq_str(record_text(record, "id"), ROOT_ACCOUNT_ID);
-    struct bytes key =
-        first ? bytes_str(ids->config->root_user) : json_bytes(json_array_get(json_object_get(record, "keys"), 0));
+    struct bytes key = json_bytes(json_array_get(json_object_get(record, "keys"), 0));
+    if (first)
+        key = ids->offline && ids->config->default_credentials ? BYTES_NONE : bytes_str(ids->config->root_user);
     date_format_iso_seconds(date_seconds_of_ms(record_number(record, "created")), created);
     json_t *j = json_object();
     json_object_set_new(j, "id", json_of_bytes(record_text(record, "id")));

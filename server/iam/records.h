@@ -50,6 +50,7 @@ struct owner_entry;
 struct identities {
     struct store *store;
     const struct config *config;
+    bool offline; /* there is no server: the settings need not be its settings */
     struct crypt *crypt;
     struct pool *pool;
     pthread_mutex_t changing;
