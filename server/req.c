@@ -334,10 +334,11 @@ static enum step_result step_route(struct req *r)
 /* The parameters that every presigned query has: they stand for no header. */
 static bool is_of_signature(struct bytes name)
 {
-    static const char *const names[] = {"X-Amz-Algorithm", "X-Amz-Credential",    "X-Amz-Date",
-                                        "X-Amz-Expires",   "X-Amz-SignedHeaders", "X-Amz-Signature"};
+    static const struct bytes names[] = {{"X-Amz-Algorithm", 15}, {"X-Amz-Credential", 16},
+                                         {"X-Amz-Date", 10},      {"X-Amz-SignedHeaders", 19},
+                                         {"X-Amz-Expires", 13},   {"X-Amz-Signature", 15}};
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (bytes_eq_str(name, names[i]))
+        if (name.n == names[i].n && bytes_eq(name, names[i]))
             return true;
     return false;
 }
