@@ -143,7 +143,7 @@ static int read_verb(struct call *c, const char *word)
 /* The first line of standard input. */
 static int read_secret(struct call *c)
 {
-    if (!c->secret_key || strcmp(c->secret_key, "-") != 0)
+    if (!c->secret_key || c->secret_key[0] != '-' || c->secret_key[1])
         return 0;
     if (!fgets(c->secret_line, sizeof c->secret_line, stdin))
         return misuse("no secret key on standard input", NULL);

@@ -386,15 +386,23 @@ static int require_all(struct req *r, struct target *t)
 static int check_payer(struct req *r, const struct target *t)
 {
     struct bytes payer = req_header(r, "x-amz-request-payer");
-    bool listing = r->op->level == ON_BUCKET && bytes_starts(bytes_str(r->op->action), BYTES_LIT("s3:ListBucket"));
     if (!payer.p)
         payer = req_param(r, "x-amz-request-payer");
-    if (!t->bucket || !t->bucket->requester_pays || (!t->key.p && !listing) || of_owner(r, t))
+    if (!t->bucket || !t->bucket->requester_pays || of_owner(r, t))
         return 0;
     if (r->who.anonymous || !bytes_eq_str(payer, "requester"))
         return req_fail(r, S3E_ACCESS_DENIED);
+    if (!r->authorization->requester_pays)
+        resp_header(r, "x-amz-request-charged", BYTES_LIT("requester"));
     r->authorization->requester_pays = true;
     return 0;
+}
+
+/* Reading and writing objects and listing them is paid for. */
+static bool is_charged(const struct req *r, const struct target *t)
+{
+    return t->key.p || r->op->flags & OP_EACH_KEY ||
+           (r->op->level == ON_BUCKET && bytes_starts(bytes_str(r->op->action), BYTES_LIT("s3:ListBucket")));
 }
 
 /* Who has the right, but in another account, learns that a policy is the owner's business alone. */
@@ -448,10 +456,8 @@ int authorize_request(struct req *r)
     } else if (!z->pending && require_all(r, &t) < 0) {
         return -1;
     }
-    if (check_payer(r, &t) < 0)
+    if (is_charged(r, &t) && check_payer(r, &t) < 0)
         return -1;
-    if (z->requester_pays)
-        resp_header(r, "x-amz-request-charged", BYTES_LIT("requester"));
     return check_owner_only(r, &t);
 }
 
@@ -521,7 +527,7 @@ int authorize_source(struct req *r, const struct store_bucket *b, struct bytes k
         return -1;
     const char *action = action_for(&t, "s3:GetObject", "s3:GetObjectVersion");
     if (require(r, &t, action) == 0)
-        return 0;
+        return check_payer(r, &t);
     if (r->err.code != S3E_ACCESS_DENIED || !may_learn_absence(r, &t, action))
         return -1;
     r->err = (struct req_error){0};

@@ -142,6 +142,11 @@ static struct bytes writer_of(const struct req *r)
     return r->who.account.n ? r->who.account : BYTES_LIT(ACCESS_ANONYMOUS);
 }
 
+struct bytes api_marker_owner(struct req *r)
+{
+    return authorize_settings(r)->ownership == ACL_BUCKET_OWNER_ENFORCED ? r->bucket.owner : writer_of(r);
+}
+
 int api_put_acl(struct req *r, struct store_put *put)
 {
     const struct bucket_access *s = authorize_settings(r);

@@ -107,6 +107,8 @@ int upload_list(struct req *);
 
 /* ---- tags and locks (tagging.c, lock.c, bucket_settings.c) ---- */
 
+/* Who will own a delete marker: the bucket's owner where it owns all, otherwise who deletes. */
+struct bytes api_marker_owner(struct req *);
 /* Who will own what is written, and its access list: x-amz-acl, x-amz-grant-* (acl.c). */
 int api_put_acl(struct req *, struct store_put *);
 

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "server/iam/iam_api.h"
+#include "server/identity.h"
 #include "server/iam/jwks.h"
 
 static struct change change_of(struct query_call *c)
@@ -38,6 +39,11 @@ static struct bytes owner_name(const json_t *owner)
 {
     bool account = json_object_get(owner, "canonical") != NULL;
     return account ? BYTES_NONE : record_text(owner, "name");
+}
+
+static bool is_active(const json_t *key)
+{
+    return bytes_eq(record_text(key, "status"), BYTES_LIT("Active"));
 }
 
 static void render_key(struct query_call *c, struct bytes user, struct bytes id, const json_t *key)
@@ -123,16 +129,36 @@ static int find_key(struct query_call *c, struct bytes *ret_owner_key, json_t **
     return rc == STORE_OK ? 0 : query_fail_store(c, rc);
 }
 
+/* The root of a further account has nothing but its keys: the last one that works stays. */
+static int keep_last_key(struct query_call *c, const json_t *owner, struct bytes id)
+{
+    const json_t *keys = json_object_get(owner, "keys");
+    json_t *key;
+    if (owner_name(owner).n || bytes_eq_str(c->account, ROOT_ACCOUNT_ID))
+        return 0;
+    for (size_t i = 0; i < json_array_size(keys); i++) {
+        struct bytes other = json_bytes(json_array_get(keys, i));
+        if (!bytes_eq(other, id) &&
+            record_get(c->ids, c->arena, key_of_access_key(c->arena, other), &key) == STORE_OK && is_active(key))
+            return 0;
+    }
+    return query_fail(c, 409, "DeleteConflict",
+                      "This is the last active key of the account's root: make another first.");
+}
+
 int iam_update_key(struct query_call *c)
 {
     struct change change = change_of(c);
     struct bytes owner_key;
     json_t *owner, *key;
     size_t at;
+    struct bytes id = query_text(c, "AccessKeyId");
     if (find_key(c, &owner_key, &owner, &at, &key) < 0)
         return -1;
     json_object_set_new(key, "status", json_of_bytes(query_text(c, "Status")));
-    change_put(&change, key_of_access_key(c->arena, query_text(c, "AccessKeyId")), key);
+    if (!is_active(key) && keep_last_key(c, owner, id) < 0)
+        return -1;
+    change_put(&change, key_of_access_key(c->arena, id), key);
     return query_apply(c, &change);
 }
 
@@ -142,7 +168,7 @@ int iam_delete_key(struct query_call *c)
     struct bytes owner_key, id = query_text(c, "AccessKeyId");
     json_t *owner, *key;
     size_t at;
-    if (find_key(c, &owner_key, &owner, &at, &key) < 0)
+    if (find_key(c, &owner_key, &owner, &at, &key) < 0 || keep_last_key(c, owner, id) < 0)
         return -1;
     json_array_remove(record_list(owner, "keys"), at);
     change_put(&change, owner_key, owner);
