@@ -218,8 +218,10 @@ static int fail_auth(struct req *r, const struct auth_error *e)
 
 struct bytes req_param(const struct req *r, const char *name)
 {
-    struct bytes v = query_value(&r->query, name);
-    return v.p || !query_has(&r->query, name) ? v : BYTES_LIT("");
+    const struct query_param *p = query_get(&r->query, name);
+    if (!p)
+        return BYTES_NONE;
+    return p->value.p ? p->value : BYTES_LIT("");
 }
 
 bool req_has_param(const struct req *r, const char *name)
