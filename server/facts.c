@@ -89,7 +89,7 @@ static void set_signature(const struct req *r, struct iam_context *c)
 static void set_listing(const struct req *r, struct iam_context *c)
 {
     struct bytes max = req_param(r, "max-keys");
-    if (r->op->level != ON_BUCKET || !bytes_starts(bytes_str(r->op->action), BYTES_LIT("s3:ListBucket")))
+    if (strcmp(r->op->action, "s3:ListBucket") != 0 && strcmp(r->op->action, "s3:ListBucketVersions") != 0)
         return;
     set_sent(c, IAM_KEY_S3_PREFIX, req_param(r, "prefix"));
     set_sent(c, IAM_KEY_S3_DELIMITER, req_param(r, "delimiter"));
@@ -116,8 +116,6 @@ static void set_headers(const struct req *r, struct iam_context *c)
         {"x-amz-server-side-encryption", IAM_KEY_S3_SSE},
         {"x-amz-server-side-encryption-aws-kms-key-id", IAM_KEY_S3_SSE_KMS_KEY_ID},
         {"x-amz-server-side-encryption-customer-algorithm", IAM_KEY_S3_SSE_CUSTOMER_ALGORITHM},
-        {"x-amz-object-lock-mode", IAM_KEY_S3_LOCK_MODE},
-        {"x-amz-object-lock-legal-hold", IAM_KEY_S3_LOCK_LEGAL_HOLD},
         {"if-match", IAM_KEY_S3_IF_MATCH},
         {"if-none-match", IAM_KEY_S3_IF_NONE_MATCH},
     };
@@ -157,23 +155,49 @@ static void set_object_tags(struct iam_context *c, const struct store_header *ta
     set_keys(c, IAM_KEY_S3_REQUEST_OBJECT_TAG_KEYS, tags, n);
 }
 
-static void set_written(const struct req *r, struct iam_context *c)
+/* A copy has the source's tags unless it says otherwise, whatever else it says. */
+static bool takes_tags(const struct req *r)
+{
+    return !r->op->header || bytes_eq_str(req_header(r, "x-amz-tagging-directive"), "REPLACE");
+}
+
+/* Only where the headers are what counts: elsewhere the same is said by a body, which a header must not contradict. */
+static void set_made(const struct req *r, struct iam_context *c)
 {
     struct bytes until = req_header(r, "x-amz-object-lock-retain-until-date"), tagging = req_header(r, "x-amz-tagging");
     struct store_header *tags = NULL;
     size_t n = 0;
     int64_t ms;
+    set_sent(c, IAM_KEY_S3_LOCK_MODE, req_header(r, "x-amz-object-lock-mode"));
+    set_sent(c, IAM_KEY_S3_LOCK_LEGAL_HOLD, req_header(r, "x-amz-object-lock-legal-hold"));
     if (until.n && date_parse_lenient(until, &ms))
         set_retention(r, c, ms);
-    if (tagging.n && tag_set_parse(c->arena, tagging, &tags, &n) == TAGS_OK && n)
+    if (tagging.n && takes_tags(r) && tag_set_parse(c->arena, tagging, &tags, &n) == TAGS_OK && n)
         set_object_tags(c, tags, n);
+}
+
+static void set_written(const struct req *r, struct iam_context *c)
+{
+    if (r->op->flags & OP_MAKES)
+        set_made(r, c);
     if (strcmp(r->op->action, "s3:PutObject") == 0)
         set_flag(c, IAM_KEY_S3_OBJECT_CREATION_OPERATION, (r->op->flags & OP_CREATES) != 0);
 }
 
+static void set_caller(const struct req *r, struct iam_context *c)
+{
+    if (r->who.anonymous) {
+        iam_context_set(c, IAM_KEY_AWS_PRINCIPAL_ACCOUNT, BYTES_LIT("anonymous"));
+        iam_context_set(c, IAM_KEY_AWS_USERID, BYTES_LIT("anonymous"));
+    } else {
+        set_flag(c, IAM_KEY_AWS_PRINCIPAL_IS_AWS_SERVICE, false);
+    }
+    principal_set_context(r->who.principal, c);
+}
+
 void facts_collect(struct req *r, struct iam_context *c)
 {
-    principal_set_context(r->who.principal, c);
+    set_caller(r, c);
     set_connection(r, c);
     set_signature(r, c);
     set_listing(r, c);
