@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The settings of `pail server`: one struct, one table (server/config.c). Every setting has a flag, an environment name
- * PAIL_*, often a MinIO name, a default and a help text; flags beat PAIL_*, which beat MinIO's names.
- * Ownership: strings are the environment's, argv's or the struct's own. Threads: read-only once config_load has
+ * PAIL_*, often a MinIO name, a default and a help text; flags beat PAIL_*, which beat MinIO's names. What the
+ * environment does not have may come from a file of NAME=VALUE lines that PAIL_CONFIG_FILE or MINIO_CONFIG_ENV_FILE
+ * names. Ownership: strings are the environment's, argv's or the struct's own. Threads: read-only once config_load has
  * returned.
  */
 #ifndef PAIL_CONFIG_H
@@ -15,12 +16,21 @@
 
 #define CONFIG_DOMAINS_MAX 16
 
+#define CONFIG_TIERS_MAX 7
+#define CONFIG_FILE_MAX  (64u * 1024) /* bytes of PAIL_CONFIG_FILE */
+
 struct arena;
 
-#define CONFIG_TIERS_MAX 7
+struct config_pair {
+    const char *name, *value;
+};
 
 struct config {
-    struct arena *strings; /* what the environment and flags were taken apart into */
+    struct arena *strings; /* what the environment, the file and flags were taken apart into */
+    int argc;              /* the flags, to be read again by config_reload */
+    char **argv;
+    const struct config_pair *file; /* what PAIL_CONFIG_FILE says */
+    size_t n_file;
     const char *dir;
     const char *address;         /* HOST:PORT, :PORT, [V6]:PORT; port 0: a free one */
     const char *console_address; /* checked and kept for the web console */
@@ -68,6 +78,12 @@ struct config {
  * -1: *ret_error is one clear line for the user. config_fini afterwards in every case.
  */
 int config_load(struct config *, int argc, char **argv, char ret_error[512]);
+/*
+ * Reads the same flags, environment and file again. *ret gets the new values of the settings that may change while the
+ * server runs (marked in --help) and the old ones of all others; ret_note names changed ones that wait for a restart
+ * (empty: none). 0, or -1 with *ret_error, then *ret is nothing. The texts of `old` must live on.
+ */
+int config_reload(const struct config *old, struct config *ret, char ret_note[512], char ret_error[512]);
 void config_fini(struct config *);
 void config_help(FILE *to);
 

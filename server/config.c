@@ -19,11 +19,12 @@
 #include "server/client_addr.h"
 
 enum kind { TEXT, NUMBER, SWITCH, DOMAINS, TIERS };
+#define LIVE 16u /* beside a kind: the setting may change while the server runs */
 
 struct setting {
     const char *flag; /* without the dashes; NULL: environment only */
     const char *env, *minio;
-    enum kind kind;
+    unsigned kind_flags;
     size_t offset;
     const char *initial;
     uint64_t min, max;
@@ -54,32 +55,34 @@ static const struct setting settings[] = {
     {"workers", "PAIL_WORKERS", NULL, NUMBER, AT(workers), "32", 2, 1024, "N", "worker threads for disk and hashing"},
     {"log-format", "PAIL_LOG_FORMAT", NULL, TEXT, AT(log_format), "text", 0, 0, "text|json",
      "form of the log on standard error"},
-    {"log-level", "PAIL_LOG_LEVEL", NULL, TEXT, AT(log_level), "info", 0, 0, "LEVEL", "error, warn, info or debug"},
-    {"access-log", "PAIL_ACCESS_LOG", NULL, SWITCH, AT(access_log), "on", 0, 0, "on|off", "one line per request"},
+    {"log-level", "PAIL_LOG_LEVEL", NULL, LIVE | TEXT, AT(log_level), "info", 0, 0, "LEVEL",
+     "error, warn, info or debug"},
+    {"access-log", "PAIL_ACCESS_LOG", NULL, LIVE | SWITCH, AT(access_log), "on", 0, 0, "on|off",
+     "one line per request"},
     {"max-header-bytes", "PAIL_MAX_HEADER_BYTES", NULL, NUMBER, AT(max_header_bytes), "32768", 4096, 1048576, "N",
      "request line and headers, together"},
     {"max-headers", "PAIL_MAX_HEADERS", NULL, NUMBER, AT(max_headers), "200", 16, 1000, "N", "headers of a request"},
     {"max-uri-bytes", "PAIL_MAX_URI_BYTES", NULL, NUMBER, AT(max_uri_bytes), "16384", 1024, 262144, "N",
      "request target"},
-    {"header-timeout", "PAIL_HEADER_TIMEOUT", NULL, NUMBER, AT(header_timeout_s), "20", 1, 3600, "SECONDS",
+    {"header-timeout", "PAIL_HEADER_TIMEOUT", NULL, LIVE | NUMBER, AT(header_timeout_s), "20", 1, 3600, "SECONDS",
      "for a request's head to arrive"},
-    {"idle-timeout", "PAIL_IDLE_TIMEOUT", "MINIO_IDLE_TIMEOUT", NUMBER, AT(idle_timeout_s), "60", 1, 86400, "SECONDS",
-     "for a connection without requests, or a transfer that stands still"},
-    {"min-body-rate", "PAIL_MIN_BODY_RATE", NULL, NUMBER, AT(min_body_rate), "500", 0, 1000000000, "BYTES/S",
+    {"idle-timeout", "PAIL_IDLE_TIMEOUT", "MINIO_IDLE_TIMEOUT", LIVE | NUMBER, AT(idle_timeout_s), "60", 1, 86400,
+     "SECONDS", "for a connection without requests, or a transfer that stands still"},
+    {"min-body-rate", "PAIL_MIN_BODY_RATE", NULL, LIVE | NUMBER, AT(min_body_rate), "500", 0, 1000000000, "BYTES/S",
      "slower transfers are ended; 0: never"},
-    {"min-body-rate-grace", "PAIL_MIN_BODY_RATE_GRACE", NULL, NUMBER, AT(min_body_rate_grace_s), "30", 1, 3600,
+    {"min-body-rate-grace", "PAIL_MIN_BODY_RATE_GRACE", NULL, LIVE | NUMBER, AT(min_body_rate_grace_s), "30", 1, 3600,
      "SECONDS", "before min-body-rate counts"},
-    {"max-connections", "PAIL_MAX_CONNECTIONS", NULL, NUMBER, AT(max_connections), "20000", 8, 1000000, "N",
+    {"max-connections", "PAIL_MAX_CONNECTIONS", NULL, LIVE | NUMBER, AT(max_connections), "20000", 8, 1000000, "N",
      "connections of the whole server"},
     {"max-connections-per-address", "PAIL_MAX_CONNECTIONS_PER_ADDRESS", NULL, NUMBER, AT(max_connections_per_address),
      "10000", 1, 1000000, "N", "connections from one address"},
     {"max-queued-jobs", "PAIL_MAX_QUEUED_JOBS", NULL, NUMBER, AT(max_queued_jobs), "10000", 8, 1000000, "N",
      "requests waiting for a worker; more are answered SlowDown"},
-    {"document-memory", "PAIL_DOCUMENT_MEMORY", NULL, NUMBER, AT(document_memory_mib), "512", 32, 1048576, "MIB",
+    {"document-memory", "PAIL_DOCUMENT_MEMORY", NULL, LIVE | NUMBER, AT(document_memory_mib), "512", 32, 1048576, "MIB",
      "for the documents (lists, deletes, completions) of all requests and replies; more are answered SlowDown"},
-    {"document-timeout", "PAIL_DOCUMENT_TIMEOUT", NULL, NUMBER, AT(document_timeout_s), "120", 1, 86400, "SECONDS",
-     "for a large document, either way, on its connection"},
-    {"drain-timeout", "PAIL_DRAIN_TIMEOUT", NULL, NUMBER, AT(drain_timeout_s), "25", 1, 3600, "SECONDS",
+    {"document-timeout", "PAIL_DOCUMENT_TIMEOUT", NULL, LIVE | NUMBER, AT(document_timeout_s), "120", 1, 86400,
+     "SECONDS", "for a large document, either way, on its connection"},
+    {"drain-timeout", "PAIL_DRAIN_TIMEOUT", NULL, LIVE | NUMBER, AT(drain_timeout_s), "25", 1, 3600, "SECONDS",
      "for running requests at shutdown"},
     {"tier", "PAIL_TIER", NULL, TIERS, AT(tiers), "", 0, 0, "CLASS=DIR",
      "keep the data of a storage class (GLACIER, STANDARD_IA, ...) in another folder or disk; may be repeated"},
@@ -87,7 +90,7 @@ static const struct setting settings[] = {
      "object locks believe a clock that is more than a year ahead of when the data was last open"},
     {"lifecycle-day", "PAIL_LIFECYCLE_DAY", NULL, NUMBER, AT(lifecycle_day_s), "0", 0, 86400, "SECONDS",
      "for tests and demos: lifecycle rules take a day to be that long, so data goes early; 0: a day"},
-    {"default-object-ownership", "PAIL_DEFAULT_OBJECT_OWNERSHIP", NULL, TEXT, AT(default_object_ownership),
+    {"default-object-ownership", "PAIL_DEFAULT_OBJECT_OWNERSHIP", NULL, LIVE | TEXT, AT(default_object_ownership),
      "BucketOwnerEnforced", 0, 0, "RULE",
      "of new buckets: BucketOwnerEnforced (no access lists), BucketOwnerPreferred or ObjectWriter"},
     {"trusted-proxy", "PAIL_TRUSTED_PROXY", NULL, TEXT, AT(trusted_proxy), "", 0, 0, "CIDR,...",
@@ -95,6 +98,11 @@ static const struct setting settings[] = {
     {"index-map-mib", "PAIL_INDEX_MAP_MIB", NULL, NUMBER, AT(index_map_mib), "65536", 1, 1048576, "MIB",
      "first size of the index's map; it grows by itself"},
 };
+
+static enum kind kind_of(const struct setting *s)
+{
+    return (enum kind)(s->kind_flags & ~LIVE);
+}
 
 static int fail(char *error, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -118,10 +126,14 @@ void config_help(FILE *to)
             snprintf(left, sizeof left, "--%s %s", s->flag, s->value);
         else
             snprintf(left, sizeof left, "(environment) %s", s->value);
-        fprintf(to, "  %-38s %s\n  %-38s %s%s%s%s%s\n", left, s->help, "", s->env, s->minio ? ", " : "",
-                s->minio ? s->minio : "", *s->initial ? "; default " : "", s->initial);
+        fprintf(to, "  %-38s %s\n  %-38s %s%s%s%s%s%s\n", left, s->help, "", s->env, s->minio ? ", " : "",
+                s->minio ? s->minio : "", *s->initial ? "; default " : "", s->initial,
+                s->kind_flags & LIVE ? " *" : "");
     }
-    fprintf(to, "\nDIR is also read from PAIL_DIR and MINIO_VOLUMES, more flags from MINIO_OPTS.\n\n"
+    fprintf(to, "\nThose marked * follow a SIGHUP, which also reads the certificates again.\n"
+                "What the environment does not have is looked for in the file that PAIL_CONFIG_FILE (or\n"
+                "MINIO_CONFIG_ENV_FILE) names: lines of NAME=VALUE.\n"
+                "DIR is also read from PAIL_DIR and MINIO_VOLUMES, more flags from MINIO_OPTS.\n\n"
                 "Examples:\n  pail server ./data\n"
                 "  PAIL_ROOT_USER=admin PAIL_ROOT_PASSWORD=long-secret pail server /srv/pail --address :9000\n");
 }
@@ -188,7 +200,7 @@ static int assign(struct config *c, const struct setting *s, const char *text, c
     char *at = (char *)c + s->offset;
     char name[64];
     uint64_t number;
-    switch (s->kind) {
+    switch (kind_of(s)) {
     case TEXT:
         *(const char **)at = text;
         return 0;
@@ -257,13 +269,84 @@ static int read_args(struct config *c, int argc, char **argv, bool dir_too, char
     return 0;
 }
 
+/* ---- the file ---- */
+
+static struct bytes unquoted(struct bytes v)
+{
+    v = bytes_trim(v);
+    bool quoted = v.n >= 2 && (v.p[0] == '"' || v.p[0] == '\'') && v.p[v.n - 1] == v.p[0];
+    return quoted ? bytes_cut(v, 1, v.n - 2) : v;
+}
+
+/* One line: NAME=VALUE, perhaps with `export ` before and quotes around the value; empty ones and comments are nothing.
+ */
+static int read_line(struct config *c, struct config_pair *pairs, struct bytes line, size_t number, const char *path,
+                     char *error)
+{
+    line = bytes_trim(line);
+    if (bytes_starts(line, BYTES_LIT("export ")))
+        line = bytes_trim(bytes_cut(line, 7, SIZE_MAX));
+    if (line.n == 0 || line.p[0] == '#')
+        return 0;
+    ptrdiff_t equals = bytes_find_char(line, '=', 0);
+    if (equals < 1)
+        return fail(error, "%.200s, line %zu: NAME=VALUE is wanted", path, number);
+    pairs[c->n_file].name = bytes_cstr(c->strings, bytes_trim(bytes_cut(line, 0, (size_t)equals)));
+    pairs[c->n_file++].value = bytes_cstr(c->strings, unquoted(bytes_cut(line, (size_t)equals + 1, SIZE_MAX)));
+    return 0;
+}
+
+static int read_file(struct config *c, char *error)
+{
+    const char *path = getenv("PAIL_CONFIG_FILE");
+    if (!path || !*path)
+        path = getenv("MINIO_CONFIG_ENV_FILE");
+    if (!path || !*path)
+        return 0;
+    FILE *f = fopen(path, "re");
+    char *text = arena_alloc(c->strings, CONFIG_FILE_MAX + 1);
+    size_t n = f ? fread(text, 1, CONFIG_FILE_MAX + 1, f) : 0;
+    bool good = f && !ferror(f);
+    int why = errno;
+    if (f)
+        fclose(f);
+    if (!good)
+        return fail(error, "PAIL_CONFIG_FILE %.200s: %s", path, strerror(why));
+    if (n > CONFIG_FILE_MAX)
+        return fail(error, "PAIL_CONFIG_FILE %.200s has more than %u bytes", path, CONFIG_FILE_MAX);
+    struct bytes all = bytes_of(text, n);
+    size_t lines = 1, number = 0;
+    for (size_t i = 0; i < n; i++)
+        lines += text[i] == '\n';
+    struct config_pair *pairs = arena_new_array(c->strings, struct config_pair, lines);
+    for (size_t at = 0; at < n;) {
+        ptrdiff_t end = bytes_find_char(all, '\n', at);
+        size_t stop = end < 0 ? n : (size_t)end;
+        if (read_line(c, pairs, bytes_cut(all, at, stop - at), ++number, path, error) < 0)
+            return -1;
+        at = stop + 1;
+    }
+    c->file = pairs;
+    return 0;
+}
+
+/* Of the environment, or else of the file. NULL: neither has it. */
+static const char *variable(const struct config *c, const char *name)
+{
+    const char *value = getenv(name);
+    for (size_t i = 0; !value && i < c->n_file; i++)
+        if (strcmp(c->file[i].name, name) == 0)
+            value = c->file[i].value;
+    return value;
+}
+
 /* MINIO_OPTS is one string of flags, as MinIO's unit file passes it. */
 static int read_minio_opts(struct config *c, char *error)
 {
     enum { WORDS_MAX = 64 };
     char *words[WORDS_MAX];
     int n = 0;
-    const char *opts = getenv("MINIO_OPTS");
+    const char *opts = variable(c, "MINIO_OPTS");
     if (!opts)
         return 0;
     char *plain = bytes_cstr(c->strings, bytes_str(opts)), *to = plain;
@@ -289,15 +372,15 @@ static int read_environment(struct config *c, bool minio, char *error)
 {
     for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
         const char *name = minio ? settings[i].minio : settings[i].env;
-        const char *value = name ? getenv(name) : NULL;
+        const char *value = name ? variable(c, name) : NULL;
         if (!value)
             continue;
-        if (settings[i].kind == DOMAINS)
+        if (kind_of(&settings[i]) == DOMAINS)
             c->n_domains = 0;
         if (assign(c, &settings[i], value, error) < 0)
             return -1;
     }
-    const char *dir = getenv(minio ? "MINIO_VOLUMES" : "PAIL_DIR");
+    const char *dir = variable(c, minio ? "MINIO_VOLUMES" : "PAIL_DIR");
     if (dir && *dir)
         c->dir = dir;
     return 0;
@@ -346,12 +429,12 @@ static int check(struct config *c, char *error)
 
 int config_load(struct config *c, int argc, char **argv, char error[512])
 {
-    *c = (struct config){.strings = arena_create(0)};
+    *c = (struct config){.strings = arena_create(0), .argc = argc, .argv = argv};
     for (size_t i = 0; i < ARRAY_LEN(settings); i++)
-        if (settings[i].kind != DOMAINS && settings[i].kind != TIERS &&
+        if (kind_of(&settings[i]) != DOMAINS && kind_of(&settings[i]) != TIERS &&
             assign(c, &settings[i], settings[i].initial, error) < 0)
             return -1;
-    if (read_environment(c, true, error) < 0)
+    if (read_file(c, error) < 0 || read_environment(c, true, error) < 0)
         return -1;
     int rc = read_minio_opts(c, error);
     if (rc != 0)
@@ -366,6 +449,53 @@ int config_load(struct config *c, int argc, char **argv, char error[512])
     if (!c->dir)
         c->dir = dir_of_environment;
     return check(c, error);
+}
+
+/* Whether a setting of one value differs; those of lists are compared by nobody. */
+static bool differs(const struct setting *s, const struct config *a, const struct config *b)
+{
+    const char *x = (const char *)a + s->offset, *y = (const char *)b + s->offset;
+    switch (kind_of(s)) {
+    case TEXT:
+        return strcmp(*(const char *const *)x, *(const char *const *)y) != 0;
+    case NUMBER:
+        return *(const uint64_t *)x != *(const uint64_t *)y;
+    case SWITCH:
+        return *(const bool *)x != *(const bool *)y;
+    case DOMAINS:
+    case TIERS:
+        break;
+    }
+    return false;
+}
+
+static void take(const struct setting *s, struct config *to, const struct config *from)
+{
+    static const size_t sizes[] = {[TEXT] = sizeof(char *), [NUMBER] = sizeof(uint64_t), [SWITCH] = sizeof(bool)};
+    memcpy((char *)to + s->offset, (const char *)from + s->offset, sizes[kind_of(s)]);
+}
+
+int config_reload(const struct config *old, struct config *ret, char note[512], char error[512])
+{
+    struct config fresh;
+    char name[64];
+    size_t n = 0;
+    note[0] = '\0';
+    if (config_load(&fresh, old->argc, old->argv, error) != 0) {
+        config_fini(&fresh);
+        return -1;
+    }
+    *ret = *old;
+    ret->strings = fresh.strings; /* old's texts stay old's */
+    for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+        if (!differs(&settings[i], old, &fresh))
+            continue;
+        if (settings[i].kind_flags & LIVE)
+            take(&settings[i], ret, &fresh);
+        else if (n < 400)
+            n += (size_t)snprintf(note + n, 512 - n, "%s%s", n ? ", " : "", setting_name(&settings[i], name));
+    }
+    return 0;
 }
 
 void config_fini(struct config *c)

@@ -536,7 +536,7 @@ static void say_goodbye(struct conn *c)
 void conn_request_done(struct conn *c)
 {
     bool body_open = c->req && !c->body_done && req_has_body(c->req);
-    bool close_now = c->close_after || body_open || atomic_load(&c->loop->server->draining);
+    bool close_now = c->close_after || body_open || atomic_load(&c->loop->server->draining) == DRAIN_CLOSE;
     end_request(c);
     keep_pipelined(c);
     size_t used = c->in_at;

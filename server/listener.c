@@ -46,7 +46,7 @@ static void arrive(struct loop_msg *m)
 {
     struct newcomer *n = (struct newcomer *)m;
     conn_start(n->loop, n->fd, &n->peer);
-    if (atomic_load(&n->loop->server->draining)) /* it came while the loop was told to drain */
+    if (atomic_load(&n->loop->server->draining) == DRAIN_CLOSE) /* it came while the loop was told to drain */
         conn_drain_all(n->loop);
     free(n);
 }
@@ -187,13 +187,14 @@ static unsigned bound_port(int fd)
     return ntohs(me.any.sa_family == AF_INET6 ? me.six.sin6_port : me.four.sin_port);
 }
 
-struct listener *listener_open(struct server *s, const char *address, char url_host[300], char error[512])
+struct listener *listener_open(struct server *s, const char *address, int open_socket, char url_host[300],
+                               char error[512])
 {
     char host[256] = "", port[8] = "";
-    const char *why;
+    const char *why = NULL;
     if (!listener_check_address(address, error) || !split_address(address, host, port))
         return NULL;
-    int fd = bind_address(host, port, &why);
+    int fd = open_socket >= 0 ? open_socket : bind_address(host, port, &why);
     if (fd < 0) {
         if (!why)
             why = errno == EADDRINUSE ? "the port is in use by another process" : strerror(errno);
@@ -208,6 +209,11 @@ struct listener *listener_open(struct server *s, const char *address, char url_h
     l->server = s;
     l->fd = fd;
     return l;
+}
+
+int listener_socket(const struct listener *l)
+{
+    return l->fd;
 }
 
 void listener_start(struct listener *l)

@@ -13,9 +13,12 @@ struct listener;
 
 /*
  * Binds to HOST:PORT, :PORT (all addresses, IPv4 and IPv6) or [IPV6]:PORT. NULL on failure, one line in ret_error.
+ * `open_socket`: one that somebody else has bound, -1 for none; the address is then only what it is called.
  * *ret_url_host gets "HOST:PORT" as a client of this machine would write it, with the real port.
  */
-struct listener *listener_open(struct server *, const char *address, char ret_url_host[300], char ret_error[512]);
+struct listener *listener_open(struct server *, const char *address, int open_socket, char ret_url_host[300],
+                               char ret_error[512]);
+int listener_socket(const struct listener *);
 bool listener_check_address(const char *address, char ret_error[512]); /* syntax only */
 void listener_start(struct listener *);                                /* before the loops run */
 void listener_stop(struct listener *);                                 /* on loop 0: no more connections */

@@ -29,18 +29,35 @@
 #include "server/addr_limit.h"
 #include "backends.h"
 #include "server/conn.h"
+#include "server/handover.h"
 #include "data_dir.h"
 #include "server/iam/identities.h"
 #include "server/listener.h"
 #include "server/loop.h"
 #include "server/pool.h"
 #include "server/server.h"
+#include "server/service.h"
 #include "server/tls.h"
 #include "server/xml/parse.h"
 #include "store.h"
 #include "version.h"
 
-#define CERTS_CHECK_S 5 /* how often certificate files are looked at */
+#define CERTS_CHECK_MS    5000 /* how often certificate files are looked at */
+#define HANDOVER_GRACE_MS 1000 /* for kept connections to bring one more request */
+#define RELOADS_MAX       1000 /* settings of earlier ones stay in memory */
+
+/* What the first thread knows beside the server. */
+struct process {
+    struct server server;
+    struct data_dir dir;
+    struct listener *listener;
+    sigset_t signals;
+    char where[300];
+    char **argv;
+    struct handover handover;
+    struct config reloaded[RELOADS_MAX];
+    size_t n_reloaded;
+};
 
 static int die(const char *text)
 {
@@ -64,7 +81,7 @@ static void raise_descriptor_limit(void)
     }
 }
 
-static void setup_process(const struct config *cfg)
+static void setup_log(const struct config *cfg)
 {
     static const char *const levels[] = {"error", "warn", "info", "debug"};
     enum log_level level = LOG_INFO;
@@ -72,6 +89,12 @@ static void setup_process(const struct config *cfg)
         if (strcmp(cfg->log_level, levels[i]) == 0)
             level = (enum log_level)i;
     log_setup(strcmp(cfg->log_format, "json") == 0 ? LOG_JSON : LOG_TEXT, level);
+}
+
+static void setup_process(const struct config *cfg)
+{
+    setup_log(cfg);
+    handover_remember_program();
     signal(SIGPIPE, SIG_IGN);
     umask(0077);
     mallopt(M_ARENA_MAX, 4);               /* one per thread would cost megabytes each */
@@ -115,12 +138,64 @@ static void print_welcome(const struct server *s, const char *where)
     fflush(stdout);
 }
 
+/* ---- while it runs ---- */
+
+/* SIGHUP: settings that may change, and certificates. A mistake changes nothing. */
+static void reload(struct process *p)
+{
+    struct config *fresh = &p->reloaded[p->n_reloaded];
+    char note[512], error[512];
+    service_notify("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_mono_ns() / 1000);
+    if (p->n_reloaded == RELOADS_MAX) {
+        log_error("reload", "SIGHUP: settings were read %d times; restart to read them again", RELOADS_MAX);
+    } else if (config_reload(p->server.config, fresh, note, error) < 0) {
+        log_error("reload", "SIGHUP: %s; all settings stay as they were", error);
+    } else {
+        p->n_reloaded++;
+        setup_log(fresh);
+        atomic_store(&p->server.config, fresh);
+        log_info("reload", "SIGHUP: settings were read again%s%s", *note ? "; these wait for a restart: " : "", note);
+    }
+    if (p->server.tls)
+        tls_reload_if_changed(p->server.tls);
+    service_notify("READY=1");
+}
+
+/* SIGUSR2. True: the new process waits for the data. */
+static bool hand_over(struct process *p)
+{
+    char error[512];
+    log_info("handover", "SIGUSR2: starting the new process");
+    if (handover_begin(&p->handover, p->argv, listener_socket(p->listener), error))
+        return true;
+    log_error("handover", "%s; this process goes on", error);
+    return false;
+}
+
+/* Answers the signal that ends it. */
+static int wait_for_signal(struct process *p)
+{
+    uint64_t beat = service_watchdog_ms(), period = beat && beat < CERTS_CHECK_MS ? beat : CERTS_CHECK_MS;
+    struct timespec wait = {.tv_sec = (time_t)(period / 1000), .tv_nsec = (long)(period % 1000) * 1000000};
+    for (;;) {
+        int sig = sigtimedwait(&p->signals, NULL, &wait);
+        if (sig == SIGTERM || sig == SIGINT || (sig == SIGUSR2 && hand_over(p)))
+            return sig;
+        if (sig == SIGHUP)
+            reload(p);
+        if (beat)
+            service_notify("WATCHDOG=1");
+        if (p->server.tls)
+            tls_reload_if_changed(p->server.tls);
+    }
+}
+
 /* ---- shutdown ---- */
 
 struct drain {
     struct loop_msg msg;
     struct loop *loop;
-    struct listener *listener; /* for loop 0 */
+    struct listener *listener; /* to be stopped; for loop 0 */
 };
 
 static void drain_loop(struct loop_msg *m)
@@ -128,39 +203,45 @@ static void drain_loop(struct loop_msg *m)
     struct drain *d = (struct drain *)m;
     if (d->listener)
         listener_stop(d->listener);
-    conn_drain_all(d->loop);
+    if (atomic_load(&d->loop->server->draining) == DRAIN_CLOSE)
+        conn_drain_all(d->loop);
     free(d);
 }
 
-/* Running requests end, for a bounded time; then the loops stop. */
-static void drain(struct server *s, struct listener *listener)
+static void drain_step(struct process *p, enum drain_step step)
 {
-    int64_t until = clock_mono_ms() + (int64_t)s->config->drain_timeout_s * 1000;
-    atomic_store(&s->draining, true);
+    struct server *s = &p->server;
+    atomic_store(&s->draining, step);
     for (unsigned i = 0; i < s->n_loops; i++) {
         struct drain *d = xcalloc(1, sizeof *d);
-        *d = (struct drain){.msg.handle = drain_loop, .loop = s->loops[i], .listener = i == 0 ? listener : NULL};
+        *d = (struct drain){.msg.handle = drain_loop, .loop = s->loops[i], .listener = i == 0 ? p->listener : NULL};
         loop_post(s->loops[i], &d->msg);
     }
-    while (atomic_load(&s->n_conns) > 0 && clock_mono_ms() < until)
-        usleep(10 * 1000);
-    if (atomic_load(&s->n_conns) > 0)
-        log_warn("stop", "%u connections did not end in %llu s and are cut", atomic_load(&s->n_conns),
-                 (unsigned long long)s->config->drain_timeout_s);
 }
 
-static void wait_for_signal(struct server *s, const sigset_t *set)
+static void wait_for_connections(const struct server *s, int64_t until_ms)
 {
-    struct timespec period = {.tv_sec = CERTS_CHECK_S};
-    for (;;) {
-        int sig = sigtimedwait(set, NULL, &period);
-        if (sig == SIGTERM || sig == SIGINT) {
-            log_info("stop", "%s: draining", sig == SIGTERM ? "SIGTERM" : "SIGINT");
-            return;
-        }
-        if (s->tls)
-            tls_reload_if_changed(s->tls);
+    while (atomic_load(&s->n_conns) > 0 && clock_mono_ms() < until_ms)
+        usleep(10 * 1000);
+}
+
+/* Running requests end, for a bounded time; then the loops stop. */
+static void drain(struct process *p, int sig)
+{
+    struct server *s = &p->server;
+    const struct config *cfg = s->config;
+    int64_t now = clock_mono_ms(), until = now + (int64_t)cfg->drain_timeout_s * 1000;
+    log_info("stop", "%s: draining", sig == SIGTERM ? "SIGTERM" : sig == SIGINT ? "SIGINT" : "SIGUSR2");
+    service_notify(sig == SIGUSR2 ? "STATUS=handing over" : "STOPPING=1");
+    if (sig == SIGUSR2) {
+        drain_step(p, DRAIN_ANNOUNCE);
+        wait_for_connections(s, now + HANDOVER_GRACE_MS);
     }
+    drain_step(p, DRAIN_CLOSE);
+    wait_for_connections(s, until);
+    if (atomic_load(&s->n_conns) > 0)
+        log_warn("stop", "%u connections did not end in %llu s and are cut", atomic_load(&s->n_conns),
+                 (unsigned long long)cfg->drain_timeout_s);
 }
 
 static void start_loops(struct server *s)
@@ -196,10 +277,10 @@ static void stop_server(struct server *s, struct listener **listener)
     tls_free(&s->tls);
 }
 
-/* What may be refused, in the order in which a refusal touches least. */
-static bool prepare(struct server *s, struct data_dir *dir, struct listener **listener, char where[300],
-                    char error[512])
+/* What may be refused, in the order in which a refusal touches least; the data last. */
+static bool prepare(struct process *p, char error[512])
 {
+    struct server *s = &p->server;
     const struct config *cfg = s->config;
     if (!checksum_self_test()) {
         snprintf(error, 512, "the checksum code of this build is broken; it will not touch data");
@@ -212,72 +293,93 @@ static bool prepare(struct server *s, struct data_dir *dir, struct listener **li
     (void)client_proxies_parse(cfg->trusted_proxy, &s->proxies); /* checked with the other settings */
     if (*cfg->certs_dir && !(s->tls = tls_open(cfg->certs_dir, error)))
         return false;
-    *listener = listener_open(s, cfg->address, where, error);
-    if (!*listener || !data_dir_open(cfg->dir, dir, error))
+    int handed = handover_socket();
+    p->listener = listener_open(s, cfg->address, handed >= 0 ? handed : service_socket("s3"), p->where, error);
+    if (!p->listener)
         return false;
-    s->store = backends_open(cfg, dir, error);
+    if (!handover_wait()) {
+        snprintf(error, 512, "the process that was to hand over its data did not");
+        return false;
+    }
+    if (!data_dir_open(cfg->dir, &p->dir, error))
+        return false;
+    s->store = backends_open(cfg, &p->dir, error);
     if (!s->store)
         return false;
-    struct identities_options who = {.store = s->store, .config = cfg, .data_dir = dir->path};
+    struct identities_options who = {.store = s->store, .config = cfg, .data_dir = p->dir.path};
     return identities_open(&who, &s->identities, error);
 }
 
-static void run(struct server *s, struct listener *listener, const char *where, const sigset_t *signals)
+static void run(struct process *p)
 {
+    struct server *s = &p->server;
     const struct config *cfg = s->config;
     s->addresses = addr_limit_create((size_t)cfg->max_connections_per_address);
     s->access = access_cache_create();
     s->pool = pool_create((size_t)cfg->workers, (size_t)cfg->max_queued_jobs);
     identities_set_pool(s->identities, s->pool);
     start_loops(s);
-    listener_start(listener);
+    listener_start(p->listener);
     for (unsigned i = 0; i < s->n_loops; i++)
         loop_start(s->loops[i]);
-    print_welcome(s, where);
-    log_info("start", "pail %s serves %s on %s, %u loops, %llu workers%s", PAIL_VERSION, cfg->dir, where, s->n_loops,
+    print_welcome(s, p->where);
+    service_notify("READY=1\nMAINPID=%lld\nSTATUS=serving %.200s", (long long)getpid(), p->where);
+    log_info("start", "pail %s serves %s on %s, %u loops, %llu workers%s", PAIL_VERSION, cfg->dir, p->where, s->n_loops,
              (unsigned long long)cfg->workers,
              cfg->default_credentials ? "; default credentials, usable from this machine alone: set PAIL_ROOT_USER"
                                       : "");
-    wait_for_signal(s, signals);
-    drain(s, listener);
+    drain(p, wait_for_signal(p));
 }
 
-static int serve(const struct config *cfg)
+static void block_signals(sigset_t *set)
 {
-    struct server s = {.config = cfg};
-    struct data_dir dir = {.lock_fd = -1};
-    struct listener *listener = NULL;
-    char error[512], where[300];
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread, the store's too: they inherit it */
-    bool ready = prepare(&s, &dir, &listener, where, error);
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2};
+    sigemptyset(set);
+    for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+        sigaddset(set, signals[i]);
+    pthread_sigmask(SIG_BLOCK, set, NULL); /* before any thread, the store's too: they inherit it */
+}
+
+static int serve(const struct config *cfg, char **argv)
+{
+    struct process *p = xcalloc(1, sizeof *p);
+    char error[512];
+    p->server.config = cfg;
+    p->dir.lock_fd = -1;
+    p->argv = argv;
+    p->handover.channel = -1;
+    block_signals(&p->signals);
+    bool ready = prepare(p, error);
     if (ready && !log_writer_start()) {
         snprintf(error, sizeof error, "the system has no thread for the log");
         ready = false;
     }
     if (ready)
-        run(&s, listener, where, &signals);
-    stop_server(&s, &listener);
-    data_dir_close(&dir);
-    if (!ready)
-        return die(error);
-    log_info("stop", "stopped");
-    log_writer_stop();
-    return 0;
+        run(p);
+    stop_server(&p->server, &p->listener);
+    data_dir_close(&p->dir);
+    if (p->handover.channel >= 0)
+        service_notify("MAINPID=%lld", (long long)p->handover.pid);
+    handover_go(&p->handover);
+    if (ready) {
+        log_info("stop", "stopped");
+        log_writer_stop();
+    }
+    for (size_t i = 0; i < p->n_reloaded; i++)
+        config_fini(&p->reloaded[i]);
+    free(p);
+    return ready ? 0 : die(error);
 }
 
 int serve_command(int argc, char **argv)
 {
+    char **whole = argv - 2; /* "pail", "server" stand before */
     struct config cfg;
     char error[512];
     int rc = config_load(&cfg, argc, argv, error);
     if (rc == 0) {
         setup_process(&cfg);
-        rc = serve(&cfg);
+        rc = serve(&cfg, whole);
     } else {
         rc = rc > 0 ? 0 : (die(error), 2);
     }

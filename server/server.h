@@ -22,8 +22,14 @@ struct addr_limit;
 struct identities;
 struct access_cache;
 
+enum drain_step {
+    DRAIN_NONE,
+    DRAIN_ANNOUNCE, /* replies say that the connection ends; what comes until then is served */
+    DRAIN_CLOSE,    /* connections without a request are closed */
+};
+
 struct server {
-    const struct config *config;
+    const struct config *_Atomic config;      /* another one after SIGHUP; the ones before stay until the end */
     struct bytes domains[CONFIG_DOMAINS_MAX]; /* of virtual-hosted style */
     size_t n_domains;
     struct client_proxies proxies; /* trusted */
@@ -37,7 +43,7 @@ struct server {
     struct access_cache *access;  /* of buckets' policies and the like; NULL: nothing is kept */
     _Atomic unsigned n_conns;
     _Atomic size_t document_bytes; /* what requests hold of large documents */
-    _Atomic bool draining;         /* no new requests on kept connections */
+    _Atomic int draining;          /* enum drain_step */
 };
 
 #endif
