@@ -41,6 +41,8 @@ struct config {
     const char *root_user, *root_password;
     const char *master_key_file; /* empty: pail.key in dir */
     const char *jwks_dir;        /* keys of identity providers, one file each; empty: none */
+    const char *user;            /* to become after binding; empty: none */
+    bool sandbox;                /* server/sandbox.h */
     bool default_credentials;    /* neither was set: minioadmin, from this machine alone */
     uint64_t threads;            /* event loops; 0: one per core */
     uint64_t workers;            /* threads for document operations and blob I/O */

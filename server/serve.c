@@ -35,6 +35,7 @@
 #include "server/listener.h"
 #include "server/loop.h"
 #include "server/pool.h"
+#include "server/sandbox.h"
 #include "server/server.h"
 #include "server/service.h"
 #include "server/tls.h"
@@ -297,6 +298,8 @@ static bool prepare(struct process *p, char error[512])
     p->listener = listener_open(s, cfg->address, handed >= 0 ? handed : service_socket("s3"), p->where, error);
     if (!p->listener)
         return false;
+    if (*cfg->user && !sandbox_become(cfg->user, error))
+        return false;
     if (!handover_wait()) {
         snprintf(error, 512, "the process that was to hand over its data did not");
         return false;
@@ -308,6 +311,24 @@ static bool prepare(struct process *p, char error[512])
         return false;
     struct identities_options who = {.store = s->store, .config = cfg, .data_dir = p->dir.path};
     return identities_open(&who, &s->identities, error);
+}
+
+/* Instrumented builds look at themselves by calls that no server makes. */
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || __has_feature(address_sanitizer) ||              \
+    __has_feature(thread_sanitizer)
+#define INSTRUMENTED true
+#else
+#define INSTRUMENTED false
+#endif
+
+static void enter_sandbox(const struct config *cfg)
+{
+    char error[512];
+    if (cfg->sandbox && !INSTRUMENTED && !sandbox_enter(error))
+        log_warn("start", "%s; the server runs without that protection (--sandbox off silences this)", error);
 }
 
 static void run(struct process *p)
@@ -322,6 +343,7 @@ static void run(struct process *p)
     listener_start(p->listener);
     for (unsigned i = 0; i < s->n_loops; i++)
         loop_start(s->loops[i]);
+    enter_sandbox(cfg);
     print_welcome(s, p->where);
     service_notify("READY=1\nMAINPID=%lld\nSTATUS=serving %.200s", (long long)getpid(), p->where);
     log_info("start", "pail %s serves %s on %s, %u loops, %llu workers%s", PAIL_VERSION, cfg->dir, p->where, s->n_loops,

@@ -18,6 +18,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 HOMES = [
     (r"<lmdb\.h>", r"storage/(index_lmdb|lmdb_\w+|longkey)\.[ch]|include/index_lmdb\.h|tests/.*", "LMDB"),
     (r"<rados/", r"storage/\w*_rados\.[ch]", "librados"),
+    (r"<seccomp\.h", r"server/sandbox\.c", "libseccomp"),
     (r"<curl/", r"server/http_client\.c", "libcurl"),
     (r"<jansson", r"server/(iam|api|auth)/.*|server/\w*\.c|admin/.*|storage/keyring\.c|tests/.*", "jansson"),
     (r"<libxml/", r"server/xml/.*|server/serve\.c|tests/.*", "libxml2"),

@@ -212,7 +212,85 @@ def a_socket_from_the_manager():
         listening.close()
 
 
-CASES = [handing_over_under_load, a_broken_successor, settings_on_hangup, told_to_the_manager,
+PROBE = r"""
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <errno.h>
+
+static void tell(FILE *f, const char *name, long rc) { fprintf(f, "%s %s\n", name, rc < 0 ? strerror(errno) : "worked"); }
+
+static void *probe(void *path)
+{
+    char text[8192];
+    for (;;) {
+        int fd = open("/proc/self/status", O_RDONLY);
+        ssize_t n = read(fd, text, sizeof text - 1);
+        close(fd);
+        text[n > 0 ? n : 0] = 0;
+        if (strstr(text, "Seccomp:\t2"))
+            break;
+        usleep(10000);
+    }
+    FILE *f = fopen(path, "w");
+    tell(f, "ptrace", ptrace(PTRACE_TRACEME, 0, 0, 0));
+    tell(f, "mount", mount("none", "/", "tmpfs", 0, 0));
+    tell(f, "unshare", unshare(CLONE_NEWUSER));
+    tell(f, "packet", socket(AF_PACKET, SOCK_RAW, 0));
+    tell(f, "bpf", syscall(SYS_bpf, 0, 0, 0));
+    tell(f, "keyctl", syscall(SYS_keyctl, 0, 0, 0));
+    tell(f, "inet", socket(AF_INET, SOCK_STREAM, 0));
+    fputs("end\n", f);
+    fclose(f);
+    return 0;
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+    pthread_t t;
+    if (getenv("PROBE_RESULT"))
+        pthread_create(&t, 0, probe, getenv("PROBE_RESULT"));
+}
+"""
+
+
+def what_is_given_up():
+    """The sandbox: what a server does not need fails, for threads that were there before, too"""
+    folder = tempfile.mkdtemp(prefix="process-", dir=TEST_DIR)
+    source, library, result = (os.path.join(folder, name) for name in ("probe.c", "probe.so", "result"))
+    with open(source, "w") as f:
+        f.write(PROBE)
+    subprocess.run(["cc", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", library, source, "-lpthread"], check=True)
+
+    def answers(*args):
+        if os.path.exists(result):
+            os.unlink(result)
+        with Pail("process-sandbox", env={"LD_PRELOAD": library, "PROBE_RESULT": result}, args=args) as pail:
+            with open(f"/proc/{pail.process.pid}/status") as f:
+                status = dict(line.split(":\t", 1) for line in f if ":\t" in line)
+            if args:
+                return status, {}
+            wait_for(lambda: os.path.exists(result) and open(result).read().endswith("end\n"))
+            return status, dict(line.split(" ", 1) for line in open(result).read().splitlines()[:-1])
+
+    status, calls = answers()
+    equal((status["Seccomp"].strip(), status["NoNewPrivs"].strip()), ("2", "1"), "Seccomp, NoNewPrivs")
+    true(int(status["CapEff"], 16) & ~0b1110 == 0, f"capabilities {status['CapEff']}")
+    refused = {name for name, answer in calls.items() if answer == "Operation not permitted"}
+    equal(refused, {"ptrace", "mount", "unshare", "packet", "bpf", "keyctl"}, "calls refused")
+    equal(calls["inet"], "worked", "a socket")
+    equal(answers("--sandbox", "off")[0]["Seccomp"].strip(), "0", "Seccomp without the sandbox")
+
+
+CASES = [what_is_given_up, handing_over_under_load, a_broken_successor, settings_on_hangup, told_to_the_manager,
          a_socket_from_the_manager]
 
 
