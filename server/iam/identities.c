@@ -631,7 +631,7 @@ struct use {
     struct job job;
     struct identities *ids;
     int64_t at_ms;
-    char access_key[IAM_ACCESS_KEY_LEN + 1], service[AUTH_SERVICE_MAX + 1], region[AUTH_REGION_MAX + 1];
+    char access_key[IAM_UNIQUE_ID_LEN + 1], service[AUTH_SERVICE_MAX + 1], region[AUTH_REGION_MAX + 1];
 };
 
 /* Recently written uses, by a hash of the key: a bounded memory of what need not be written again. */
@@ -666,7 +666,9 @@ void identities_note_use(struct identities *ids, struct bytes access_key, int64_
                          struct bytes region)
 {
     uint64_t h = 0xcbf29ce484222325u, period = (uint64_t)now_ms / USE_WRITTEN_MS;
-    if (!ids->pool || access_key.n != IAM_ACCESS_KEY_LEN || !bytes_starts(access_key, BYTES_LIT("AKIA")))
+    bool key = access_key.n == IAM_ACCESS_KEY_LEN && bytes_starts(access_key, BYTES_LIT("AKIA"));
+    bool role = access_key.n == IAM_UNIQUE_ID_LEN && bytes_starts(access_key, BYTES_LIT("AROA"));
+    if (!ids->pool || (!key && !role))
         return;
     for (size_t i = 0; i < access_key.n; i++)
         h = (h ^ (unsigned char)access_key.p[i]) * 0x100000001b3u;

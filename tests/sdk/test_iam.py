@@ -17,6 +17,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+import iam_model
 from aws import setup as setup_aws
 from cases import case, contains, equal, main, true
 from oidc import Keys, b64
@@ -30,6 +31,7 @@ atexit.register(shutil.rmtree, JWKS, ignore_errors=True)
 
 def setup(t):
     setup_aws(t)
+    iam_model.watch(t.session)
     t.iam, t.sts = t.session.client("iam"), t.session.client("sts")
 
 
@@ -320,6 +322,119 @@ def simulators(t):
     equal(results["EvaluationResults"][0]["EvalDecision"], "allowed", "with a key")
     fails("NoSuchEntity", 404, t.iam.simulate_principal_policy,
           PolicySourceArn=f"arn:aws:iam::{ACCOUNT}:user/none", ActionNames=["s3:GetObject"])
+
+
+@case
+def simulators_tell_why(t):
+    user, _ = made_user(t)
+    group, policy = name("group"), name("policy")
+    text = '{\n  "Version": "2012-10-17",\n  "Statement": [\n    {"Effect": "Allow", "Action": "s3:List*", "Resource": "*"},\n' \
+           '    {"Effect": "Allow", "Action": ["s3:Get*", "s3:GetObjct"], "Resource": "arn:aws:s3:::b/${aws:username}/*",\n' \
+           '     "Condition": {"Bool": {"aws:SecureTransport": "true"}, "StringEquals": {"aws:SorceIp": "x"}}}]}'
+    managed = t.iam.create_policy(PolicyName=policy, PolicyDocument=text)["Policy"]["Arn"]
+    t.iam.create_group(GroupName=group)
+    t.iam.attach_group_policy(GroupName=group, PolicyArn=managed)
+    t.iam.add_user_to_group(GroupName=group, UserName=user)
+    arn, key = f"arn:aws:iam::{ACCOUNT}:user/{user}", f"arn:aws:s3:::b/{user}/k"
+
+    def ask(source=arn, **more):
+        return t.iam.simulate_principal_policy(PolicySourceArn=source, **{
+            "ActionNames": ["s3:GetObject"], "ResourceArns": [key], **more})["EvaluationResults"]
+    result = ask()[0]
+    equal((result["EvalDecision"], sorted(result["MissingContextValues"])),
+          ("implicitDeny", ["aws:SecureTransport", "aws:SorceIp"]), "missing keys")
+    equal(result["ResourceSpecificResults"][0]["EvalResourceDecision"], "implicitDeny", "by resource")
+    equal(sorted(result["EvalDecisionDetails"]), [f"Unknown action s3:GetObjct in {policy}",
+                                                  f"Unknown condition key aws:SorceIp in {policy}"], "pointed out")
+    context = [{"ContextKeyName": "aws:securetransport", "ContextKeyValues": ["true"], "ContextKeyType": "boolean"},
+               {"ContextKeyName": "aws:SorceIp", "ContextKeyValues": ["x"], "ContextKeyType": "string"}]
+    result = ask(ContextEntries=context)[0]
+    equal((result["EvalDecision"], result["MissingContextValues"]), ("allowed", []), "with them")
+    matched = result["MatchedStatements"]
+    equal([(m["SourcePolicyId"], m["SourcePolicyType"], m["StartPosition"], m["EndPosition"]) for m in matched],
+          [(policy, "user-managed", {"Line": 5, "Column": 5}, {"Line": 6, "Column": text.splitlines()[5].index("]}") + 1})], "the statement")
+    unknown = ask(ActionNames=["s3:GetObjct", "s3:ListBucket"], ResourceArns=["*"])
+    true("Unknown action s3:GetObjct in ActionNames" in unknown[0]["EvalDecisionDetails"], "of the request")
+    equal((unknown[1]["EvalDecision"], unknown[1]["MissingContextValues"]), ("allowed", []), "keys of other statements")
+    for exclusion in ({"PolicyArn": managed}, {"PolicyType": "user-managed"}):
+        equal(ask(ContextEntries=context, PolicyExclusionList=[exclusion])[0]["EvalDecision"], "implicitDeny", "left out")
+    equal(ask(ContextEntries=context, source=f"arn:aws:iam::{ACCOUNT}:group/{group}", ResourceArns=["arn:aws:s3:::b"],
+              ActionNames=["s3:ListBucket"])[0]["EvalDecision"], "allowed", "a group")
+
+    # boundaries: its own, and one that stands in for it
+    bound = t.iam.create_policy(PolicyName=name("bound"), PolicyDocument=allow("s3:Put*"))["Policy"]["Arn"]
+    t.iam.put_user_permissions_boundary(UserName=user, PermissionsBoundary=bound)
+    result = ask(ContextEntries=context)[0]
+    equal((result["EvalDecision"], result["PermissionsBoundaryDecisionDetail"]),
+          ("implicitDeny", {"AllowedByPermissionsBoundary": False}), "boundary")
+    result = ask(ContextEntries=context, PermissionsBoundaryPolicyInputList=[allow("s3:*")])[0]
+    equal((result["EvalDecision"], result["PermissionsBoundaryDecisionDetail"]),
+          ("allowed", {"AllowedByPermissionsBoundary": True}), "another boundary")
+    equal(ask(ContextEntries=context, PolicyExclusionList=[{"PolicyType": "permission-boundary"}])[0]["EvalDecision"],
+          "allowed", "without")
+
+    # policies of the resource, and other accounts
+    def custom(**more):
+        return t.iam.simulate_custom_policy(**{
+            "PolicyInputList": [allow("s3:PutObject")], "ActionNames": ["s3:GetObject"], "ResourceArns": [key],
+            **more})["EvaluationResults"][0]
+    theirs = json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": arn}, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}]})
+    result = custom(ResourcePolicy=theirs, CallerArn=arn)
+    equal((result["EvalDecision"], [m["SourcePolicyType"] for m in result["MatchedStatements"]]),
+          ("allowed", ["resource"]), "by the resource")
+    result = custom(ResourcePolicy=theirs, CallerArn=arn, ResourceOwner="arn:aws:iam::111122223333:root")
+    equal((result["EvalDecision"], result["EvalDecisionDetails"]),
+          ("implicitDeny", {"IAM Policy": "implicitDeny", "Resource Policy": "allowed"}), "across accounts: both")
+    result = custom(ResourcePolicy=theirs, CallerArn=arn, ResourceOwner="111122223333", PolicyInputList=[allow("s3:*")])
+    equal(result["EvalDecision"], "allowed", "both")
+    denied = custom(PolicyInputList=[allow("s3:*"), allow("s3:Get*", effect="Deny"), allow("s3:Put*", effect="Deny")])
+    equal((denied["EvalDecision"], [m["SourcePolicyId"] for m in denied["MatchedStatements"]]),
+          ("explicitDeny", ["PolicyInputList.2"]), "denies alone")
+    fails("InvalidInput", 400, custom, ResourcePolicy=theirs, text="CallerArn")
+    fails("InvalidInput", 400, custom, ResourcePolicy=theirs, CallerArn=arn.replace("user/", "role/"))
+    fails("InvalidInput", 400, custom, ResourcePolicy=theirs.replace("::b/", "::c/"), CallerArn=arn)
+    fails("InvalidInput", 400, custom, PolicyInputList=["{"])
+    fails("InvalidInput", 400, custom, ResourceArns=["b/k"])
+    fails("InvalidInput", 400, custom, ResourceOwner="somebody")
+    for kind, value in (("numeric", "x"), ("boolean", "1"), ("ip", "1.2.3"), ("date", "soon"), ("binary", "???")):
+        fails("InvalidInput", 400, custom, ContextEntries=[
+            {"ContextKeyName": "s3:anything", "ContextKeyValues": [value], "ContextKeyType": kind}])
+    fails("InvalidInput", 400, custom, ContextEntries=[
+        {"ContextKeyName": "s3:anything", "ContextKeyValues": ["a", "b"], "ContextKeyType": "string"}])
+    pages = list(t.iam.get_paginator("simulate_custom_policy").paginate(
+        PolicyInputList=[allow("s3:Get*")], ActionNames=["s3:GetObject", "s3:PutObject"],
+        ResourceArns=[f"arn:aws:s3:::b/{n}" for n in range(5)], PaginationConfig={"PageSize": 4}))
+    equal([[r["EvalDecision"][0] for r in p["EvaluationResults"]] for p in pages], [list("aaaa"), list("aiii"), list("ii")],
+          "in pages")
+    long = allow(*["s3:GetObject"] * 4000)
+    equal(custom(PolicyInputList=[long])["EvalDecision"], "allowed", "a form of more than 16 KiB")
+
+
+@case
+def simulating_somebody_is_a_right(t):
+    user, key = made_user(t)
+    other, _ = made_user(t)
+    arn = f"arn:aws:iam::{ACCOUNT}:user/"
+    t.iam.put_user_policy(UserName=user, PolicyName="p", PolicyDocument=allow(
+        "iam:SimulatePrincipalPolicy", resource=arn + other))
+    own = client(t, "iam", key)
+    own.simulate_principal_policy(PolicySourceArn=arn + other, ActionNames=["s3:GetObject"])
+    fails("AccessDenied", 403, own.simulate_principal_policy, PolicySourceArn=arn + user, ActionNames=["s3:GetObject"])
+    fails("AccessDenied", 403, own.simulate_custom_policy, PolicyInputList=[allow("s3:*")], ActionNames=["s3:GetObject"])
+
+
+@case
+def long_documents(t):
+    """Percent-encoded they are three times as long as they may be."""
+    role = name("role")
+    t.iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust({"AWS": ACCOUNT}))
+    text = allow(*[f's3:G{"?" * 20}{n:04}' for n in range(317)])
+    true(9900 < len(text.replace(" ", "")) <= 10240, f"length {len(text)}")
+    t.iam.put_role_policy(RoleName=role, PolicyName="p", PolicyDocument=text)
+    equal(t.iam.get_role_policy(RoleName=role, PolicyName="p")["PolicyDocument"], json.loads(text), "text")
+    t.iam.delete_role_policy(RoleName=role, PolicyName="p")
+    t.iam.delete_role(RoleName=role)
 
 
 @case
