@@ -581,6 +581,8 @@ def POL_05_every_operation(t):
         trial("by nobody", None, "AccessDenied")
         trial("without rights", w.user, "AccessDenied", lambda n: [])
         trial("with its own rights", w.user, "ok", only_these)
+        if {action for action, _ in needs} != {"s3:PutObject"}:
+            trial("with just s3:PutObject (POL-04)", w.user, "AccessDenied", lambda n: [("Allow", "s3:PutObject", "*")])
         for i, need in enumerate(needs):
             trial(f"with a Deny on {need[0]}", w.user, "AccessDenied",
                   lambda n, i=i: [("Deny", *n[i]), ("Allow", "*", "*")])
