@@ -2,7 +2,8 @@
 /*
  * Requests that Pail itself sends: to a running server (the command line), to identity providers (their JWKS), to a key
  * service. Blocking, one request a call, over libcurl; certificates are verified, redirects are not followed, nothing
- * but http and https is spoken, and a reply has a bound.
+ * but http and https is spoken, and a reply has a bound. Proxies are those of the environment (http_proxy, https_proxy,
+ * no_proxy), except for addresses of this machine, which are always reached directly.
  *
  * Threads: any but event loops; each call stands alone.
  */
@@ -18,7 +19,7 @@
 #define HTTP_CLIENT_REPLY_MAX (8u << 20) /* bytes, where a request names no bound of its own */
 
 struct http_client_header {
-    const char *name, *value;
+    const char *name, *value; /* control characters are refused, so a value cannot become another header */
 };
 
 struct http_client_request {

@@ -33,6 +33,7 @@ struct target {
     const struct bucket_access *settings;
     struct bytes bucket_name, key; /* key p NULL: the bucket itself; no bucket name: nothing at all */
     struct bytes version_id;       /* p NULL: none is named */
+    bool made;                     /* the object is about to be made: whose the one before is does not matter */
     bool looked_up;
     const struct store_object *object; /* NULL: none is there, once looked up */
 };
@@ -197,7 +198,7 @@ static void ask_lists(struct req *r, struct target *t, struct iam_request *q)
     struct acl list;
     if (!t->bucket)
         return;
-    if (t->key.p) {
+    if (t->key.p && !t->made) {
         const struct store_object *o = look_up(r, t);
         if (o && !bytes_eq(o->owner, t->bucket->owner))
             q->object_account = o->owner.n ? o->owner : BYTES_LIT(ACCESS_ANONYMOUS);
@@ -207,7 +208,7 @@ static void ask_lists(struct req *r, struct target *t, struct iam_request *q)
     bool ignore = s->block.ignore_acls || account_block(r, t->bucket->owner).ignore_acls;
     if (need.bucket)
         q->acl = match_list(r, &s->acl, ignore, need.bucket);
-    if (need.object && t->object) {
+    if (need.object && !t->made && t->object) {
         struct bytes owner = access_canonical_id(r->server, t->object->owner, r->arena);
         if (!access_decode_acl(r->arena, t->object->acl, owner, &list))
             return;
@@ -244,6 +245,15 @@ static void question_begin(const struct req *r, const struct target *t, const ch
         q->resource_policy = t->settings->policy;
 }
 
+/*
+ * The list of what a stranger uploads is the stranger's to choose, as far as the bucket's owner is asked: AWS's
+ * policies that insist on x-amz-acl: bucket-owner-full-control give s3:PutObject alone.
+ */
+static bool lists_own_upload(const struct req *r, const struct target *t, const char *action)
+{
+    return t->made && t->bucket && r->who.account.n && !of_owner(r, t) && strcmp(action, "s3:PutObjectAcl") == 0;
+}
+
 static struct iam_decision decide(struct req *r, struct target *t, const char *action, struct iam_request *q)
 {
     static const struct iam_context no_facts;
@@ -255,6 +265,8 @@ static struct iam_decision decide(struct req *r, struct target *t, const char *a
             t->settings->block.restrict_buckets || account_block(r, t->bucket->owner).restrict_buckets;
     if (t->settings && t->settings->ownership != ACL_BUCKET_OWNER_ENFORCED)
         ask_lists(r, t, q);
+    if (lists_own_upload(r, t, action))
+        q->object_account = r->who.account;
     if (policies_ask(q)) {
         q->context = context_of(r);
         facts_of_resource(r->authorization->context, q->resource_account, t->version_id);
@@ -375,9 +387,11 @@ static int require_all(struct req *r, struct target *t)
             return -1;
         r->err = (struct req_error){0};
     }
+    struct target made = *t;
+    made.made = true;
     for (size_t i = 0; i < n; i++)
-        if (extra_applies(r, &extras[i]) &&
-            require(r, t, action_for(t, extras[i].action, extras[i].version_action)) < 0)
+        if (extra_applies(r, &extras[i]) && require(r, extras[i].flag == OP_MAKES ? &made : t,
+                                                    action_for(t, extras[i].action, extras[i].version_action)) < 0)
             return -1;
     return r->op->flags & OP_DELETES ? refuse_hidden_deny(r, t) : 0;
 }
@@ -540,7 +554,9 @@ int authorize_source_tags(struct req *r, const struct store_bucket *b, struct by
     if (target_in(r, b, key, version_id, &t) < 0 ||
         require(r, &t, action_for(&t, "s3:GetObjectTagging", "s3:GetObjectVersionTagging")) < 0)
         return -1;
-    return authorize_also(r, "s3:PutObjectTagging");
+    t = target_of(r);
+    t.made = true;
+    return require(r, &t, "s3:PutObjectTagging");
 }
 
 bool authorize_delete(struct req *r, struct bytes key, struct bytes version_id, bool if_match, bool bypass,

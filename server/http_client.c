@@ -7,16 +7,17 @@
 #include "http_client.h"
 
 #include <curl/curl.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/check.h"
 
 #define CONNECT_TIMEOUT_MS 5000L
-#define HEADER_LINE_MAX    (16 * 1024) /* a session token is the longest */
 
 struct reply_buffer {
     char *p;
@@ -27,6 +28,13 @@ struct reply_buffer {
 static void init_once(void)
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static void drop(char *secret, size_t n)
+{
+    if (secret)
+        OPENSSL_cleanse(secret, n);
+    free(secret);
 }
 
 static size_t take(char *p, size_t one, size_t n, void *arg)
@@ -41,9 +49,12 @@ static size_t take(char *p, size_t one, size_t n, void *arg)
         size_t room = b->room ? b->room : 4096;
         while (room < b->n + n)
             room *= 2;
-        char *grown = realloc(b->p, room);
+        char *grown = malloc(room); /* not realloc: replies may hold secrets, and nothing of them stays behind */
         if (!grown)
             return 0;
+        if (b->n)
+            memcpy(grown, b->p, b->n);
+        drop(b->p, b->n);
         b->p = grown;
         b->room = room;
     }
@@ -65,33 +76,92 @@ static struct curl_slist *add_body_hash(struct curl_slist *list, const struct ht
     return curl_slist_append(list, line);
 }
 
+/* One line; a header without a value has a form of its own, since "Name:" takes one away. */
+static struct curl_slist *add_header(struct curl_slist *list, const char *name, const char *value)
+{
+    size_t n = strlen(name) + strlen(value) + sizeof ": ";
+    char *line = xmalloc(n);
+    snprintf(line, n, *value ? "%s: %s" : "%s;", name, value);
+    list = curl_slist_append(list, line);
+    CHECK(list);
+    drop(line, n);
+    return list;
+}
+
 static struct curl_slist *header_list(const struct http_client_request *q)
 {
     struct curl_slist *list = NULL;
-    char line[HEADER_LINE_MAX];
-    for (size_t i = 0; i < q->n_headers; i++) {
-        snprintf(line, sizeof line, "%s: %s", q->headers[i].name, q->headers[i].value);
-        list = curl_slist_append(list, line);
-    }
-    if (q->access_key && q->session_token) {
-        snprintf(line, sizeof line, "x-amz-security-token: %s", q->session_token);
-        list = curl_slist_append(list, line);
-    }
+    for (size_t i = 0; i < q->n_headers; i++)
+        list = add_header(list, q->headers[i].name, q->headers[i].value);
+    if (q->access_key && q->session_token)
+        list = add_header(list, "x-amz-security-token", q->session_token);
     if (q->access_key && (!q->service || strcmp(q->service, "s3") == 0))
         list = add_body_hash(list, q);
     /* Small bodies: no round trip for leave to send. What is signed must also be sent, which this one is not. */
     return q->access_key ? list : curl_slist_append(list, "Expect:");
 }
 
+static void free_headers(struct curl_slist *list)
+{
+    for (struct curl_slist *h = list; h; h = h->next)
+        OPENSSL_cleanse(h->data, strlen(h->data));
+    curl_slist_free_all(list);
+}
+
+static bool name_good(const char *name)
+{
+    for (const char *p = name; *p; p++)
+        if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f || strchr("()<>@,;:\\\"/[]?={}", *p))
+            return false;
+    return *name;
+}
+
+static bool value_good(const char *value)
+{
+    for (const char *p = value; *p; p++)
+        if (((unsigned char)*p < ' ' && *p != '\t') || *p == 0x7f)
+            return false;
+    return true;
+}
+
+/* Nothing that a caller passes on can end a header and begin another. */
+static bool headers_good(const struct http_client_request *q, char error[256])
+{
+    for (size_t i = 0; i < q->n_headers; i++)
+        if (!name_good(q->headers[i].name) || !value_good(q->headers[i].value)) {
+            snprintf(error, 256, "a header of the request to %.100s has a character that headers cannot have", q->url);
+            return false;
+        }
+    if (q->session_token && !value_good(q->session_token)) {
+        snprintf(error, 256, "the session token has a character that headers cannot have");
+        return false;
+    }
+    return true;
+}
+
+static bool is_loopback(const char *url)
+{
+    CURLU *u = curl_url();
+    char *host = NULL;
+    bool loopback = false;
+    if (u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+        curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK)
+        loopback = strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+                   (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == strlen(host));
+    curl_free(host);
+    curl_url_cleanup(u);
+    return loopback;
+}
+
+/* The library keeps copies until the handle is cleaned up; it does not wipe them. */
 static void set_signature(CURL *c, const struct http_client_request *q)
 {
-    char provider[128], pair[512];
+    char provider[128];
     snprintf(provider, sizeof provider, "aws:amz:%s:%s", q->region ? q->region : "us-east-1",
              q->service ? q->service : "s3");
-    snprintf(pair, sizeof pair, "%s:%s", q->access_key, q->secret_key);
     curl_easy_setopt(c, CURLOPT_AWS_SIGV4, provider);
-    curl_easy_setopt(c, CURLOPT_USERPWD, pair); /* both are copied */
-    explicit_bzero(pair, sizeof pair);
+    curl_easy_setopt(c, CURLOPT_USERNAME, q->access_key);
+    curl_easy_setopt(c, CURLOPT_PASSWORD, q->secret_key);
 }
 
 static void set_options(CURL *c, const struct http_client_request *q, struct reply_buffer *reply,
@@ -108,7 +178,11 @@ static void set_options(CURL *c, const struct http_client_request *q, struct rep
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
     if (q->ca_file)
         curl_easy_setopt(c, CURLOPT_CAINFO, q->ca_file);
-    if (q->body.n || (q->method && strcmp(q->method, "GET") != 0 && strcmp(q->method, "DELETE") != 0)) {
+    if (is_loopback(q->url)) /* otherwise http_proxy, https_proxy and no_proxy of the environment count */
+        curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
+    if (q->method && strcmp(q->method, "HEAD") == 0)
+        curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+    else if (q->body.n || (q->method && strcmp(q->method, "GET") != 0 && strcmp(q->method, "DELETE") != 0)) {
         curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body.n);
         curl_easy_setopt(c, CURLOPT_POSTFIELDS, q->body.n ? q->body.p : "");
     }
@@ -125,6 +199,8 @@ bool http_client_send(const struct http_client_request *q, struct arena *a, stru
     struct reply_buffer reply = {.max = q->reply_max ? q->reply_max : HTTP_CLIENT_REPLY_MAX};
     char detail[CURL_ERROR_SIZE] = "";
     long status = 0;
+    if (!headers_good(q, error))
+        return false;
     pthread_once(&once, init_once);
     CURL *c = curl_easy_init();
     if (!c) {
@@ -136,8 +212,8 @@ bool http_client_send(const struct http_client_request *q, struct arena *a, stru
     curl_easy_setopt(c, CURLOPT_ERRORBUFFER, detail);
     CURLcode rc = curl_easy_perform(c);
     curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
-    curl_slist_free_all(headers);
     curl_easy_cleanup(c);
+    free_headers(headers);
     if (rc == CURLE_OK)
         *ret = (struct http_client_reply){.status = (int)status,
                                           .body = bytes_str(bytes_cstr(a, bytes_of(reply.p ? reply.p : "", reply.n)))};
@@ -147,8 +223,6 @@ bool http_client_send(const struct http_client_request *q, struct arena *a, stru
         snprintf(error, 256, "no answer from %.100s: %.120s", q->url, *detail ? detail : curl_easy_strerror(rc));
     if (rc == CURLE_OK)
         ret->body.n = reply.n;
-    if (reply.p)
-        explicit_bzero(reply.p, reply.n);
-    free(reply.p);
+    drop(reply.p, reply.n);
     return rc == CURLE_OK;
 }

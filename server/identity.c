@@ -27,8 +27,10 @@ void identity_from_auth(struct req *r, struct identity *ret)
                              .canonical_id = p->caller.canonical_id,
                              .access_key = auth->access_key,
                              .principal = p};
+    bool role = p->session == SESSION_ROLE || p->session == SESSION_WEB_IDENTITY;
     if (!ret->anonymous)
-        identities_note_use(r->server->identities, auth->access_key, r->now_ms, auth->service, auth->region);
+        identities_note_use(r->server->identities, role ? p->caller.unique_id : auth->access_key, r->now_ms,
+                            auth->service, auth->region);
 }
 
 /* The default credentials are known to everybody: they work for peers on this machine that no proxy speaks for. */

@@ -13,7 +13,7 @@
 
 #include "base/bytes.h"
 
-#define KEY_CACHE_SETS 32
+#define KEY_CACHE_SETS 512 /* users of a thousand and more take turns; a set is memory only when it is used */
 #define KEY_CACHE_WAYS 4
 
 struct key_scope {

@@ -246,12 +246,15 @@ static enum uri_error parse_param(struct arena *arena, struct bytes piece, struc
 
 enum uri_error query_parse(struct arena *arena, struct bytes raw, struct query *ret)
 {
-    if (raw.n > URI_MAX_QUERY_BYTES)
-        return URI_LONG_QUERY;
+    return raw.n > URI_MAX_QUERY_BYTES ? URI_LONG_QUERY : query_parse_form(arena, raw, URI_MAX_QUERY_PARAMS, ret);
+}
+
+enum uri_error query_parse_form(struct arena *arena, struct bytes raw, size_t max_params, struct query *ret)
+{
     size_t most = raw.n ? 1 : 0;
     for (ptrdiff_t amp = -1; (amp = bytes_find_char(raw, '&', (size_t)(amp + 1))) >= 0;)
         most++;
-    size_t room = most < URI_MAX_QUERY_PARAMS ? most : URI_MAX_QUERY_PARAMS;
+    size_t room = most < max_params ? most : max_params;
     struct query q = {.params = room ? arena_new_array(arena, struct query_param, room) : NULL};
 
     for (size_t at = 0; at < raw.n;) {

@@ -89,6 +89,8 @@ struct query {
 };
 
 enum uri_error query_parse(struct arena *arena, struct bytes raw, struct query *ret);
+/* The same of a body, whose size the caller has bounded. */
+enum uri_error query_parse_form(struct arena *, struct bytes raw, size_t max_params, struct query *ret);
 /* The first parameter of this (decoded, case-sensitive) name, or NULL. */
 const struct query_param *query_get(const struct query *q, const char *name);
 /* The same; *ret_dup tells whether the name came more than once. */

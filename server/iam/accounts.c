@@ -167,6 +167,14 @@ static struct accounts_answer answer_json(struct arena *a, const json_t *j)
     return (struct accounts_answer){.rc = ACCOUNTS_OK, .text = bytes_str(text)};
 }
 
+/* What jansson holds of a secret is not wiped by jansson. */
+static void wipe_member(json_t *j, const char *name)
+{
+    struct bytes text = record_text(j, name);
+    if (text.n)
+        OPENSSL_cleanse((char *)text.p, text.n);
+}
+
 static json_t *text_or_null(struct bytes text)
 {
     return text.n ? json_of_bytes(text) : json_null();
@@ -361,6 +369,7 @@ static struct accounts_answer create(struct identities *ids, struct account_wish
         json_t *j = json_in(a, shown(ids, record));
         json_object_set_new(j, "secretKey", json_of_bytes(w.secret_key));
         ok = answer_json(a, j);
+        wipe_member(j, "secretKey");
     }
     if (made)
         OPENSSL_cleanse((char *)w.secret_key.p, w.secret_key.n);
@@ -405,7 +414,9 @@ struct accounts_answer accounts_create_of_json(struct identities *ids, struct by
             return answer(a, ACCOUNTS_INVALID, "\"%s\" must be a string", name);
         *members[i].to = json_bytes(value);
     }
-    return accounts_create(ids, &w, a);
+    struct accounts_answer ret = accounts_create(ids, &w, a);
+    wipe_member(j, "secretKey");
+    return ret;
 }
 
 /* ---- showing ---- */

@@ -15,9 +15,12 @@
 #define V    QUERY_VOID
 #define S    QUERY_SELF
 #define PAGE "Marker MaxItems"
+#define SIMULATE                                                                                                       \
+    "PolicyInputList PermissionsBoundaryPolicyInputList ResourceArns ResourcePolicy ResourceOwner CallerArn "          \
+    "ResourceHandlingOption "
 
 const struct query_action iam_actions[] = {
-    {"CreateUser", QUERY_IAM, ON_USER, "UserName! Path PermissionsBoundary", iam_create_user, C},
+    {"CreateUser", QUERY_IAM, ON_USER, "UserName! Path PermissionsBoundary Tags", iam_create_user, C},
     {"GetUser", QUERY_IAM, ON_USER, "UserName", iam_get_user, S},
     {"ListUsers", QUERY_IAM, ON_ANYTHING, "PathPrefix " PAGE, iam_list_users, 0},
     {"UpdateUser", QUERY_IAM, ON_USER, "UserName! NewUserName NewPath", iam_update_user, C | V},
@@ -31,21 +34,22 @@ const struct query_action iam_actions[] = {
     {"RemoveUserFromGroup", QUERY_IAM, ON_GROUP, "GroupName! UserName!", iam_remove_from_group, C | V},
     {"ListGroupsForUser", QUERY_IAM, ON_USER, "UserName! " PAGE, iam_groups_of_user, 0},
     {"CreateRole", QUERY_IAM, ON_ROLE,
-     "RoleName! AssumeRolePolicyDocument! Path Description MaxSessionDuration PermissionsBoundary", iam_create_role, C},
+     "RoleName! AssumeRolePolicyDocument! Path Description MaxSessionDuration PermissionsBoundary Tags",
+     iam_create_role, C},
     {"GetRole", QUERY_IAM, ON_ROLE, "RoleName!", iam_get_role, 0},
     {"ListRoles", QUERY_IAM, ON_ANYTHING, "PathPrefix " PAGE, iam_list_roles, 0},
     {"UpdateRole", QUERY_IAM, ON_ROLE, "RoleName! Description MaxSessionDuration", iam_update_role, C},
     {"UpdateRoleDescription", QUERY_IAM, ON_ROLE, "RoleName! Description!", iam_update_role_description, C},
     {"UpdateAssumeRolePolicy", QUERY_IAM, ON_ROLE, "RoleName! PolicyDocument!", iam_update_trust, C | V},
     {"DeleteRole", QUERY_IAM, ON_ROLE, "RoleName!", iam_delete_role, C | V},
-    {"TagUser", QUERY_IAM, ON_USER, "UserName!", iam_tag_user, C | V},
-    {"UntagUser", QUERY_IAM, ON_USER, "UserName!", iam_untag_user, C | V},
+    {"TagUser", QUERY_IAM, ON_USER, "UserName! Tags!", iam_tag_user, C | V},
+    {"UntagUser", QUERY_IAM, ON_USER, "UserName! TagKeys!", iam_untag_user, C | V},
     {"ListUserTags", QUERY_IAM, ON_USER, "UserName! " PAGE, iam_list_user_tags, 0},
-    {"TagRole", QUERY_IAM, ON_ROLE, "RoleName!", iam_tag_role, C | V},
-    {"UntagRole", QUERY_IAM, ON_ROLE, "RoleName!", iam_untag_role, C | V},
+    {"TagRole", QUERY_IAM, ON_ROLE, "RoleName! Tags!", iam_tag_role, C | V},
+    {"UntagRole", QUERY_IAM, ON_ROLE, "RoleName! TagKeys!", iam_untag_role, C | V},
     {"ListRoleTags", QUERY_IAM, ON_ROLE, "RoleName! " PAGE, iam_list_role_tags, 0},
 
-    {"CreatePolicy", QUERY_IAM, ON_POLICY, "PolicyName! PolicyDocument! Path Description", iam_create_policy, C},
+    {"CreatePolicy", QUERY_IAM, ON_POLICY, "PolicyName! PolicyDocument! Path Description Tags", iam_create_policy, C},
     {"GetPolicy", QUERY_IAM, ON_POLICY, "PolicyArn!", iam_get_policy, 0},
     {"ListPolicies", QUERY_IAM, ON_ANYTHING, "Scope OnlyAttached PathPrefix PolicyUsageFilter " PAGE, iam_list_policies,
      0},
@@ -55,8 +59,8 @@ const struct query_action iam_actions[] = {
     {"ListPolicyVersions", QUERY_IAM, ON_POLICY, "PolicyArn! " PAGE, iam_list_versions, 0},
     {"DeletePolicyVersion", QUERY_IAM, ON_POLICY, "PolicyArn! VersionId!", iam_delete_version, C | V},
     {"SetDefaultPolicyVersion", QUERY_IAM, ON_POLICY, "PolicyArn! VersionId!", iam_set_default_version, C | V},
-    {"TagPolicy", QUERY_IAM, ON_POLICY, "PolicyArn!", iam_tag_policy, C | V},
-    {"UntagPolicy", QUERY_IAM, ON_POLICY, "PolicyArn!", iam_untag_policy, C | V},
+    {"TagPolicy", QUERY_IAM, ON_POLICY, "PolicyArn! Tags!", iam_tag_policy, C | V},
+    {"UntagPolicy", QUERY_IAM, ON_POLICY, "PolicyArn! TagKeys!", iam_untag_policy, C | V},
     {"ListPolicyTags", QUERY_IAM, ON_POLICY, "PolicyArn! " PAGE, iam_list_policy_tags, 0},
     {"ListEntitiesForPolicy", QUERY_IAM, ON_POLICY, "PolicyArn! EntityFilter PathPrefix PolicyUsageFilter " PAGE,
      iam_entities_for_policy, 0},
@@ -92,7 +96,8 @@ const struct query_action iam_actions[] = {
     {"DeleteAccessKey", QUERY_IAM, ON_USER, "UserName AccessKeyId!", iam_delete_key, C | V | S},
     {"GetAccessKeyLastUsed", QUERY_IAM, ON_OWN_RULES, "AccessKeyId!", iam_key_last_used, 0},
     {"GetAccountSummary", QUERY_IAM, ON_ANYTHING, "", iam_account_summary, 0},
-    {"CreateOpenIDConnectProvider", QUERY_IAM, ON_PROVIDER, "Url!", iam_create_provider, C},
+    {"CreateOpenIDConnectProvider", QUERY_IAM, ON_PROVIDER, "Url! ClientIDList ThumbprintList Tags",
+     iam_create_provider, C},
     {"GetOpenIDConnectProvider", QUERY_IAM, ON_PROVIDER, "OpenIDConnectProviderArn!", iam_get_provider, 0},
     {"ListOpenIDConnectProviders", QUERY_IAM, ON_ANYTHING, "", iam_list_providers, 0},
     {"DeleteOpenIDConnectProvider", QUERY_IAM, ON_PROVIDER, "OpenIDConnectProviderArn!", iam_delete_provider, C | V},
@@ -100,15 +105,17 @@ const struct query_action iam_actions[] = {
      iam_add_client, C | V},
     {"RemoveClientIDFromOpenIDConnectProvider", QUERY_IAM, ON_PROVIDER, "OpenIDConnectProviderArn! ClientID!",
      iam_remove_client, C | V},
-    {"UpdateOpenIDConnectProviderThumbprint", QUERY_IAM, ON_PROVIDER, "OpenIDConnectProviderArn!",
+    {"UpdateOpenIDConnectProviderThumbprint", QUERY_IAM, ON_PROVIDER, "OpenIDConnectProviderArn! ThumbprintList!",
      iam_update_thumbprints, C | V},
-    {"TagOpenIDConnectProvider", QUERY_IAM, ON_PROVIDER, "OpenIDConnectProviderArn!", iam_tag_provider, C | V},
-    {"UntagOpenIDConnectProvider", QUERY_IAM, ON_PROVIDER, "OpenIDConnectProviderArn!", iam_untag_provider, C | V},
+    {"TagOpenIDConnectProvider", QUERY_IAM, ON_PROVIDER, "OpenIDConnectProviderArn! Tags!", iam_tag_provider, C | V},
+    {"UntagOpenIDConnectProvider", QUERY_IAM, ON_PROVIDER, "OpenIDConnectProviderArn! TagKeys!", iam_untag_provider,
+     C | V},
     {"ListOpenIDConnectProviderTags", QUERY_IAM, ON_PROVIDER, "OpenIDConnectProviderArn! " PAGE, iam_list_provider_tags,
      0},
-    {"SimulatePrincipalPolicy", QUERY_IAM, ON_ANYTHING, "PolicySourceArn! ResourcePolicy CallerArn " PAGE,
+    {"SimulatePrincipalPolicy", QUERY_IAM, ON_OWN_RULES, "PolicySourceArn! ActionNames! " SIMULATE PAGE,
      iam_simulate_principal, 0},
-    {"SimulateCustomPolicy", QUERY_IAM, ON_ANYTHING, "ResourcePolicy CallerArn " PAGE, iam_simulate_custom, 0},
+    {"SimulateCustomPolicy", QUERY_IAM, ON_ANYTHING, "PolicyInputList! ActionNames! " SIMULATE PAGE,
+     iam_simulate_custom, 0},
     {0},
 };
 
@@ -209,7 +216,12 @@ static void render_role(struct query_call *c, const json_t *record, bool full)
     api_text(c->out, "Description", record_text(record, "description"));
     if (full) {
         xml_element_u64(c->out, "MaxSessionDuration", (uint64_t)record_number(record, "max_session"));
+        json_t *use;
         xml_open(c->out, "RoleLastUsed");
+        if (record_get(c->ids, c->arena, key_of_last_use(c->arena, record_text(record, "id")), &use) == STORE_OK) {
+            api_time(c->out, "LastUsedDate", record_number(use, "at"));
+            xml_element(c->out, "Region", record_text(use, "region"));
+        }
         xml_close(c->out, "RoleLastUsed");
     }
 }

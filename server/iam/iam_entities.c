@@ -395,6 +395,8 @@ static int delete_entity(struct query_call *c, enum entity kind)
     if (trust.n)
         change_delete(&change, key_of_document(c->arena, trust));
     change_delete(&change, key_of_unique_id(c->arena, record_text(record, "id")));
+    if (kind == ENTITY_ROLE)
+        change_delete(&change, key_of_last_use(c->arena, record_text(record, "id")));
     change_delete(&change, own_key(c, kind, record));
     return query_apply(c, &change);
 }

@@ -12,6 +12,8 @@
 #include "base/clock.h"
 #include "server/iam/iam_api.h"
 
+#define HOLDERS_MAX (IAM_MAX_USERS + IAM_MAX_GROUPS + IAM_MAX_ROLES)
+
 static struct change change_of(struct query_call *c)
 {
     return (struct change){.ids = c->ids, .arena = c->arena};
@@ -447,6 +449,14 @@ static struct bytes name_of_arn(struct bytes arn)
     return bytes_cut(arn, from, arn.n);
 }
 
+/* Is the path in a policy's ARN what PathPrefix asks for? */
+static bool path_fits(struct query_call *c, struct bytes arn)
+{
+    struct bytes prefix = query_text(c, "PathPrefix"), middle = BYTES_LIT(":policy");
+    ptrdiff_t at = bytes_find(arn, middle, 0);
+    return !prefix.n || (at >= 0 && bytes_starts(bytes_cut(arn, (size_t)at + middle.n, arn.n), prefix));
+}
+
 static int attached(struct query_call *c, enum entity kind)
 {
     size_t from, to;
@@ -454,12 +464,16 @@ static int attached(struct query_call *c, enum entity kind)
     if (find_named(c, kind, &record) < 0)
         return -1;
     const json_t *list = json_object_get(record, "attached");
-    size_t n = json_array_size(list);
+    struct bytes *arns = arena_new_array(c->arena, struct bytes, json_array_size(list) + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (path_fits(c, json_bytes(json_array_get(list, i))))
+            arns[n++] = json_bytes(json_array_get(list, i));
     if (api_page(c, n, &from, &to) < 0)
         return -1;
     xml_open(c->out, "AttachedPolicies");
     for (size_t i = from; i < to; i++) {
-        struct bytes arn = json_bytes(json_array_get(list, i));
+        struct bytes arn = arns[i];
         xml_open(c->out, "member");
         xml_element(c->out, "PolicyName", name_of_arn(arn));
         xml_element(c->out, "PolicyArn", arn);
@@ -472,9 +486,10 @@ static int attached(struct query_call *c, enum entity kind)
 
 /* ---- who has it ---- */
 
-struct holder {
-    enum entity kind;
+struct holders {
     struct bytes arn;
+    size_t from, room; /* the page */
+    size_t n;          /* found so far */
 };
 
 static void list_holder(struct query_call *c, enum entity kind, const json_t *record)
@@ -488,9 +503,10 @@ static void list_holder(struct query_call *c, enum entity kind, const json_t *re
     xml_close(c->out, "member");
 }
 
-static int holders(struct query_call *c, enum entity kind, const char *list, struct bytes arn)
+static int holders(struct query_call *c, enum entity kind, const char *list, struct holders *h)
 {
     struct bytes prefix = key_of_entity(c->arena, kind, c->account, BYTES_LIT("")), after = BYTES_NONE;
+    struct bytes path = query_text(c, "PathPrefix"), arn = h->arn;
     bool boundary = bytes_eq_str(query_text(c, "PolicyUsageFilter"), "PermissionsBoundary"), more = true;
     struct store_doc *docs;
     size_t n;
@@ -503,8 +519,10 @@ static int holders(struct query_call *c, enum entity kind, const char *list, str
             json_t *record = json_loadb(docs[i].value.p, docs[i].value.n, 0, NULL);
             bool has = boundary ? bytes_eq(record_text(record, "boundary"), arn)
                                 : json_find(json_object_get(record, "attached"), arn, false) >= 0;
-            if (has)
+            has = has && (!path.n || bytes_starts(record_text(record, "path"), path));
+            if (has && h->n >= h->from && h->n - h->from < h->room)
                 list_holder(c, kind, record);
+            h->n += has;
             json_decref(record);
         }
         if (n)
@@ -517,14 +535,17 @@ static int holders(struct query_call *c, enum entity kind, const char *list, str
 int iam_entities_for_policy(struct query_call *c)
 {
     struct bytes arn = query_text(c, "PolicyArn"), filter = query_text(c, "EntityFilter");
+    struct holders h = {.arn = arn};
+    size_t to;
     json_t *policy;
-    if (!managed_find(arn) && find_policy(c, &policy) < 0)
+    if ((!managed_find(arn) && find_policy(c, &policy) < 0) || api_page(c, HOLDERS_MAX, &h.from, &to) < 0)
         return -1;
-    if (((!filter.p || bytes_eq_str(filter, "Group")) && holders(c, ENTITY_GROUP, "PolicyGroups", arn) < 0) ||
-        ((!filter.p || bytes_eq_str(filter, "User")) && holders(c, ENTITY_USER, "PolicyUsers", arn) < 0) ||
-        ((!filter.p || bytes_eq_str(filter, "Role")) && holders(c, ENTITY_ROLE, "PolicyRoles", arn) < 0))
+    h.room = to - h.from;
+    if (((!filter.p || bytes_eq_str(filter, "Group")) && holders(c, ENTITY_GROUP, "PolicyGroups", &h) < 0) ||
+        ((!filter.p || bytes_eq_str(filter, "User")) && holders(c, ENTITY_USER, "PolicyUsers", &h) < 0) ||
+        ((!filter.p || bytes_eq_str(filter, "Role")) && holders(c, ENTITY_ROLE, "PolicyRoles", &h) < 0))
         return -1;
-    api_bool(c->out, "IsTruncated", false);
+    api_page_end(c, h.n, to);
     return 0;
 }
 

@@ -631,12 +631,26 @@ struct use {
     struct job job;
     struct identities *ids;
     int64_t at_ms;
-    char access_key[IAM_ACCESS_KEY_LEN + 1], service[AUTH_SERVICE_MAX + 1], region[AUTH_REGION_MAX + 1];
+    char access_key[IAM_UNIQUE_ID_LEN + 1], service[AUTH_SERVICE_MAX + 1], region[AUTH_REGION_MAX + 1];
 };
 
 /* Recently written uses, by a hash of the key: a bounded memory of what need not be written again. */
-#define USES 4096
+#define USES 65536
+#define USES_PER_SECOND                                                                                                \
+    256 /* that are written; with more keys at work, the others' turn comes when they are used again */
 static _Atomic uint64_t written[USES];
+
+static bool may_write_use(int64_t now_ms)
+{
+    static _Atomic uint64_t window; /* the second, and how many were written in it */
+    uint64_t second = (uint64_t)now_ms / 1000 << 16, seen = atomic_load(&window), next;
+    do {
+        next = seen >> 16 == second >> 16 ? seen + 1 : second;
+        if ((next & 0xffff) >= USES_PER_SECOND)
+            return false;
+    } while (!atomic_compare_exchange_weak(&window, &seen, next));
+    return true;
+}
 
 static void write_use(struct job *j)
 {
@@ -666,12 +680,14 @@ void identities_note_use(struct identities *ids, struct bytes access_key, int64_
                          struct bytes region)
 {
     uint64_t h = 0xcbf29ce484222325u, period = (uint64_t)now_ms / USE_WRITTEN_MS;
-    if (!ids->pool || access_key.n != IAM_ACCESS_KEY_LEN || !bytes_starts(access_key, BYTES_LIT("AKIA")))
+    bool key = access_key.n == IAM_ACCESS_KEY_LEN && bytes_starts(access_key, BYTES_LIT("AKIA"));
+    bool role = access_key.n == IAM_UNIQUE_ID_LEN && bytes_starts(access_key, BYTES_LIT("AROA"));
+    if (!ids->pool || (!key && !role))
         return;
     for (size_t i = 0; i < access_key.n; i++)
         h = (h ^ (unsigned char)access_key.p[i]) * 0x100000001b3u;
     uint64_t mark = (h >> 12) ^ period << 1;
-    if (atomic_load_explicit(&written[h % USES], memory_order_relaxed) == mark)
+    if (atomic_load_explicit(&written[h % USES], memory_order_relaxed) == mark || !may_write_use(now_ms))
         return;
     atomic_store_explicit(&written[h % USES], mark, memory_order_relaxed);
     struct use *u = xcalloc(1, sizeof *u);

@@ -15,6 +15,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "server/api/tag_set.h"
 #include "server/facts.h"
 #include "server/ops.h"
 #include "server/server.h"
@@ -29,6 +30,19 @@ static const char *const versions[] = {"2010-05-08", "2011-06-15"};
 
 /* ---- errors ---- */
 
+/* A message quotes what clients send, and may have cut it: what XML cannot say becomes a question mark. */
+static struct bytes presentable(struct arena *a, const char *text)
+{
+    struct bytes copy = bytes_dup(a, bytes_str(text));
+    bool valid = utf8_valid(copy);
+    for (char *p = (char *)copy.p; p < copy.p + copy.n; p++) {
+        unsigned char ch = (unsigned char)*p;
+        if ((ch < 0x20 && !strchr("\t\n\r", ch)) || ch == 0x7f || (ch >= 0x80 && !valid))
+            *p = '?';
+    }
+    return copy;
+}
+
 void query_set_error(struct query_call *c, int status, const char *code, const char *fmt, ...)
 {
     char text[MESSAGE_MAX];
@@ -38,7 +52,7 @@ void query_set_error(struct query_call *c, int status, const char *code, const c
     va_end(ap);
     c->status = status;
     c->code = code;
-    c->message = bytes_dup(c->arena, bytes_str(text));
+    c->message = presentable(c->arena, text);
 }
 
 void query_set_store_error(struct query_call *c, int rc)
@@ -129,60 +143,126 @@ void query_respond_error(struct req *r)
 
 /* ---- parameters ---- */
 
-enum rule { RULE_NAME, RULE_PATH, RULE_ARN, RULE_DOCUMENT, RULE_NUMBER, RULE_WORD, RULE_TEXT, RULE_CHOICE, RULE_BOOL };
+/* What a parameter may consist of; the patterns are those of AWS's model of the services. */
+enum rule {
+    RULE_TEXT,
+    RULE_CHARS,       /* letters, digits, _, and those of `more` */
+    RULE_PATH,        /* / or /.../ */
+    RULE_POLICY_PATH, /* the same of fewer characters */
+    RULE_PREFIX,      /* /... */
+    RULE_LATIN,       /* up to U+00FF, without control characters but tabs and line ends */
+    RULE_DESCRIPTION, /* the same without some more */
+    RULE_LINE,        /* the same without tabs and line ends */
+    RULE_PRINTABLE,   /* without control characters but tabs and line ends */
+    RULE_VERSION,     /* v12 */
+    RULE_ACTION,      /* service:name */
+    RULE_TAG_KEY,
+    RULE_NUMBER,
+    RULE_CHOICE, /* one of `more`: "|A|B|" */
+    RULE_BOOL,
+};
 
+static const char *const patterns[] = {
+    [RULE_PATH] = "(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)",
+    [RULE_POLICY_PATH] = "((/[A-Za-z0-9\\.,\\+@=_-]+)*)/",
+    [RULE_PREFIX] = "\\u002F[\\u0021-\\u007F]*",
+    [RULE_LATIN] = "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+",
+    [RULE_DESCRIPTION] = "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*",
+    [RULE_LINE] = "[\\u0020-\\u00FF]+",
+    [RULE_PRINTABLE] = "[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+",
+    [RULE_VERSION] = "v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?",
+    [RULE_ACTION] = "[\\w-]+:[\\w-]+",
+    [RULE_TAG_KEY] = "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+",
+    [RULE_BOOL] = NULL,
+};
+
+#define NAME_CHARS "+=,.@-"
+#define SHORT_NAMES                                                                                                    \
+    "|CreateUser|AttachUserPolicy|DetachUserPolicy|ListAttachedUserPolicies|PutUserPermissionsBoundary|"               \
+    "DeleteUserPermissionsBoundary|"
+#define ENTITY_LISTS "|ListUsers|ListGroups|ListRoles|"
+#define TOKEN_CALLS  "|GetSessionToken|GetFederationToken|"
+#define WEB_IDENTITY "|AssumeRoleWithWebIdentity|"
+#define ANY_LENGTH   (QUERY_BODY_MAX)
+
+/* The first row that has the name, and is about the action, counts. */
 static const struct rule_row {
     const char *name;
     enum rule rule;
-    uint64_t min, max;  /* characters, or of the number */
-    const char *choice; /* "|A|B|" */
+    uint64_t min, max;   /* characters, or of the number */
+    const char *more;    /* see the rule */
+    size_t members;      /* a list: at most that many; 0: none */
+    const char *actions; /* NULL: all */
 } rules[] = {
-    {"UserName", RULE_NAME, 1, 64, NULL},
-    {"NewUserName", RULE_NAME, 1, 64, NULL},
-    {"GroupName", RULE_NAME, 1, 128, NULL},
-    {"NewGroupName", RULE_NAME, 1, 128, NULL},
-    {"RoleName", RULE_NAME, 1, 64, NULL},
-    {"PolicyName", RULE_NAME, 1, 128, NULL},
-    {"Path", RULE_PATH, 1, 512, NULL},
-    {"NewPath", RULE_PATH, 1, 512, NULL},
-    {"PathPrefix", RULE_TEXT, 1, 512, NULL},
-    {"PolicyArn", RULE_ARN, 20, 2048, NULL},
-    {"PolicySourceArn", RULE_ARN, 20, 2048, NULL},
-    {"PermissionsBoundary", RULE_ARN, 20, 2048, NULL},
-    {"OpenIDConnectProviderArn", RULE_ARN, 20, 2048, NULL},
-    {"RoleArn", RULE_ARN, 20, 2048, NULL},
-    {"CallerArn", RULE_ARN, 1, 2048, NULL},
-    {"ResourceOwner", RULE_ARN, 1, 2048, NULL},
-    {"PolicyDocument", RULE_DOCUMENT, 1, IAM_POLICY_MAX_DOCUMENT, NULL},
-    {"AssumeRolePolicyDocument", RULE_DOCUMENT, 1, IAM_POLICY_MAX_DOCUMENT, NULL},
-    {"ResourcePolicy", RULE_DOCUMENT, 1, IAM_POLICY_MAX_DOCUMENT, NULL},
-    {"Policy", RULE_DOCUMENT, 1, IAM_POLICY_MAX_DOCUMENT, NULL},
-    {"AccessKeyId", RULE_WORD, 16, 128, NULL},
-    {"VersionId", RULE_WORD, 1, 32, NULL},
-    {"Status", RULE_CHOICE, 0, 0, "|Active|Inactive|"},
-    {"Scope", RULE_CHOICE, 0, 0, "|All|AWS|Local|"},
-    {"PolicyUsageFilter", RULE_CHOICE, 0, 0, "|PermissionsPolicy|PermissionsBoundary|"},
-    {"EntityFilter", RULE_CHOICE, 0, 0, "|User|Role|Group|LocalManagedPolicy|AWSManagedPolicy|"},
-    {"SetAsDefault", RULE_BOOL, 0, 0, NULL},
-    {"OnlyAttached", RULE_BOOL, 0, 0, NULL},
-    {"Description", RULE_TEXT, 0, 1000, NULL},
-    {"Marker", RULE_TEXT, 1, 4096, NULL},
-    {"MaxItems", RULE_NUMBER, 1, QUERY_PAGE_MAX, NULL},
-    {"MaxSessionDuration", RULE_NUMBER, 3600, 43200, NULL},
-    {"DurationSeconds", RULE_NUMBER, 900, 604800, NULL},
-    {"RoleSessionName", RULE_NAME, 2, 64, NULL},
-    {"Name", RULE_NAME, 2, 32, NULL},
-    {"SourceIdentity", RULE_NAME, 2, 64, NULL},
-    {"ExternalId", RULE_TEXT, 2, 1224, NULL},
-    {"WebIdentityToken", RULE_TEXT, 4, 20000, NULL},
-    {"Url", RULE_TEXT, 1, 255, NULL},
-    {"ClientID", RULE_TEXT, 1, 255, NULL},
+    {"UserName", RULE_CHARS, 1, 64, NAME_CHARS, 0, SHORT_NAMES},
+    {"UserName", RULE_CHARS, 1, 128, NAME_CHARS, 0, NULL},
+    {"NewUserName", RULE_CHARS, 1, 64, NAME_CHARS, 0, NULL},
+    {"GroupName", RULE_CHARS, 1, 128, NAME_CHARS, 0, NULL},
+    {"NewGroupName", RULE_CHARS, 1, 128, NAME_CHARS, 0, NULL},
+    {"RoleName", RULE_CHARS, 1, 64, NAME_CHARS, 0, NULL},
+    {"PolicyName", RULE_CHARS, 1, 128, NAME_CHARS, 0, NULL},
+    {"Path", RULE_POLICY_PATH, 1, 512, NULL, 0, "|CreatePolicy|"},
+    {"Path", RULE_PATH, 1, 512, NULL, 0, NULL},
+    {"NewPath", RULE_PATH, 1, 512, NULL, 0, NULL},
+    {"PathPrefix", RULE_PREFIX, 1, 512, NULL, 0, ENTITY_LISTS},
+    {"PathPrefix", RULE_PATH, 1, 512, NULL, 0, "|ListEntitiesForPolicy|"},
+    {"PathPrefix", RULE_POLICY_PATH, 1, 512, NULL, 0, NULL},
+    {"PolicyArn", RULE_TEXT, 20, 2048, NULL, 0, NULL},
+    {"PolicySourceArn", RULE_TEXT, 20, 2048, NULL, 0, NULL},
+    {"PermissionsBoundary", RULE_TEXT, 20, 2048, NULL, 0, NULL},
+    {"OpenIDConnectProviderArn", RULE_TEXT, 20, 2048, NULL, 0, NULL},
+    {"RoleArn", RULE_PRINTABLE, 20, 2048, NULL, 0, NULL},
+    {"CallerArn", RULE_TEXT, 1, 2048, NULL, 0, NULL},
+    {"ResourceOwner", RULE_TEXT, 1, 2048, NULL, 0, NULL},
+    {"ResourceHandlingOption", RULE_TEXT, 1, 64, NULL, 0, NULL},
+    {"PolicyDocument", RULE_LATIN, 1, IAM_POLICY_MAX_DOCUMENT, NULL, 0, NULL},
+    {"AssumeRolePolicyDocument", RULE_LATIN, 1, IAM_POLICY_MAX_DOCUMENT, NULL, 0, NULL},
+    {"ResourcePolicy", RULE_LATIN, 1, IAM_POLICY_MAX_DOCUMENT, NULL, 0, NULL},
+    {"Policy", RULE_LATIN, 1, IAM_POLICY_MAX_SESSION, NULL, 0, WEB_IDENTITY "GetFederationToken|"},
+    {"Policy", RULE_LATIN, 1, ANY_LENGTH, NULL, 0, NULL},
+    {"AccessKeyId", RULE_CHARS, 16, 128, "", 0, NULL},
+    {"VersionId", RULE_VERSION, 0, 32, NULL, 0, NULL},
+    {"Status", RULE_CHOICE, 0, 0, "|Active|Inactive|", 0, NULL},
+    {"Scope", RULE_CHOICE, 0, 0, "|All|AWS|Local|", 0, NULL},
+    {"PolicyUsageFilter", RULE_CHOICE, 0, 0, "|PermissionsPolicy|PermissionsBoundary|", 0, NULL},
+    {"EntityFilter", RULE_CHOICE, 0, 0, "|User|Role|Group|LocalManagedPolicy|AWSManagedPolicy|", 0, NULL},
+    {"SetAsDefault", RULE_BOOL, 0, 0, NULL, 0, NULL},
+    {"OnlyAttached", RULE_BOOL, 0, 0, NULL, 0, NULL},
+    {"Description", RULE_TEXT, 0, 1000, NULL, 0, "|CreatePolicy|"},
+    {"Description", RULE_DESCRIPTION, 0, 1000, NULL, 0, NULL},
+    {"Marker", RULE_LINE, 1, 320, NULL, 0, NULL},
+    {"MaxItems", RULE_NUMBER, 1, QUERY_PAGE_MAX, NULL, 0, NULL},
+    {"MaxSessionDuration", RULE_NUMBER, 3600, 43200, NULL, 0, NULL},
+    {"DurationSeconds", RULE_NUMBER, 900, 43200, NULL, 0, WEB_IDENTITY},
+    {"DurationSeconds", RULE_NUMBER, 900, 129600, NULL, 0, TOKEN_CALLS},
+    {"DurationSeconds", RULE_NUMBER, 900, 604800, NULL, 0, NULL}, /* of roles less; of MinIO's form that much */
+    {"MinimumSessionTokenSize", RULE_NUMBER, 0, 4096, NULL, 0, NULL},
+    {"RoleSessionName", RULE_CHARS, 2, 64, NAME_CHARS, 0, NULL},
+    {"Name", RULE_CHARS, 2, 32, NAME_CHARS, 0, NULL},
+    {"SourceIdentity", RULE_CHARS, 2, 64, NAME_CHARS, 0, NULL},
+    {"ExternalId", RULE_CHARS, 2, 1224, "+=,.@:/-", 0, NULL},
+    {"SerialNumber", RULE_CHARS, 9, 256, "+=/:,.@-", 0, NULL},
+    {"TokenCode", RULE_CHARS, 6, 6, "", 0, NULL},
+    {"ProviderId", RULE_TEXT, 4, 2048, NULL, 0, NULL},
+    {"WebIdentityToken", RULE_TEXT, 4, 20000, NULL, 0, NULL},
+    {"Url", RULE_TEXT, 1, 255, NULL, 0, NULL},
+    {"ClientID", RULE_TEXT, 1, 255, NULL, 0, NULL},
+    {"ClientIDList", RULE_TEXT, 1, 255, NULL, QUERY_MEMBERS, NULL},
+    {"ThumbprintList", RULE_TEXT, 40, 40, NULL, QUERY_MEMBERS, NULL},
+    {"TagKeys", RULE_TAG_KEY, 1, 128, NULL, IAM_MAX_TAGS, NULL},
+    {"TransitiveTagKeys", RULE_TAG_KEY, 1, 128, NULL, IAM_MAX_TAGS, NULL},
+    {"PolicyInputList", RULE_LATIN, 1, IAM_POLICY_MAX_DOCUMENT, NULL, QUERY_MEMBERS, NULL},
+    {"PermissionsBoundaryPolicyInputList", RULE_LATIN, 1, IAM_POLICY_MAX_DOCUMENT, NULL, QUERY_MEMBERS, NULL},
+    {"ActionNames", RULE_ACTION, 3, 128, NULL, QUERY_MEMBERS, NULL},
+    {"ResourceArns", RULE_TEXT, 1, 2048, NULL, QUERY_MEMBERS, NULL},
 };
 
-static const struct rule_row *rule_of(struct bytes name)
+static const struct rule_row *rule_of(const struct query_call *c, struct bytes name)
 {
+    char action[80];
+    snprintf(action, sizeof action, "|%s|", c->action->name);
     for (size_t i = 0; i < ARRAY_LEN(rules); i++)
-        if (bytes_eq_str(name, rules[i].name))
+        if (bytes_eq_str(name, rules[i].name) && (!rules[i].actions || strstr(rules[i].actions, action)))
             return &rules[i];
     return NULL;
 }
@@ -205,25 +285,136 @@ static bool is_path(struct bytes text)
     for (size_t i = 0; i < text.n; i++)
         if (text.p[i] < 0x21 || text.p[i] > 0x7e)
             return false;
-    return text.n && text.p[0] == '/' && text.p[text.n - 1] == '/';
+    return text.n && text.p[0] == '/' && text.p[text.n - 1] == '/' && text.n != 2;
+}
+
+static bool is_policy_path(struct bytes text)
+{
+    return is_path(text) && all_of(text, "/.,+@=-") && bytes_find(text, BYTES_LIT("//"), 0) < 0;
+}
+
+static bool is_prefix(struct bytes text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (text.p[i] < 0x21)
+            return false;
+    return text.n && text.p[0] == '/';
+}
+
+/* Of UTF-8: up to U+00FF, from `high` on beyond ASCII. */
+static bool is_latin(struct bytes text, bool lines, bool del, unsigned high)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+        if (c == '\t' || c == '\n' || c == '\r' ? !lines : c < 0x20 || (c == 0x7f && !del) || c > 0xc3)
+            return false;
+        if (c >= 0xc2 && ((c & 3u) << 6 | ((unsigned char)text.p[++i] & 0x3fu)) < high)
+            return false;
+    }
+    return true;
+}
+
+static bool is_printable(struct bytes text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (((unsigned char)text.p[i] < 0x20 && !strchr("\t\n\r", text.p[i])) || text.p[i] == 0x7f)
+            return false;
+    return true;
+}
+
+static bool is_version(struct bytes text)
+{
+    size_t i = 1;
+    if (text.n < 2 || text.p[0] != 'v' || text.p[1] == '0')
+        return false;
+    while (i < text.n && text.p[i] >= '0' && text.p[i] <= '9')
+        i++;
+    return i > 1 && (i == text.n || (text.p[i] == '.' && all_of(bytes_cut(text, i + 1, text.n), "-")));
+}
+
+static bool is_action(struct bytes text)
+{
+    ptrdiff_t colon = bytes_find_char(text, ':', 0);
+    return colon > 0 && (size_t)colon + 1 < text.n && all_of(bytes_cut(text, 0, (size_t)colon), "-") &&
+           all_of(bytes_cut(text, (size_t)colon + 1, text.n), "-");
+}
+
+static bool is_tag(struct bytes key, struct bytes value)
+{
+    struct store_header tag = {key, value};
+    enum tag_fault fault = utf8_valid(key) && utf8_valid(value) ? tag_set_check(&tag, 1, 1, NULL) : TAGS_BAD_KEY;
+    return fault == TAGS_OK || fault == TAGS_RESERVED; /* reserved ones are another complaint */
+}
+
+static bool fits(const struct rule_row *row, struct bytes value)
+{
+    switch (row->rule) {
+    case RULE_CHARS:
+        return all_of(value, row->more);
+    case RULE_PATH:
+        return is_path(value);
+    case RULE_POLICY_PATH:
+        return is_policy_path(value);
+    case RULE_PREFIX:
+        return is_prefix(value);
+    case RULE_LATIN:
+        return is_latin(value, true, true, 0x80);
+    case RULE_DESCRIPTION:
+        return is_latin(value, true, false, 0xa1);
+    case RULE_LINE:
+        return is_latin(value, false, true, 0x80);
+    case RULE_PRINTABLE:
+        return is_printable(value);
+    case RULE_VERSION:
+        return is_version(value);
+    case RULE_ACTION:
+        return is_action(value);
+    case RULE_TAG_KEY:
+        return is_tag(value, BYTES_LIT(""));
+    default:
+        return true;
+    }
+}
+
+/* UserName is userName in messages. */
+static char *shown(struct query_call *c, struct bytes name)
+{
+    char *text = bytes_cstr(c->arena, name);
+    if (*text >= 'A' && *text <= 'Z')
+        *text = (char)(*text + 'a' - 'A');
+    return text;
 }
 
 static int invalid(struct query_call *c, struct bytes name, struct bytes value, const char *why)
 {
-    char first = name.p[0] >= 'A' && name.p[0] <= 'Z' ? (char)(name.p[0] + 'a' - 'A') : name.p[0];
-    return query_fail(
-        c, 400, "ValidationError",
-        "1 validation error detected: Value '%.*s' at '%c%.*s' failed to satisfy constraint: Member must %s",
-        (int)(value.n < QUOTED_MAX ? value.n : QUOTED_MAX), value.n ? value.p : "", first, (int)name.n - 1, name.p + 1,
-        why);
+    return query_fail(c, 400, "ValidationError",
+                      "1 validation error detected: Value '%.*s' at '%s' failed to satisfy constraint: Member must %s",
+                      (int)(value.n < QUOTED_MAX ? value.n : QUOTED_MAX), value.n ? value.p : "", shown(c, name), why);
+}
+
+static int absent(struct query_call *c, struct bytes name)
+{
+    return query_fail(c, 400, "ValidationError",
+                      "1 validation error detected: Value null at '%s' failed to satisfy constraint: Member must not "
+                      "be null",
+                      shown(c, name));
+}
+
+static size_t characters(struct bytes text)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < text.n; i++)
+        n += ((unsigned char)text.p[i] & 0xc0) != 0x80;
+    return n;
 }
 
 static int check_length(struct query_call *c, const struct rule_row *row, struct bytes name, struct bytes value)
 {
     char why[80];
-    if (value.n >= row->min && value.n <= row->max)
+    size_t n = characters(value);
+    if (n >= row->min && n <= row->max)
         return 0;
-    bool longer = value.n > row->max;
+    bool longer = n > row->max;
     snprintf(why, sizeof why, "have length %s than or equal to %llu", longer ? "less" : "greater",
              (unsigned long long)(longer ? row->max : row->min));
     return invalid(c, name, value, why);
@@ -233,12 +424,14 @@ static int check_number(struct query_call *c, const struct rule_row *row, struct
 {
     char why[80];
     uint64_t n;
-    if (!bytes_to_u64(value, UINT32_MAX, &n))
+    bool minus = value.n > 1 && value.p[0] == '-';
+    if (!bytes_to_u64(minus ? bytes_cut(value, 1, value.n) : value, UINT32_MAX, &n))
         return query_fail(c, 400, "MalformedInput", "%.*s is not a number", (int)name.n, name.p);
-    if (n >= row->min && n <= row->max)
+    if (!minus && n >= row->min && n <= row->max)
         return 0;
-    snprintf(why, sizeof why, "have value %s than or equal to %llu", n > row->max ? "less" : "greater",
-             (unsigned long long)(n > row->max ? row->max : row->min));
+    bool more = !minus && n > row->max;
+    snprintf(why, sizeof why, "have value %s than or equal to %llu", more ? "less" : "greater",
+             (unsigned long long)(more ? row->max : row->min));
     return invalid(c, name, value, why);
 }
 
@@ -246,11 +439,25 @@ static int check_choice(struct query_call *c, const struct rule_row *row, struct
 {
     char why[160];
     char *inside = arena_printf(c->arena, "|%.*s|", (int)value.n, value.n ? value.p : "");
-    if (value.n && strstr(row->choice, inside))
+    if (value.n && strstr(row->more, inside) && bytes_find_char(value, '|', 0) < 0)
         return 0;
-    size_t n = strlen(row->choice);
-    snprintf(why, sizeof why, "satisfy enum value set: [%.*s]", (int)n - 2, row->choice + 1);
+    snprintf(why, sizeof why, "satisfy enum value set: [%.*s]", (int)strlen(row->more) - 2, row->more + 1);
     return invalid(c, name, value, why);
+}
+
+static int check_pattern(struct query_call *c, const struct rule_row *row, struct bytes name, struct bytes value)
+{
+    if (utf8_valid(value) && fits(row, value))
+        return 0;
+    if (row->rule == RULE_CHARS && strcmp(row->more, NAME_CHARS) == 0 && c->service == QUERY_IAM)
+        return query_fail(c, 400, "ValidationError",
+                          "The specified value for %s is invalid. It must contain only alphanumeric characters and/or "
+                          "the following: +=,.@_-",
+                          shown(c, name));
+    const char *pattern = row->rule == RULE_CHARS ? arena_printf(c->arena, "[\\w%s]*", row->more)
+                          : patterns[row->rule]   ? patterns[row->rule]
+                                                  : "UTF-8";
+    return invalid(c, name, value, arena_printf(c->arena, "satisfy regular expression pattern: %s", pattern));
 }
 
 static int check_value(struct query_call *c, const struct rule_row *row, struct bytes name, struct bytes value)
@@ -264,47 +471,51 @@ static int check_value(struct query_call *c, const struct rule_row *row, struct 
         if (bytes_eq_str(value, "true") || bytes_eq_str(value, "false"))
             return 0;
         return query_fail(c, 400, "MalformedInput", "%.*s is neither true nor false", (int)name.n, name.p);
-    case RULE_PATH:
-        if (!is_path(value))
-            return query_fail(c, 400, "ValidationError",
-                              "The specified value for %.*s is invalid. It must begin and end with / and contain only "
-                              "alphanumeric characters and/or / characters.",
-                              (int)name.n, name.p);
-        break;
-    case RULE_NAME:
-        if (value.n && !all_of(value, "+=,.@-"))
-            return query_fail(c, 400, "ValidationError",
-                              "The specified value for %.*s is invalid. It must contain only alphanumeric characters "
-                              "and/or the following: +=,.@_-",
-                              (int)name.n, name.p);
-        break;
-    case RULE_WORD:
-        if (!all_of(value, ""))
-            return invalid(c, name, value, "satisfy regular expression pattern: [\\w]+");
-        break;
-    case RULE_ARN:
-    case RULE_DOCUMENT:
-    case RULE_TEXT:
-        break;
+    default:
+        return check_length(c, row, name, value) < 0 || check_pattern(c, row, name, value) < 0 ? -1 : 0;
     }
-    return check_length(c, row, name, value);
+}
+
+static int check_list(struct query_call *c, const struct rule_row *row, struct bytes name, bool required)
+{
+    char why[80];
+    struct bytes *list;
+    size_t n = query_members(c, row->name, &list);
+    if (required && n == 0 && !query_has(&c->params, row->name)) /* `Name=` is the empty list */
+        return absent(c, name);
+    snprintf(why, sizeof why, "have length less than or equal to %zu", row->members);
+    if (n > row->members)
+        return invalid(c, name, BYTES_LIT("[...]"), why);
+    for (size_t i = 0; i < n; i++)
+        if (check_value(c, row, name, list[i]) < 0)
+            return -1;
+    return 0;
+}
+
+static int check_param(struct query_call *c, struct bytes name, bool required)
+{
+    const struct rule_row *row = rule_of(c, name);
+    struct iam_tag *tags;
+    if (bytes_eq_str(name, "Tags")) {
+        ptrdiff_t n = query_tags(c, "Tags", &tags);
+        return n == 0 && required && !query_has(&c->params, "Tags") ? absent(c, name) : n < 0 ? -1 : 0;
+    }
+    CHECK(row);
+    if (row->members)
+        return check_list(c, row, name, required);
+    struct bytes value = query_text(c, row->name);
+    if (!value.p)
+        return required ? absent(c, name) : 0;
+    return check_value(c, row, name, value);
 }
 
 /* Every parameter that the action knows, and those it cannot do without. */
 static int check_params(struct query_call *c)
 {
     for (const char *p = c->action->params; *p;) {
-        size_t n = strcspn(p, " "), bare = n && p[n - 1] == '!' ? n - 1 : n;
-        struct bytes name = bytes_of(p, bare), value = query_text(c, bytes_cstr(c->arena, name));
-        const struct rule_row *row = rule_of(name);
-        CHECK(row);
-        if (!value.p && bare < n)
-            return query_fail(
-                c, 400, "ValidationError",
-                "1 validation error detected: Value null at '%c%.*s' failed to satisfy constraint: Member "
-                "must not be null",
-                *p + ('a' - 'A'), (int)bare - 1, p + 1);
-        if (value.p && check_value(c, row, name, value) < 0)
+        size_t n = strcspn(p, " ");
+        bool required = n && p[n - 1] == '!';
+        if (check_param(c, bytes_of(p, n - required), required) < 0)
             return -1;
         p += n;
         p += *p == ' ';
@@ -343,11 +554,16 @@ size_t query_members(const struct query_call *c, const char *name, struct bytes 
 static int check_tag(struct query_call *c, const struct iam_tag *tags, size_t i)
 {
     struct bytes key = tags[i].key, value = tags[i].value;
-    if (key.n == 0 || key.n > 128 || value.n > 256)
+    bool bad_key = !key.p || key.n == 0 || characters(key) > 128 || !is_tag(key, BYTES_LIT(""));
+    if (bad_key || !value.p || !is_tag(key, value))
         return query_fail(c, 400, "ValidationError",
                           "1 validation error detected: Value at 'tags.%zu.member.%s' failed to satisfy constraint: "
-                          "Member must have length less than or equal to %d",
-                          i + 1, key.n && key.n <= 128 ? "value" : "key", key.n && key.n <= 128 ? 256 : 128);
+                          "Member must %s",
+                          i + 1, bad_key ? "key" : "value",
+                          bad_key ? "have length between 1 and 128, and satisfy regular expression pattern: "
+                                    "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+"
+                                  : "have length less than or equal to 256, and satisfy regular expression pattern: "
+                                    "[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*");
     if (bytes_starts_str_nocase(key, "aws:"))
         return query_fail(c, 400, "InvalidInput", "System tags cannot be added/updated by requester.");
     for (size_t k = 0; k < i; k++)
@@ -365,12 +581,16 @@ ptrdiff_t query_tags(struct query_call *c, const char *name, struct iam_tag **re
     for (;; n++) {
         snprintf(member, sizeof member, "%s.member.%zu.Key", name, n + 1);
         struct bytes key = query_text(c, member);
-        if (!key.p)
+        snprintf(member, sizeof member, "%s.member.%zu.Value", name, n + 1);
+        struct bytes value = query_text(c, member);
+        if (!key.p && !value.p)
             break;
         if (n == IAM_MAX_TAGS)
-            return query_fail(c, 409, "LimitExceeded", "Cannot exceed quota for TagsPerResource: %d", IAM_MAX_TAGS);
-        snprintf(member, sizeof member, "%s.member.%zu.Value", name, n + 1);
-        tags[n] = (struct iam_tag){key, query_text(c, member)};
+            return query_fail(c, 400, "ValidationError",
+                              "1 validation error detected: Value at 'tags' failed to satisfy constraint: Member must "
+                              "have length less than or equal to %d",
+                              IAM_MAX_TAGS);
+        tags[n] = (struct iam_tag){key, value};
         if (check_tag(c, tags, n) < 0)
             return -1;
     }
@@ -537,8 +757,8 @@ static int read_form(struct query_call *c)
     if (in_query)
         c->params = r->query;
     else
-        rc = query_parse(c->arena, buf_bytes(&r->body), &c->params);
-    if (rc != URI_OK || c->params.n > PARAMS_MAX)
+        rc = query_parse_form(c->arena, buf_bytes(&r->body), PARAMS_MAX, &c->params);
+    if (rc != URI_OK)
         return query_fail(c, 400, "MalformedQueryString", "The query string contains a syntax error.");
     return 0;
 }

@@ -39,7 +39,7 @@ struct query_action {
     const char *name;
     enum query_service service;
     enum query_on on;
-    const char *params; /* names: "UserName! Path": those with ! are required */
+    const char *params; /* names: "UserName! Path Tags": those with ! are required */
     query_handler_f *handle;
     unsigned flags;
 };

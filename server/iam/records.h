@@ -178,6 +178,7 @@ struct session {
     struct bytes transitive[IAM_MAX_TAGS];
     size_t n_transitive;
     struct bytes source_identity, provider;
+    size_t min_token; /* bytes that its token must have at least */
 };
 /* Makes access key and secret, seals the rest. False: the token would be too long (PackedPolicyTooLarge). */
 bool session_seal(struct identities *, struct arena *, struct session *, struct bytes *ret_token);

@@ -58,6 +58,8 @@ bool session_seal(struct identities *ids, struct arena *a, struct session *s, st
     s->access_key = new_unique_id(a, "ASIA", IAM_ACCESS_KEY_LEN);
     s->secret = new_secret(a);
     json_t *j = to_json(s);
+    if (s->min_token) /* each byte of it is more than one of the token */
+        json_object_set_new(j, "z", json_of_bytes(arena_bytesf(a, "%0*d", (int)s->min_token, 0)));
     char *text = json_dumps(j, JSON_COMPACT);
     CHECK(text);
     struct bytes sealed = crypt_seal(ids->crypt, a, bytes_str(text), belongs_to(a, s->access_key));

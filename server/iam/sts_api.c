@@ -21,6 +21,7 @@
 #include "server/iam/jwt.h"
 
 #define ROLE_SECONDS      3600
+#define ROLE_SECONDS_MAX  43200
 #define CHAINED_SECONDS   3600 /* at most, of a role taken by a role */
 #define ROOT_SECONDS      3600 /* at most, of root's sessions */
 #define TOKEN_SECONDS     43200
@@ -133,6 +134,9 @@ static void packed_size(struct query_call *c, const struct session *s, struct by
 /* Seals it and writes <Credentials>. */
 static int issue(struct query_call *c, struct session *s, uint64_t seconds, struct bytes *ret_token)
 {
+    uint64_t size = 0;
+    (void)query_number(c, "MinimumSessionTokenSize", &size);
+    s->min_token = (size_t)size;
     s->issued_ms = c->req->now_ms;
     s->expires_ms = s->issued_ms + (int64_t)seconds * 1000;
     if (!session_seal(c->ids, c->arena, s, ret_token))
@@ -190,12 +194,32 @@ static int check_seconds(struct query_call *c, uint64_t seconds, uint64_t max)
                       (unsigned long long)seconds, (unsigned long long)max);
 }
 
+/* Facts that a trusted issuer of contexts vouches for: there is none here. */
+static int refuse_contexts(struct query_call *c)
+{
+    if (!query_text(c, "ProvidedContexts.member.1.ProviderArn").p &&
+        !query_text(c, "ProvidedContexts.member.1.ContextAssertion").p)
+        return 0;
+    return query_fail(c, 400, "ValidationError", "Provided contexts are not supported.");
+}
+
+/* Devices for multi-factor authentication are not known here; a code that nobody checks must not seem to be checked. */
+static int refuse_mfa(struct query_call *c)
+{
+    if (!query_text(c, "SerialNumber").p && !query_text(c, "TokenCode").p)
+        return 0;
+    return query_fail(c, 403, "AccessDenied",
+                      "MultiFactorAuthentication failed, unable to validate MFA code. Please verify your MFA serial "
+                      "number is valid and associated with this user.");
+}
+
 static int get_session_token(struct query_call *c)
 {
     struct session s = {.kind = SESSION_USER};
     struct bytes token;
     uint64_t seconds = seconds_of(c, TOKEN_SECONDS, TOKEN_SECONDS_MAX);
-    if (refuse_sessions(c) < 0 || check_seconds(c, seconds, TOKEN_SECONDS_MAX) < 0 || bind_to_caller(c, &s) < 0)
+    if (refuse_sessions(c) < 0 || refuse_mfa(c) < 0 || check_seconds(c, seconds, TOKEN_SECONDS_MAX) < 0 ||
+        bind_to_caller(c, &s) < 0)
         return -1;
     return issue(c, &s, seconds, &token);
 }
@@ -392,6 +416,9 @@ static int assume_role(struct query_call *c)
         return assume_oneself(c);
     if (c->who->session == SESSION_FEDERATED)
         return refuse_sessions(c);
+    if (check_seconds(c, seconds_of(c, ROLE_SECONDS, ROLE_SECONDS_MAX), ROLE_SECONDS_MAX) < 0 || refuse_mfa(c) < 0 ||
+        refuse_contexts(c) < 0)
+        return -1;
     if (c->who->caller.kind == IAM_CALLER_ROOT)
         return query_fail(c, 403, "AccessDenied", "Roles may not be assumed by root accounts.");
     s.source_identity = query_text(c, "SourceIdentity");
@@ -553,7 +580,12 @@ static int assume_role_with_web_identity(struct query_call *c)
     struct jwt token;
     json_t *provider;
     uint64_t seconds;
+    if (query_text(c, "ProviderId").p)
+        return query_fail(c, 400, "ValidationError",
+                          "ProviderId is for OAuth 2.0; tokens of OpenID Connect are taken.");
     enum jwt_result parsed = jwt_parse(c->arena, query_text(c, "WebIdentityToken"), &token);
+    if (read_policies(c, &s) < 0)
+        return -1;
     if (parsed == JWT_BAD_ALGORITHM)
         return bad_token(c, "The token is signed by an algorithm that is not taken: RS256 and ES256 are");
     if (parsed != JWT_OK)
@@ -561,9 +593,8 @@ static int assume_role_with_web_identity(struct query_call *c)
                             "Token)");
     struct bytes issuer = jwt_text(&token, "iss"), url = provider_of(issuer), subject = jwt_text(&token, "sub");
     bool plain = bytes_starts(issuer, BYTES_LIT("http://"));
-    if (read_policies(c, &s) < 0 || find_role(c, &role) < 0 ||
-        find_provider(c, role.account, url, plain, &provider) < 0 || check_signature(c, &token, url, plain) < 0 ||
-        check_times(c, &token) < 0)
+    if (find_role(c, &role) < 0 || find_provider(c, role.account, url, plain, &provider) < 0 ||
+        check_signature(c, &token, url, plain) < 0 || check_times(c, &token) < 0)
         return -1;
     struct bytes audience = audience_of(c, &token, provider);
     if (!audience.n)
@@ -586,12 +617,17 @@ static int assume_role_with_web_identity(struct query_call *c)
 
 const struct query_action sts_actions[] = {
     {"GetCallerIdentity", QUERY_STS, ON_OWN_RULES, "", get_caller_identity, 0},
-    {"GetSessionToken", QUERY_STS, ON_OWN_RULES, "DurationSeconds", get_session_token, 0},
-    {"GetFederationToken", QUERY_STS, ON_OWN_RULES, "Name! Policy DurationSeconds", get_federation_token, 0},
-    {"AssumeRole", QUERY_STS, ON_OWN_RULES, "RoleSessionName Policy DurationSeconds ExternalId SourceIdentity",
+    {"GetSessionToken", QUERY_STS, ON_OWN_RULES, "DurationSeconds SerialNumber TokenCode MinimumSessionTokenSize",
+     get_session_token, 0},
+    {"GetFederationToken", QUERY_STS, ON_OWN_RULES, "Name! Policy DurationSeconds Tags MinimumSessionTokenSize",
+     get_federation_token, 0},
+    {"AssumeRole", QUERY_STS, ON_OWN_RULES,
+     "RoleArn RoleSessionName Policy DurationSeconds ExternalId SourceIdentity Tags TransitiveTagKeys SerialNumber "
+     "TokenCode "
+     "MinimumSessionTokenSize",
      assume_role, 0},
     {"AssumeRoleWithWebIdentity", QUERY_STS, ON_OWN_RULES,
-     "RoleArn! RoleSessionName! WebIdentityToken! Policy DurationSeconds", assume_role_with_web_identity,
-     QUERY_ANONYMOUS},
+     "RoleArn! RoleSessionName! WebIdentityToken! Policy DurationSeconds ProviderId MinimumSessionTokenSize",
+     assume_role_with_web_identity, QUERY_ANONYMOUS},
     {0},
 };

@@ -71,12 +71,14 @@ class Bench:
         self.few = 2_000 if self.quick else 10_000
         self.versions = 5_000 if self.quick else 100_000
         self.markers = 50_000 if self.quick else 1_000_000
+        self.users = 2_000 if self.quick else 100_000
         self.large = 8 * MIB if self.quick else 64 * MIB
         self.huge = 64 * MIB if self.quick else GIB
         self.folder = os.path.abspath(options.data)
         shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(self.folder)
         self.pail = self.nginx = None
+        self.fresh = None  # a second server, beside the one that holds much
         self.loaded = False
         self.random = random.Random(1)
 
@@ -85,6 +87,7 @@ class Bench:
         folder = os.path.join(self.folder, data)
         self.pail = Pail("bench", data=folder, args=["--access-log", "off"])
         self.pail.start()
+        self.access_key, self.secret_key = self.pail.access_key, self.pail.secret_key
         self.presigner = load.Presigner(self.pail)
         self.client = s3client.Client(self.pail.host, self.pail.port, self.pail.access_key, self.pail.secret_key)
         self.where = f"{self.pail.host}:{self.pail.port}"
@@ -113,8 +116,9 @@ class Bench:
         load.stop_all()
         if self.nginx:
             self.nginx.stop()
-        if self.pail:
-            self.pail.kill()
+        for pail in (self.pail, self.fresh):
+            if pail:
+                pail.kill()
         if not keep:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -623,7 +627,7 @@ def many_statements(bucket, number):
     return found
 
 
-def profiled_get(b, title, bucket, key):
+def profiled_get(b, title, bucket, key, ordinary=True):
     """Figure: which part of a GET's processor time goes into who is asking and whether he may."""
     groups = {"SigV4": {"step_authenticate", "auth_verify"}, "decision": {"step_authorize", "authorize_request"}}
     targets = b.lines("profile", load.Presigner(b.pail, *key).many("GET", bucket, (f"{i:06}" for i in range(1000))))
@@ -636,7 +640,8 @@ def profiled_get(b, title, bucket, key):
     total = (result.user + result.system) / result.requests * 1e6
     cost = {name: share * result.user / result.requests * 1e6 for name, share in shares.items()}
     share = sum(cost.values()) / total
-    return Figure(title, f"{100 * share:.1f} %", f"{total:.1f} us a request", "", "< 15 %", share < 0.15,
+    return Figure(title, f"{100 * share:.1f} %", f"{total:.1f} us a request", "", "< 15 %" if ordinary else "",
+                  share < 0.15 if ordinary else None,
                   ", ".join(f"{name} {us:.2f} us" for name, us in cost.items()))
 
 
@@ -659,8 +664,63 @@ def profile(b):
     return [
         profiled_get(b, f"{title} a user with a policy", plain, reader),
         profiled_get(b, "  by root", plain, ()),
-        profiled_get(b, f"  by one with {POLICIES} of {STATEMENTS} statements, beside a bucket policy", ruled, many),
+        profiled_get(b, f"  by one with {POLICIES} of {STATEMENTS} statements, beside a bucket policy", ruled, many, False),
     ]
+
+
+def fill_users(b, folder, count, resource):
+    """So many users with a key and a policy each, in a folder that no server holds: access key and secret of each."""
+    environment = dict(os.environ, PAIL_ROOT_USER=b.access_key, PAIL_ROOT_PASSWORD=b.secret_key)
+    done = subprocess.run([b.program("fill_users"), folder, str(count), resource], env=environment,
+                          capture_output=True, text=True)
+    check(done.returncode == 0, f"bench_fill_users: {done.stderr}")
+    return [line.split() for line in done.stdout.splitlines()]
+
+
+def by_users(pail, users, keys):
+    """A target for each key, by one user after the other."""
+    for number, user in enumerate(users):
+        yield from load.Presigner(pail, *user).many("GET", "many", keys[number::len(users)])
+
+
+@row("users")
+def many_users(b):
+    load_many(b)
+    data, fresh_data = os.path.basename(b.pail.data), os.path.join(b.folder, "fresh")
+    b.stop_pail()
+    print(f"# making {b.users:,} users ...", flush=True)
+    users, one = fill_users(b, os.path.join(b.folder, data), b.users, "many/*"), fill_users(b, fresh_data, 1, "many/*")
+    b.start_pail(data)
+    fresh = b.fresh = Pail("bench-fresh", data=fresh_data, args=["--access-log", "off"]).start()
+    client = s3client.Client(fresh.host, fresh.port, fresh.access_key, fresh.secret_key)
+    check(client.create_bucket("many").ok, "CreateBucket")
+    for i in range(1000):
+        check(client.put("many", many_key(i), b"0123456789abcdef" * 4).ok, "PUT")
+    b.random.shuffle(users)
+    keys = [many_key(i) for i in b.random.sample(range(b.many), min(50_000, b.many))]
+    lines = {
+        "thousand": b.lines("users-thousand", by_users(b.pail, users[:1000], keys)),
+        "all": b.lines("users-all", by_users(b.pail, users[:len(keys)], keys)),
+        "fresh": b.lines("users-fresh", by_users(fresh, one, [many_key(i % 1000) for i in range(len(keys))])),
+    }
+    where = {"thousand": b.where, "all": b.where, "fresh": f"{fresh.host}:{fresh.port}"}
+
+    def run(side):
+        pid = fresh.pid if side == "fresh" else b.pail.pid
+        return b.cpu_of([pid], lambda: load.wrk(where[side], "cycle", "GET", lines[side], 8, 2 * b.seconds))
+    results = b.in_turn(**{side: lambda side=side: run(side) for side in lines})
+    fresh.stop()
+    figures = []
+    for side, title in (("thousand", f"GET by 1,000 of {b.users:,} users, {b.many:,} objects, 8 connections"),
+                        ("all", f"  by {min(len(users), len(keys)):,} of them in turn")):
+        p50, p99, base50, base99 = (median(results[s], p) for s in (side, "fresh") for p in ("p50", "p99"))
+        ratio = ratio_of(results[side], results["fresh"], "p50")
+        held = side == "thousand"  # of the others, hardly any principal is still in the server's memory
+        figures.append(Figure(title, f"{p50:.0f} us median, {p99:.0f} us p99", f"{base50:.0f} us, {base99:.0f} us fresh",
+                              f"{ratio:.2f}", "<= 1.2" if held else "", ratio <= 1.2 if held else None,
+                              f"a request costs the server {cpu_note(results[side])}, "
+                              f"fresh {cpu_note(results['fresh'])}"))
+    return figures
 
 
 # --- memory, start ------------------------------------------------------------------------

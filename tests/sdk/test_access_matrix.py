@@ -20,6 +20,7 @@ import botocore.awsrequest
 import botocore.credentials
 import urllib3
 
+from accounts import create_account, delete_account
 from aws import setup
 from cases import ROOT, case, main
 
@@ -298,7 +299,6 @@ class World:
         self.owner = t.s3.get_bucket_acl(Bucket=self.bucket)["Owner"]["ID"]
         t.s3.put_object(Bucket=self.bucket, Key="tagged", Body=b"x", Tagging="a=b")
         self.versions = {"tagged": t.s3.head_object(Bucket=self.bucket, Key="tagged")["VersionId"]}
-        t.s3.put_object(Bucket=self.bucket, Key="cold", Body=b"x", StorageClass="GLACIER")
 
     @staticmethod
     def new_user(iam):
@@ -348,6 +348,8 @@ class World:
         return "locked"
 
     def archived(self):
+        """As cold as ever: what was restored is done again."""
+        self.t.s3.put_object(Bucket=self.bucket, Key="cold", Body=b"x", StorageClass="GLACIER")
         return "cold"
 
     def upload(self, key="up"):
@@ -579,6 +581,8 @@ def POL_05_every_operation(t):
         trial("by nobody", None, "AccessDenied")
         trial("without rights", w.user, "AccessDenied", lambda n: [])
         trial("with its own rights", w.user, "ok", only_these)
+        if {action for action, _ in needs} != {"s3:PutObject"}:
+            trial("with just s3:PutObject (POL-04)", w.user, "AccessDenied", lambda n: [("Allow", "s3:PutObject", "*")])
         for i, need in enumerate(needs):
             trial(f"with a Deny on {need[0]}", w.user, "AccessDenied",
                   lambda n, i=i: [("Deny", *n[i]), ("Allow", "*", "*")])
@@ -606,6 +610,117 @@ def hidden_deny(t):
         code = w.send(row, call, w.user)
         if code != "AccessDenied":
             wrong.append(f"{name}: {code}")
+    end(wrong)
+
+
+OF_THE_CALLER = ("ListBuckets", "CreateBucket", "PutAccountPublicAccessBlock", "GetAccountPublicAccessBlock",
+                 "DeleteAccountPublicAccessBlock")  # there is nothing of another account to do these to
+
+
+class Stranger:
+    """A user of another account, and what both sides say about it."""
+
+    def __init__(self, t, w):
+        self.t, self.w = t, w
+        self.account = create_account(t.pail, "matrix-stranger")
+        self.iam = self.account.client("iam")
+        self.credentials = World.new_user(self.iam)
+        self.arn = f"arn:aws:iam::{self.account.id}:user/matrix"
+        self.root = botocore.credentials.Credentials(self.account.access_key, self.account.secret_key)
+
+    def of_bucket(self, needs, principal):
+        """The owner's policies: on each bucket that the needs name, or none."""
+        buckets = {}
+        for action, resource in needs:
+            buckets.setdefault(resource.removeprefix("arn:aws:s3:::").split("/")[0], []).append((action, resource))
+        for bucket, pairs in buckets.items():
+            if principal is None:
+                self.t.s3.delete_bucket_policy(Bucket=bucket)
+                continue
+            self.t.s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+                {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": action, "Resource": resource}
+                for action, resource in pairs]}))
+
+    def end(self):
+        self.w.rights(iam=self.iam)
+        for key in self.iam.list_access_keys(UserName="matrix")["AccessKeyMetadata"]:
+            self.iam.delete_access_key(UserName="matrix", AccessKeyId=key["AccessKeyId"])
+        self.iam.delete_user(UserName="matrix")
+        delete_account(self.t.pail, self.account.id)
+
+
+def from_elsewhere(w, stranger, title, row, make, wrong):
+    """One way to call a row, with each combination of what the two accounts say."""
+    allowed = "MethodNotAllowed" if "OP_OWNER_ONLY" in row.get("flags", "") else "ok"
+
+    def check(who, credentials, expected, own, principal, missing=None):
+        w.fresh(row["name"])
+        call = make(w)
+        needs = needs_of(w, row, call)
+        w.rights(*only_these(needs) if own else [], iam=stranger.iam)
+        stranger.of_bucket(needs if missing is None else needs[:missing] + needs[missing + 1:], principal)
+        if missing is not None and len(needs) == 1:
+            stranger.of_bucket(needs, None)
+        code = w.send(row, call, credentials)
+        if code != expected:
+            wrong.append(f"{title} {who}: {code}, not {expected}")
+
+    user, root = stranger.credentials, stranger.root
+    needs = needs_of(w, row, make(w))
+    check("without a word of anybody", user, "AccessDenied", False, None)
+    check("when its account allows", user, "AccessDenied", True, None)
+    check("when the owner allows", user, "AccessDenied", False, stranger.arn)
+    check("when the owner allows everybody's account", user, "AccessDenied", False, stranger.account.id)
+    check("when both allow", user, allowed, True, stranger.arn)
+    check("when both allow, the owner the account", user, allowed, True, stranger.account.id)
+    check("when the owner allows somebody else", user, "AccessDenied", True, w.account)
+    check("as root without a word of the owner", root, "AccessDenied", False, None)
+    check("as root when the owner allows", root, allowed, False, stranger.account.id)
+    for i, (action, _) in enumerate(needs if len(needs) > 1 else []):
+        # The list of what one uploads is one's own business.
+        own = action == "s3:PutObjectAcl" and row["name"] != "PutObjectAcl"
+        check(f"when the owner allows all but {action}", user, allowed if own else "AccessDenied", True, stranger.arn, i)
+
+
+@case
+def POL_05_from_another_account(t):
+    """both accounts must allow; the owner's own business is answered MethodNotAllowed"""
+    if t.pail.tls:
+        t.skip("the same as over http")
+    w, wrong = World(t), []
+    stranger, seen = Stranger(t, w), 0
+    try:
+        for title, row, make in ways(w):
+            if row["name"] in OF_THE_CALLER or "OP_PUBLIC" in row.get("flags", ""):
+                continue
+            seen += 1
+            from_elsewhere(w, stranger, title, row, make, wrong)
+    finally:
+        stranger.end()
+    if seen < 60:
+        wrong.append(f"only {seen} ways were tried")
+    end(wrong)
+
+
+@case
+def POL_05_accounts_of_others(t):
+    """what belongs to the caller's account is not another one's"""
+    w, wrong = World(t), []
+    stranger = Stranger(t, w)
+    try:
+        w.rights(("Allow", "*", "*"), iam=stranger.iam)
+        for row in rows():
+            if row["level"] != "ON_CONTROL":
+                continue
+            for credentials in (stranger.credentials, stranger.root):
+                code = w.send(row, CALLS[row["name"]](w), credentials)  # names the first account
+                if code != "AccessDenied":
+                    wrong.append(f"{row['name']}: {code}")
+        seen = stranger.account.client("s3").list_buckets()["Buckets"]
+        if seen:
+            wrong.append(f"a new account lists {seen}")
+    finally:
+        stranger.end()
     end(wrong)
 
 

@@ -9,10 +9,15 @@ import concurrent.futures
 import json
 import os
 import re
+import ssl
 import subprocess
+import urllib.error
 import urllib.request
 
 import botocore
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
 from botocore.client import Config
 from botocore.exceptions import ClientError
 
@@ -204,6 +209,24 @@ def command_offline(t):
 
 # ---- the endpoint ----
 
+class Unsigned(botocore.auth.S3SigV4Auth):
+    def payload(self, request):
+        return "UNSIGNED-PAYLOAD"
+
+
+def refusal(t, request):
+    """Sends a request as it was signed, which must be denied; why it was."""
+    request = request.prepare()
+    context = ssl.create_default_context(cafile=t.pail.ca) if t.pail.ca else None
+    try:
+        urllib.request.urlopen(urllib.request.Request(request.url, request.body, dict(request.headers.items()),
+                                                      method=request.method), context=context)
+    except urllib.error.HTTPError as error:
+        answer = json.loads(error.read())
+        equal((error.code, answer["code"]), (403, "AccessDenied"), request.url)
+        return answer["message"]
+    raise AssertionError(f"{request.method} {request.url} was answered")
+
 @case
 def endpoint(t):
     """/pail/v1/accounts is for the first account's root, and its JSON is bounded and strict"""
@@ -221,13 +244,7 @@ def endpoint(t):
         for who in ((a.access_key, a.secret_key), keys, (key["AccessKeyId"], key["SecretAccessKey"])):
             status, answer = send(t.pail, method, path, access_key=who[0], secret_key=who[1])
             equal((status, answer["code"]), (403, "AccessDenied"), f"{method} {path}")
-        try:
-            urllib.request.urlopen(urllib.request.Request(t.pail.endpoint + path, method=method),
-                                   **({"context": __import__("ssl").create_default_context(cafile=t.pail.ca)}
-                                      if t.pail.ca else {}))
-            raise AssertionError("an unsigned request was answered")
-        except urllib.error.HTTPError as error:
-            equal((error.code, json.loads(error.read())["code"]), (403, "AccessDenied"), f"unsigned {method} {path}")
+        refusal(t, botocore.awsrequest.AWSRequest(method=method, url=t.pail.endpoint + path))
     for body in (b"", b"{", b"[]", b"null", b'{"name": 1}', b'{"name": "x", "nme": "y"}', b'{"name":"x","name":"y"}',
                  b'{"name": "x\\u0000y"}', b'{"name": "' + b"x" * 1000 + b'"}', b"[" * 10000, b'{"name":"x"} trailing'):
         status, answer = send(t.pail, "POST", body=body)
@@ -241,6 +258,16 @@ def endpoint(t):
         equal(send(t.pail, "GET", path)[0], 404, path)
     for method in ("PUT", "HEAD", "OPTIONS", "PATCH"):
         true(send(t.pail, method)[0] in (405, 403), method)
+    url = f"{t.pail.endpoint}{accounts.PATH}"
+    for service, signer in (("presigned", botocore.auth.S3SigV4QueryAuth), ("version 2", botocore.auth.HmacV1Auth)):
+        request = botocore.awsrequest.AWSRequest(method="GET", url=url)
+        key = botocore.credentials.Credentials(t.pail.access_key, t.pail.secret_key)
+        (signer(key, "s3", "us-east-1") if service == "presigned" else signer(key)).add_auth(request)
+        contains(refusal(t, request), "Signature Version 4", service)
+    request = botocore.awsrequest.AWSRequest(method="POST", url=url, data=b'{"name":"unsigned"}',
+                                             headers={"x-amz-content-sha256": "UNSIGNED-PAYLOAD"})
+    Unsigned(key, "s3", "us-east-1").add_auth(request)
+    contains(refusal(t, request), "headers and body are signed", "a body that is not signed")
     for name in ("pail", "minio"):
         error = fails("InvalidBucketName", t.s3.create_bucket, Bucket=name)["Error"]
         contains(error["Message"], "reserved", name)
@@ -253,6 +280,23 @@ def endpoint(t):
     contains(answer["message"], "users (boss)")
     a.client("iam").delete_user(UserName="boss")
     delete_account(t.pail, a.id)
+
+
+@case
+def default_credentials(t):
+    """minioadmin works from this machine alone, here too; the command uses it when nothing is set"""
+    if t.pail.external:
+        t.skip("the server is not ours")
+    with Pail("accounts-default", access_key="minioadmin", secret_key="minioadmin",
+              env={"PAIL_ROOT_USER": None, "PAIL_ROOT_PASSWORD": None}) as plain:
+        where = dict(PAIL_ROOT_USER=None, PAIL_ROOT_PASSWORD=None, PAIL_ENDPOINT=None, AWS_ENDPOINT_URL=plain.endpoint)
+        made = pail(t, "create", "by-default", **where)
+        equal(pail(t, "list", **where)["accounts"][0]["accessKey"], "minioadmin", "the first account's key")
+        for header in ("x-forwarded-for", "via", "forwarded"):
+            status, answer = send(plain, "GET", headers={header: "192.0.2.1"})
+            equal((status, answer["code"]), (403, "AccessDenied"), header)
+            contains(answer["message"], "from this machine alone", header)
+        equal(send(plain, "DELETE", f"{accounts.PATH}/{made['id']}")[0], 200, "from here")
 
 
 @case
@@ -449,6 +493,11 @@ def grants_to_accounts(t):
     theirs.put_object(Bucket=name, Key="of-b", Body=b"2")
     fails("InvalidArgument", s3.put_bucket_acl, Bucket=name, GrantRead=f'id="{"0" * 64}"')
     fails("AccessDenied", theirs.put_bucket_acl, Bucket=name, ACL="private")
+    s3.delete_public_access_block(Bucket=name)
+    s3.put_object(Bucket=name, Key="all", Body=b"3", ACL="authenticated-read")
+    equal(theirs.get_object(Bucket=name, Key="all")["Body"].read(), b"3", "whoever signs")
+    fails("AccessDenied", t.session.client("s3", config=Config(signature_version=botocore.UNSIGNED)).get_object,
+          Bucket=name, Key="all")
     reader, _, _ = user(t, b, "reader")
     fails("AccessDenied", reader.get_object, Bucket=name, Key="k")  # the account may, and its user needs leave from it
     allowed, _, _ = user(t, b, "allowed", "s3:GetObject")

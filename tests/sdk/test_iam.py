@@ -17,6 +17,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+import iam_model
 from aws import setup as setup_aws
 from cases import case, contains, equal, main, true
 from oidc import Keys, b64
@@ -30,6 +31,7 @@ atexit.register(shutil.rmtree, JWKS, ignore_errors=True)
 
 def setup(t):
     setup_aws(t)
+    iam_model.watch(t.session)
     t.iam, t.sts = t.session.client("iam"), t.session.client("sts")
 
 
@@ -323,6 +325,119 @@ def simulators(t):
 
 
 @case
+def simulators_tell_why(t):
+    user, _ = made_user(t)
+    group, policy = name("group"), name("policy")
+    text = '{\n  "Version": "2012-10-17",\n  "Statement": [\n    {"Effect": "Allow", "Action": "s3:List*", "Resource": "*"},\n' \
+           '    {"Effect": "Allow", "Action": ["s3:Get*", "s3:GetObjct"], "Resource": "arn:aws:s3:::b/${aws:username}/*",\n' \
+           '     "Condition": {"Bool": {"aws:SecureTransport": "true"}, "StringEquals": {"aws:SorceIp": "x"}}}]}'
+    managed = t.iam.create_policy(PolicyName=policy, PolicyDocument=text)["Policy"]["Arn"]
+    t.iam.create_group(GroupName=group)
+    t.iam.attach_group_policy(GroupName=group, PolicyArn=managed)
+    t.iam.add_user_to_group(GroupName=group, UserName=user)
+    arn, key = f"arn:aws:iam::{ACCOUNT}:user/{user}", f"arn:aws:s3:::b/{user}/k"
+
+    def ask(source=arn, **more):
+        return t.iam.simulate_principal_policy(PolicySourceArn=source, **{
+            "ActionNames": ["s3:GetObject"], "ResourceArns": [key], **more})["EvaluationResults"]
+    result = ask()[0]
+    equal((result["EvalDecision"], sorted(result["MissingContextValues"])),
+          ("implicitDeny", ["aws:SecureTransport", "aws:SorceIp"]), "missing keys")
+    equal(result["ResourceSpecificResults"][0]["EvalResourceDecision"], "implicitDeny", "by resource")
+    equal(sorted(result["EvalDecisionDetails"]), [f"Unknown action s3:GetObjct in {policy}",
+                                                  f"Unknown condition key aws:SorceIp in {policy}"], "pointed out")
+    context = [{"ContextKeyName": "aws:securetransport", "ContextKeyValues": ["true"], "ContextKeyType": "boolean"},
+               {"ContextKeyName": "aws:SorceIp", "ContextKeyValues": ["x"], "ContextKeyType": "string"}]
+    result = ask(ContextEntries=context)[0]
+    equal((result["EvalDecision"], result["MissingContextValues"]), ("allowed", []), "with them")
+    matched = result["MatchedStatements"]
+    equal([(m["SourcePolicyId"], m["SourcePolicyType"], m["StartPosition"], m["EndPosition"]) for m in matched],
+          [(policy, "user-managed", {"Line": 5, "Column": 5}, {"Line": 6, "Column": text.splitlines()[5].index("]}") + 1})], "the statement")
+    unknown = ask(ActionNames=["s3:GetObjct", "s3:ListBucket"], ResourceArns=["*"])
+    true("Unknown action s3:GetObjct in ActionNames" in unknown[0]["EvalDecisionDetails"], "of the request")
+    equal((unknown[1]["EvalDecision"], unknown[1]["MissingContextValues"]), ("allowed", []), "keys of other statements")
+    for exclusion in ({"PolicyArn": managed}, {"PolicyType": "user-managed"}):
+        equal(ask(ContextEntries=context, PolicyExclusionList=[exclusion])[0]["EvalDecision"], "implicitDeny", "left out")
+    equal(ask(ContextEntries=context, source=f"arn:aws:iam::{ACCOUNT}:group/{group}", ResourceArns=["arn:aws:s3:::b"],
+              ActionNames=["s3:ListBucket"])[0]["EvalDecision"], "allowed", "a group")
+
+    # boundaries: its own, and one that stands in for it
+    bound = t.iam.create_policy(PolicyName=name("bound"), PolicyDocument=allow("s3:Put*"))["Policy"]["Arn"]
+    t.iam.put_user_permissions_boundary(UserName=user, PermissionsBoundary=bound)
+    result = ask(ContextEntries=context)[0]
+    equal((result["EvalDecision"], result["PermissionsBoundaryDecisionDetail"]),
+          ("implicitDeny", {"AllowedByPermissionsBoundary": False}), "boundary")
+    result = ask(ContextEntries=context, PermissionsBoundaryPolicyInputList=[allow("s3:*")])[0]
+    equal((result["EvalDecision"], result["PermissionsBoundaryDecisionDetail"]),
+          ("allowed", {"AllowedByPermissionsBoundary": True}), "another boundary")
+    equal(ask(ContextEntries=context, PolicyExclusionList=[{"PolicyType": "permission-boundary"}])[0]["EvalDecision"],
+          "allowed", "without")
+
+    # policies of the resource, and other accounts
+    def custom(**more):
+        return t.iam.simulate_custom_policy(**{
+            "PolicyInputList": [allow("s3:PutObject")], "ActionNames": ["s3:GetObject"], "ResourceArns": [key],
+            **more})["EvaluationResults"][0]
+    theirs = json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": arn}, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}]})
+    result = custom(ResourcePolicy=theirs, CallerArn=arn)
+    equal((result["EvalDecision"], [m["SourcePolicyType"] for m in result["MatchedStatements"]]),
+          ("allowed", ["resource"]), "by the resource")
+    result = custom(ResourcePolicy=theirs, CallerArn=arn, ResourceOwner="arn:aws:iam::111122223333:root")
+    equal((result["EvalDecision"], result["EvalDecisionDetails"]),
+          ("implicitDeny", {"IAM Policy": "implicitDeny", "Resource Policy": "allowed"}), "across accounts: both")
+    result = custom(ResourcePolicy=theirs, CallerArn=arn, ResourceOwner="111122223333", PolicyInputList=[allow("s3:*")])
+    equal(result["EvalDecision"], "allowed", "both")
+    denied = custom(PolicyInputList=[allow("s3:*"), allow("s3:Get*", effect="Deny"), allow("s3:Put*", effect="Deny")])
+    equal((denied["EvalDecision"], [m["SourcePolicyId"] for m in denied["MatchedStatements"]]),
+          ("explicitDeny", ["PolicyInputList.2"]), "denies alone")
+    fails("InvalidInput", 400, custom, ResourcePolicy=theirs, text="CallerArn")
+    fails("InvalidInput", 400, custom, ResourcePolicy=theirs, CallerArn=arn.replace("user/", "role/"))
+    fails("InvalidInput", 400, custom, ResourcePolicy=theirs.replace("::b/", "::c/"), CallerArn=arn)
+    fails("InvalidInput", 400, custom, PolicyInputList=["{"])
+    fails("InvalidInput", 400, custom, ResourceArns=["b/k"])
+    fails("InvalidInput", 400, custom, ResourceOwner="somebody")
+    for kind, value in (("numeric", "x"), ("boolean", "1"), ("ip", "1.2.3"), ("date", "soon"), ("binary", "???")):
+        fails("InvalidInput", 400, custom, ContextEntries=[
+            {"ContextKeyName": "s3:anything", "ContextKeyValues": [value], "ContextKeyType": kind}])
+    fails("InvalidInput", 400, custom, ContextEntries=[
+        {"ContextKeyName": "s3:anything", "ContextKeyValues": ["a", "b"], "ContextKeyType": "string"}])
+    pages = list(t.iam.get_paginator("simulate_custom_policy").paginate(
+        PolicyInputList=[allow("s3:Get*")], ActionNames=["s3:GetObject", "s3:PutObject"],
+        ResourceArns=[f"arn:aws:s3:::b/{n}" for n in range(5)], PaginationConfig={"PageSize": 4}))
+    equal([[r["EvalDecision"][0] for r in p["EvaluationResults"]] for p in pages], [list("aaaa"), list("aiii"), list("ii")],
+          "in pages")
+    long = allow(*["s3:GetObject"] * 4000)
+    equal(custom(PolicyInputList=[long])["EvalDecision"], "allowed", "a form of more than 16 KiB")
+
+
+@case
+def simulating_somebody_is_a_right(t):
+    user, key = made_user(t)
+    other, _ = made_user(t)
+    arn = f"arn:aws:iam::{ACCOUNT}:user/"
+    t.iam.put_user_policy(UserName=user, PolicyName="p", PolicyDocument=allow(
+        "iam:SimulatePrincipalPolicy", resource=arn + other))
+    own = client(t, "iam", key)
+    own.simulate_principal_policy(PolicySourceArn=arn + other, ActionNames=["s3:GetObject"])
+    fails("AccessDenied", 403, own.simulate_principal_policy, PolicySourceArn=arn + user, ActionNames=["s3:GetObject"])
+    fails("AccessDenied", 403, own.simulate_custom_policy, PolicyInputList=[allow("s3:*")], ActionNames=["s3:GetObject"])
+
+
+@case
+def long_documents(t):
+    """Percent-encoded they are three times as long as they may be."""
+    role = name("role")
+    t.iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust({"AWS": ACCOUNT}))
+    text = allow(*[f's3:G{"?" * 20}{n:04}' for n in range(317)])
+    true(9900 < len(text.replace(" ", "")) <= 10240, f"length {len(text)}")
+    t.iam.put_role_policy(RoleName=role, PolicyName="p", PolicyDocument=text)
+    equal(t.iam.get_role_policy(RoleName=role, PolicyName="p")["PolicyDocument"], json.loads(text), "text")
+    t.iam.delete_role_policy(RoleName=role, PolicyName="p")
+    t.iam.delete_role(RoleName=role)
+
+
+@case
 def account_summary(t):
     before = t.iam.get_account_summary()["SummaryMap"]
     user, _ = made_user(t)
@@ -468,6 +583,224 @@ def federated_users_and_minio_keys(t):
                              aws_secret_access_key=key["SecretAccessKey"])
     given = minio.assume_role(DurationSeconds=900)["Credentials"]
     equal(client(t, "sts", given).get_caller_identity()["Arn"], f"arn:aws:iam::{ACCOUNT}:user/{user}", "the user's own")
+
+
+# --- ways up that must be none ------------------------------------------------------------------------
+
+def made_role(t, principal, policy=None, action="sts:AssumeRole", **more):
+    role = name("role")
+    arn = t.iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust(principal, action=action),
+                            **more)["Role"]["Arn"]
+    if policy:
+        t.iam.put_role_policy(RoleName=role, PolicyName="p", PolicyDocument=policy)
+    return role, arn
+
+
+def arn_of(user):
+    return f"arn:aws:iam::{ACCOUNT}:user/{user}"
+
+
+ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
+
+
+@case
+def session_policies_only_take_away(t):
+    """IAM-09"""
+    user, key = made_user(t, allow("iam:ListUsers", "sts:GetFederationToken"))
+    role, arn = made_role(t, {"AWS": arn_of(user)}, allow("iam:ListUsers"))
+    sts = client(t, "sts", key)
+    for more in ({"Policy": allow("*")}, {"PolicyArns": [{"arn": ADMIN}]},
+                 {"Policy": allow("*"), "PolicyArns": [{"arn": ADMIN}]}):
+        own = client(t, "iam", sts.assume_role(RoleArn=arn, RoleSessionName="s1", **more)["Credentials"])
+        own.list_users(MaxItems=1)
+        fails("AccessDenied", 403, own.list_groups)
+        fails("AccessDenied", 403, own.put_role_policy, RoleName=role, PolicyName="up", PolicyDocument=allow("*"))
+        fails("AccessDenied", 403, own.create_access_key, UserName=user)
+    # Those that are passed are joined, and then all that the role has counts.
+    both = sts.assume_role(RoleArn=arn, RoleSessionName="s1", Policy=allow("iam:ListRoles"),
+                           PolicyArns=[{"arn": "arn:aws:iam::aws:policy/IAMReadOnlyAccess"}])["Credentials"]
+    client(t, "iam", both).list_users(MaxItems=1)
+    fails("AccessDenied", 403, client(t, "iam", both).list_roles)
+    # One that is gone limits on.
+    policy = t.iam.create_policy(PolicyName=name("p"), PolicyDocument=allow("iam:ListUsers"))["Policy"]["Arn"]
+    own = client(t, "iam", sts.assume_role(RoleArn=arn, RoleSessionName="s1", PolicyArns=[{"arn": policy}])["Credentials"])
+    own.list_users(MaxItems=1)
+    t.iam.delete_policy(PolicyArn=policy)
+    fails("AccessDenied", 403, own.list_users)
+
+
+@case
+def federated_sessions_go_no_further(t):
+    user, key = made_user(t, allow("s3:*", "iam:*", "sts:*"))
+    role, arn = made_role(t, {"AWS": ACCOUNT}, allow("*"))
+    sts = client(t, "sts", key)
+    for more in ({}, {"Policy": allow("*")}, {"PolicyArns": [{"arn": ADMIN}]}):
+        given = sts.get_federation_token(Name="fed", **more)["Credentials"]
+        own = client(t, "sts", given)
+        fails("AccessDenied", 403, own.assume_role, RoleArn=arn, RoleSessionName="s1")
+        fails("AccessDenied", 403, own.get_session_token)
+        fails("AccessDenied", 403, own.get_federation_token, Name="fed2")
+        fails("InvalidClientTokenId", 403, client(t, "iam", given).create_user, UserName=name("up"))
+        s3 = client(t, "s3", given)
+        if more:
+            s3.list_buckets()
+        else:
+            fails("AccessDenied", 403, s3.list_buckets)
+    t.iam.put_user_policy(UserName=user, PolicyName="own", PolicyDocument=allow("sts:*"))
+    fails("AccessDenied", 403, s3.list_buckets)  # what its user may no longer do
+    root = t.sts.get_federation_token(Name="fed", Policy=allow("s3:ListAllMyBuckets"))["Credentials"]
+    client(t, "s3", root).list_buckets()
+    fails("AccessDenied", 403, client(t, "s3", root).create_bucket, Bucket=t.bucket_name())
+    fails("AccessDenied", 403, client(t, "s3", t.sts.get_federation_token(Name="fed")["Credentials"]).list_buckets)
+
+
+@case
+def chains_of_roles_are_short(t):
+    user, key = made_user(t)
+    first, first_arn = made_role(t, {"AWS": arn_of(user)}, allow("sts:AssumeRole"), MaxSessionDuration=43200)
+    second, second_arn = made_role(t, {"AWS": first_arn}, allow("iam:ListUsers"), MaxSessionDuration=43200)
+    sts = client(t, "sts", key)
+    sts.assume_role(RoleArn=first_arn, RoleSessionName="s1", DurationSeconds=43200)
+    fails("AccessDenied", 403, sts.assume_role, RoleArn=second_arn, RoleSessionName="s1")
+    chain = client(t, "sts", sts.assume_role(RoleArn=first_arn, RoleSessionName="s1")["Credentials"])
+    fails("ValidationError", 400, chain.assume_role, RoleArn=second_arn, RoleSessionName="s2", DurationSeconds=3601,
+          text="1 hour session limit")
+    given = chain.assume_role(RoleArn=second_arn, RoleSessionName="s2", DurationSeconds=3600)["Credentials"]
+    client(t, "iam", given).list_users(MaxItems=1)
+    fails("AccessDenied", 403, client(t, "sts", given).assume_role, RoleArn=first_arn, RoleSessionName="s3")
+    fails("AccessDenied", 403, client(t, "sts", given).get_session_token)
+    fails("AccessDenied", 403, client(t, "sts", given).get_federation_token, Name="fed")
+    # What a session policy took away does not come back by the next role.
+    less = client(t, "sts", sts.assume_role(RoleArn=first_arn, RoleSessionName="s1",
+                                            Policy=allow("iam:ListUsers"))["Credentials"])
+    fails("AccessDenied", 403, less.assume_role, RoleArn=second_arn, RoleSessionName="s2")
+    # The second role's people are gone with the first role: it is another one that has the name now.
+    t.iam.delete_role_policy(RoleName=first, PolicyName="p")
+    t.iam.delete_role(RoleName=first)
+    fails("InvalidClientTokenId", 403, chain.get_caller_identity)
+    t.iam.create_role(RoleName=first, AssumeRolePolicyDocument=trust({"AWS": arn_of(user)}))
+    t.iam.put_role_policy(RoleName=first, PolicyName="p", PolicyDocument=allow("sts:*"))
+    fails("InvalidClientTokenId", 403, chain.get_caller_identity)
+    again = client(t, "sts", sts.assume_role(RoleArn=first_arn, RoleSessionName="s1")["Credentials"])
+    fails("AccessDenied", 403, again.assume_role, RoleArn=second_arn, RoleSessionName="s2")
+
+
+@case
+def source_identity_and_tags_stay(t):
+    user, key = made_user(t)
+    actions = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]
+    _, first = made_role(t, {"AWS": arn_of(user)}, allow("sts:*"), action=actions)
+    _, second = made_role(t, {"AWS": first}, action=actions)
+    chain = client(t, "sts", client(t, "sts", key).assume_role(
+        RoleArn=first, RoleSessionName="s1", SourceIdentity="ann", Tags=[{"Key": "team", "Value": "blue"}],
+        TransitiveTagKeys=["team"])["Credentials"])
+    fails("AccessDenied", 403, chain.assume_role, RoleArn=second, RoleSessionName="s2", SourceIdentity="bob")
+    fails("InvalidParameterValue", 400, chain.assume_role, RoleArn=second, RoleSessionName="s2",
+          Tags=[{"Key": "TEAM", "Value": "red"}])
+    equal(chain.assume_role(RoleArn=second, RoleSessionName="s2")["SourceIdentity"], "ann", "goes on")
+
+
+@case
+def boundaries_hold_for_administrators(t):
+    """IAM-02, IAM-03"""
+    bound = t.iam.create_policy(PolicyName=name("bound"), PolicyDocument=json.dumps({
+        "Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": ["iam:PutUserPolicy", "iam:AttachUserPolicy", "iam:GetUser", "sts:*"],
+             "Resource": "*"}]}))["Policy"]["Arn"]
+    user, key = made_user(t, allow("*"), PermissionsBoundary=bound)
+    own = client(t, "iam", key)
+    own.put_user_policy(UserName=user, PolicyName="up", PolicyDocument=allow("*"))
+    own.attach_user_policy(UserName=user, PolicyArn=ADMIN)
+    own.get_user()
+    for attempt, more in ((own.list_users, {}), (own.delete_user_permissions_boundary, {"UserName": user}),
+                          (own.put_user_permissions_boundary, {"UserName": user, "PermissionsBoundary": ADMIN}),
+                          (own.create_policy_version, {"PolicyArn": bound, "PolicyDocument": allow("*"),
+                                                       "SetAsDefault": True}),
+                          (own.create_access_key, {"UserName": user}), (own.create_user, {"UserName": name("up")}),
+                          (own.update_access_key, {"UserName": user, "AccessKeyId": key["AccessKeyId"],
+                                                   "Status": "Inactive"})):
+        fails("AccessDenied", 403, attempt, **more, text="permissions boundary")
+    fails("AccessDenied", 403, client(t, "s3", key).list_buckets)
+    fed = client(t, "sts", key).get_federation_token(Name="fed", Policy=allow("*"))["Credentials"]
+    fails("AccessDenied", 403, client(t, "s3", fed).list_buckets)
+    t.iam.detach_user_policy(UserName=user, PolicyArn=ADMIN)
+
+
+@case
+def tokens_go_with_their_keys(t):
+    """IAM-10"""
+    user, key = made_user(t, allow("*"))
+    other, other_key = made_user(t)
+    mine = client(t, "sts", key).get_session_token()["Credentials"]
+    theirs = client(t, "sts", other_key).get_session_token()["Credentials"]
+    root = t.sts.get_session_token()["Credentials"]
+    fails("InvalidClientTokenId", 403, client(t, "iam", root).list_users)
+    mixed = [{**theirs, "SessionToken": mine["SessionToken"]}, {**theirs, "SessionToken": root["SessionToken"]},
+             {**mine, "SecretAccessKey": theirs["SecretAccessKey"]},
+             {**theirs, "SecretAccessKey": mine["SecretAccessKey"], "SessionToken": mine["SessionToken"]},
+             {**other_key, "SessionToken": mine["SessionToken"]}, {**mine, "SessionToken": "x"},
+             {**mine, "SessionToken": mine["SessionToken"] + "A"}, {**mine, "SessionToken": mine["SessionToken"][:-1]},
+             {**mine, "AccessKeyId": mine["AccessKeyId"].lower()}, {**mine, "SessionToken": "PAIL1"}]
+    token = mine["SessionToken"]
+    for at in (5, 6, 40, len(token) // 2, len(token) - 2):
+        mixed.append({**mine, "SessionToken": token[:at] + ("A" if token[at] != "A" else "B") + token[at + 1:]})
+    for credentials in mixed:
+        for service, call in (("sts", "get_caller_identity"), ("s3", "list_buckets")):
+            try:
+                getattr(client(t, service, credentials), call)()
+            except ClientError as error:
+                true(error.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 403), "refused")
+                true(error.response["Error"]["Code"] in ("InvalidClientTokenId", "InvalidToken", "InvalidAccessKeyId",
+                                                         "SignatureDoesNotMatch"), error.response["Error"]["Code"])
+            else:
+                raise AssertionError(f"{service} took {credentials['AccessKeyId']} with another's token or secret")
+
+
+@case
+def sessions_die_with_their_user(t):
+    user, key = made_user(t, allow("s3:*", "sts:*"))
+    sts = client(t, "sts", key)
+    given = [sts.get_session_token()["Credentials"], sts.get_federation_token(Name="fed", Policy=allow("s3:*"))["Credentials"]]
+    plain = t.session.client("sts", aws_access_key_id=key["AccessKeyId"], config=Config(parameter_validation=False),
+                             aws_secret_access_key=key["SecretAccessKey"])
+    given.append(plain.assume_role(DurationSeconds=900)["Credentials"])
+    for credentials in given:
+        client(t, "s3", credentials).list_buckets()
+        fails("AccessDenied", 403, t.session.client(
+            "sts", config=Config(parameter_validation=False), aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"], aws_session_token=credentials["SessionToken"]).assume_role)
+    t.iam.put_user_policy(UserName=user, PolicyName="no", PolicyDocument=allow("s3:*", effect="Deny"))
+    for credentials in given:
+        fails("AccessDenied", 403, client(t, "s3", credentials).list_buckets)
+    t.iam.delete_user_policy(UserName=user, PolicyName="no")
+    t.iam.delete_user_policy(UserName=user, PolicyName="own")
+    t.iam.delete_access_key(UserName=user, AccessKeyId=key["AccessKeyId"])
+    t.iam.delete_user(UserName=user)
+    for round in range(2):
+        for credentials in given:
+            fails("InvalidClientTokenId", 403, client(t, "sts", credentials).get_caller_identity)
+            try:
+                client(t, "s3", credentials).list_buckets()
+            except ClientError as error:
+                true(error.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 403), "refused by S3")
+            else:
+                raise AssertionError("S3 takes a dead user's session")
+        if round == 0:  # another of the same name and rights
+            t.iam.create_user(UserName=user)
+            t.iam.put_user_policy(UserName=user, PolicyName="own", PolicyDocument=allow("s3:*", "sts:*"))
+
+
+@case
+def sessions_that_were_revoked(t):
+    """As the console does it: a Deny on tokens that are older than now."""
+    user, key = made_user(t)
+    role, arn = made_role(t, {"AWS": arn_of(user)}, allow("iam:ListUsers"))
+    own = client(t, "iam", client(t, "sts", key).assume_role(RoleArn=arn, RoleSessionName="s1")["Credentials"])
+    own.list_users(MaxItems=1)
+    later = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 2))
+    t.iam.put_role_policy(RoleName=role, PolicyName="AWSRevokeOlderSessions", PolicyDocument=allow(
+        "*", effect="Deny", Condition={"DateLessThan": {"aws:TokenIssueTime": later}}))
+    fails("AccessDenied", 403, own.list_users, text="explicit deny")
 
 
 # --- web identities ------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ Test(key_cache, is_bounded_and_keeps_what_is_used)
     char text[32];
     struct key_scope hot = scope_of("hot", "20130524", "r");
     key_cache_put(&hot, key);
-    for (int i = 0; i < 5000; i++) {
+    for (int i = 0; i < 16 * KEY_CACHE_SETS * KEY_CACHE_WAYS; i++) {
         snprintf(text, sizeof(text), "secret-%d", i);
         struct key_scope s = scope_of(text, "20130524", "r");
         key_cache_put(&s, key);
