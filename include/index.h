@@ -41,6 +41,7 @@ enum index_rc {
     INDEX_FULL = -6,        /* no space left; nothing was done */
     INDEX_CORRUPT = -7,     /* a record's checksum does not match */
     INDEX_INVALID = -8,     /* the batch breaks a limit named above (a bug of its maker); nothing was done */
+    INDEX_LIMIT = -9,       /* a sum would exceed what the batch allows; nothing was done */
 };
 
 const char *index_rc_name(int rc);
@@ -55,6 +56,25 @@ struct index_put {
     struct bytes value;
     size_t
         head; /* a page that asks for heads returns this many bytes of the value; 0 or more than value.n: all of it */
+};
+
+/*
+ * Sums over the records of a partition (how many objects, how many bytes), kept exactly: they change in the same commit
+ * as the records. For keys that are `counted`, `weigh` says what a record adds to each of the n sums. It sees a
+ * record's head only, where it has one, must answer the same for the same bytes for ever, and is called on the index's
+ * thread: pure and quick. The sums lie in the partition itself, under `key`, as n little-endian int64; without that
+ * record all are zero. Batches name `key` only to set it right.
+ */
+#define INDEX_SUMS_MAX 64
+struct index_sums {
+    size_t n;
+    struct bytes key;
+    bool (*counted)(struct bytes key); /* whether records under it weigh anything */
+    void (*weigh)(struct bytes key, struct bytes head, int64_t *add);
+};
+struct index_limit { /* of a batch: a sum that it raises may not become greater than this */
+    size_t sum;
+    int64_t max;
 };
 
 /*
@@ -73,6 +93,8 @@ struct index_batch {
     size_t n_puts;
     const struct bytes *deletes;
     size_t n_deletes;
+    const struct index_limit *limits;
+    size_t n_limits;
     size_t ret_conflict; /* out, with INDEX_CONFLICT: position in `expects` of the first that failed */
     /*
      * Optional. A backend that checks preconditions where it commits may call this with the present value (empty:
@@ -140,6 +162,8 @@ struct index_ops {
     /* Removes a partition and all its records, in bounded steps. It must not be in use. INDEX_OK too if there is none.
      */
     int (*drop)(struct index *, uint64_t partition);
+    /* Which sums are kept. Once, before the first batch; what it points to must live as long as the index. */
+    void (*keep_sums)(struct index *, const struct index_sums *);
     void (*close)(struct index **); /* waits for what was submitted */
 };
 
@@ -178,6 +202,14 @@ static inline int index_generation(struct index *ix, uint64_t partition, uint64_
 {
     return ix->ops->generation(ix, partition, ret);
 }
+static inline void index_keep_sums(struct index *ix, const struct index_sums *sums)
+{
+    ix->ops->keep_sums(ix, sums);
+}
+/* All n sums of a partition, zeros when it has none. */
+int index_sums_get(struct index *, uint64_t partition, const struct index_sums *, struct arena *, int64_t *ret);
+struct bytes index_sums_encode(struct arena *, const int64_t *sums, size_t n);
+bool index_sums_decode(struct bytes value, int64_t *ret, size_t n); /* sums that came later than the record are zero */
 static inline int index_drop(struct index *ix, uint64_t partition)
 {
     return ix->ops->drop(ix, partition);

@@ -59,6 +59,7 @@ enum store_rc {
     STORE_BUCKET_STATE = -25,    /* versioning and lock exclude this change: InvalidBucketState */
     STORE_NO_SUCH_SETTING = -26, /* the bucket has no configuration of that kind */
     STORE_NO_LOCK = -27,         /* retention or hold in a bucket without object lock */
+    STORE_QUOTA = -29,           /* the bucket would hold more than its quota */
 };
 
 const char *store_rc_name(int rc);
@@ -90,6 +91,7 @@ struct store_bucket {
     struct lock_default lock_default;
     enum accelerate accelerate;
     bool requester_pays;
+    uint64_t quota; /* bytes that everything in it may have together; 0: no limit */
     uint64_t
         settings_seq; /* another number whenever one of the documents below changes: for caches; 0: none ever did */
     uint64_t lifecycle_seq; /* another number whenever the lifecycle configuration changes; 0: there is none */
@@ -115,12 +117,35 @@ struct store_bucket_change {
     enum versioning versioning; /* NEVER: unchanged */
     bool lock;                  /* enable object lock, with this default */
     struct lock_default lock_default;
-    bool set_accelerate, set_payment;
+    bool set_accelerate, set_payment, set_quota;
+    uint64_t quota;
     enum accelerate accelerate;
     bool requester_pays;
 };
 int store_bucket_change(struct store *, struct bytes name, const struct store_bucket_change *, struct arena *,
                         struct store_bucket *ret);
+
+/*
+ * What a bucket holds: kept as it changes, exact, whatever it was that changed it. [loop]
+ */
+#define STORE_COUNT_CLASSES 9
+#define STORE_COUNT_SIZES   11
+struct store_counts {
+    uint64_t objects, object_bytes;   /* that are the newest version of their key */
+    uint64_t versions, version_bytes; /* older ones */
+    uint64_t markers;                 /* delete markers */
+    uint64_t uploads, parts, part_bytes;
+    uint64_t bytes; /* of all those together: what a quota limits */
+    struct store_class_count {
+        const char *name;
+        uint64_t objects, bytes; /* older versions too */
+    } classes[STORE_COUNT_CLASSES];
+    struct store_size_count {
+        uint64_t below;   /* objects of fewer bytes than this, and not in the range before; UINT64_MAX: all others */
+        uint64_t objects; /* newest versions */
+    } sizes[STORE_COUNT_SIZES];
+};
+int store_bucket_counts(struct store *, const struct store_bucket *, struct store_counts *ret);
 
 /*
  * Whole documents that belong to a bucket, kept as bytes of their owner's own format. They go with the bucket. Numbers

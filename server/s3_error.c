@@ -110,6 +110,8 @@ enum s3_error s3_error_of_store(int rc)
         return S3E_ACCESS_DENIED;
     case STORE_BUCKET_STATE:
         return S3E_INVALID_BUCKET_STATE;
+    case STORE_QUOTA:
+        return S3E_QUOTA_EXCEEDED;
     case STORE_NO_LOCK:
         return S3E_INVALID_REQUEST;
     case STORE_NO_SUCH_SETTING: /* each setting has a code of its own: its handler knows */

@@ -33,7 +33,7 @@ struct index_lmdb {
 const char *index_rc_name(int rc)
 {
     static const char *const names[] = {"ok",      "not found", "conflict", "stale",  "unavailable",
-                                        "unknown", "full",      "corrupt",  "invalid"};
+                                        "unknown", "full",      "corrupt",  "invalid", "limit"};
     return rc <= 0 && -rc < (int)ARRAY_LEN(names) ? names[-rc] : "?";
 }
 
@@ -240,6 +240,12 @@ static int lmdb_drop(struct index *index, uint64_t partition)
     return rc;
 }
 
+static void lmdb_keep_sums(struct index *index, const struct index_sums *sums)
+{
+    CHECK(sums->n <= INDEX_SUMS_MAX);
+    self(index)->writer.sums.kept = sums;
+}
+
 /* --- life --- */
 
 static void lmdb_close(struct index **index)
@@ -262,6 +268,7 @@ static const struct index_ops lmdb_ops = {
     .submit = lmdb_submit,
     .generation = lmdb_generation,
     .drop = lmdb_drop,
+    .keep_sums = lmdb_keep_sums,
     .close = lmdb_close,
 };
 

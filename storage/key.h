@@ -25,6 +25,7 @@ enum key_kind { /* the first byte of every key */
                 KEY_TOMBSTONE = 'c',
                 KEY_VERSION = 'w',
                 KEY_HISTORY = 'h',
+                KEY_SUMS = 'q',
                 /* in the system partition: */
                 KEY_BUCKET = 'b',
                 KEY_DROPPED = 'd',

@@ -174,6 +174,7 @@ static int batch_write(struct lmdb_writer *w, struct longkey_writer *lw, const s
 /* Deletes a bounded number of records; the generation goes last, so that a drop cut short can be repeated. */
 static int drop_write(struct lmdb_writer *w, struct longkey_writer *lw, struct index_batch *b)
 {
+    lmdb_sums_forget(&w->sums, b->partition);
     size_t budget = LMDB_DROP_STEP;
     int rc = longkey_del_some(lw, b->partition, &budget);
     b->ret_conflict = budget == 0;
@@ -251,12 +252,20 @@ static enum outcome transact(struct lmdb_writer *w, struct index_batch *const *b
     *ret_rc = mdb_txn_begin(w->e->env, NULL, 0, &lw.txn);
     if (*ret_rc != 0)
         return txn_failed(w, *ret_rc, false);
+    lmdb_sums_begin(&w->sums);
     for (size_t i = 0; i < n && *ret_rc == 0; i++) {
         struct index_batch *b = batches[i];
         rcs[i] = !batch_valid(b) ? INDEX_INVALID : is_drop(b) ? INDEX_OK : batch_check(w, lw.txn, b);
-        if (rcs[i] == INDEX_OK)
+        bool over = false;
+        if (rcs[i] == INDEX_OK && !is_drop(b))
+            *ret_rc = lmdb_sums_batch(&w->sums, &lw, b, &over);
+        if (over)
+            rcs[i] = INDEX_LIMIT;
+        if (rcs[i] == INDEX_OK && *ret_rc == 0)
             *ret_rc = is_drop(b) ? drop_write(w, &lw, b) : batch_write(w, &lw, b);
     }
+    if (*ret_rc == 0)
+        *ret_rc = lmdb_sums_end(&w->sums, &lw);
     if (*ret_rc == 0 && lw.next_child != w->e->next_child)
         *ret_rc = lmdb_number_put(&lw, LMDB_META_ROOT, LMDB_KEY_CHILD, lw.next_child);
     if (*ret_rc != 0) {
@@ -281,7 +290,7 @@ static uint64_t group_need(struct lmdb_writer *w, struct index_batch *const *bat
     mdb_env_stat(w->e->env, &stat);
     for (size_t i = 0; i < n; i++) {
         const struct index_batch *b = batches[i];
-        ops += commit_batch_ops(b) + (is_drop(b) ? LMDB_DROP_STEP : 0);
+        ops += commit_batch_ops(b) + 1 + (is_drop(b) ? LMDB_DROP_STEP : 0);
         for (size_t j = 0; j < b->n_puts; j++) {
             uint64_t bytes = b->puts[j].key.n + b->puts[j].value.n + 64;
             fresh += bytes > page / 2 ? bytes / page + 2 : 0;

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include "index.h"
 #include "storage/lmdb_env.h"
+#include "storage/lmdb_sums.h"
 
 #define LMDB_GENERATIONS 256  /* remembered for the committer; a power of two */
 #define LMDB_DROP_STEP   2000 /* records deleted in one transaction of a drop */
@@ -16,6 +17,7 @@ struct lmdb_writer {
     struct {
         uint64_t partition, generation; /* partition 0: empty */
     } known[LMDB_GENERATIONS];
+    struct lmdb_sums sums;
     bool uncertain;           /* the last failed commit may have reached its header page */
     size_t refused;           /* a growing batch of this many bytes found no room ... */
     uint64_t refused_txn;     /* ... after this transaction */

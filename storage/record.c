@@ -198,6 +198,7 @@ static const struct rec_field bucket_fields[] = {
     [13] = F(F_BOOL, struct rec_bucket, b.requester_pays),
     [14] = F(F_U64, struct rec_bucket, b.lifecycle_seq),
     [15] = F(F_U64, struct rec_bucket, b.settings_seq),
+    [16] = F(F_U64, struct rec_bucket, b.quota),
 };
 const struct rec_type rec_bucket = TYPE(REC_BUCKET, 1, 0, struct rec_bucket, bucket_fields);
 

@@ -58,6 +58,8 @@ const char *store_rc_name(int rc)
         "BUCKET_STATE",
         "NO_SUCH_SETTING",
         "NO_LOCK",
+        "WRONG_KEY",
+        "QUOTA",
     };
     return rc <= 0 && (size_t)-rc < ARRAY_LEN(names) ? names[-rc] : "unknown";
 }
@@ -77,6 +79,8 @@ int store__index_rc(int index_rc)
         return STORE_FULL;
     case INDEX_CORRUPT:
         return STORE_CORRUPT;
+    case INDEX_LIMIT:
+        return STORE_QUOTA;
     default:
         return STORE_UNAVAILABLE;
     }
@@ -188,6 +192,8 @@ int store_open(const struct store_options *options, struct store **ret)
     pthread_mutex_init(&st->running_lock, NULL);
     pthread_cond_init(&st->running_none, NULL);
     int rc = check_format(st);
+    if (rc == STORE_OK)
+        rc = counts_open(st);
     if (rc == STORE_OK)
         rc = load_clock(st, options->trust_clock);
     if (rc == STORE_OK)
@@ -315,6 +321,8 @@ void txn_init(struct txn *t, struct arena *a, uint64_t partition, uint64_t gener
     t->batch.deletes = t->few_deletes;
     t->cap_expects = t->cap_puts = t->cap_deletes = TXN_FEW;
     t->garbage = false;
+    t->batch.limits = NULL;
+    t->batch.n_limits = 0;
 }
 
 /* Room for one more at the end of an array that starts on the txn itself and moves to the arena. */

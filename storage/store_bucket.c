@@ -348,13 +348,15 @@ static int apply_change(struct rec_bucket *r, const struct store_bucket_change *
     bool lock = b->lock_enabled || c->lock;
     if (lock && versioning != VERSIONING_ENABLED)
         return STORE_BUCKET_STATE;
-    *ret_barrier = versioning != b->versioning || c->lock;
+    *ret_barrier = versioning != b->versioning || c->lock || c->set_quota;
     b->versioning = versioning;
     b->lock_enabled = lock;
     if (c->lock)
         b->lock_default = c->lock_default;
     if (c->set_accelerate)
         b->accelerate = c->accelerate;
+    if (c->set_quota)
+        b->quota = c->quota;
     if (c->set_payment)
         b->requester_pays = c->requester_pays;
     return STORE_OK;

@@ -314,6 +314,7 @@ static int build(struct completion *c, struct txn *t, struct store_current *curr
     struct bytes upload_key = key_upload(c->arena, c->req->key, c->id), index_key = key_object(c->arena, c->req->key);
     struct store_object *o = &c->object.o;
     txn_init(t, c->arena, c->bucket->partition, c->bucket->generation);
+    txn_limit(t, c->bucket);
     txn_expect(t, upload_key, c->upload_value);
     txn_delete(t, upload_key);
     int rc = store__new_lock(c->store, c->bucket, &c->upload.u.lock, &o->lock);

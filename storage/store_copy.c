@@ -435,6 +435,7 @@ static int plan_commit(struct copying *c, struct txn *t)
     if (clock_mono_ms() - c->started_ms > COPY_COMMIT_MS)
         return STORE_UNAVAILABLE;
     txn_init(t, c->plan, c->bucket.partition, c->bucket.generation);
+    txn_limit(t, &c->bucket);
     rc = c->is_part ? plan_part(c, t) : plan_object(c, t);
     if (rc != STORE_OK)
         return rc;

@@ -83,6 +83,7 @@ struct txn {
     struct index_put few_puts[TXN_FEW];
     struct bytes few_deletes[TXN_FEW];
     bool garbage; /* it leaves something for the collector */
+    struct index_limit quota;
 };
 
 /* Keys and values are borrowed until the batch is over. The txn must not move. */
@@ -92,6 +93,8 @@ void txn_put(struct txn *, struct bytes key, struct bytes value, size_t head);
 void txn_delete(struct txn *, struct bytes key);
 /* Puts references for all extents at home in the txn's partition. */
 void txn_put_refs(struct txn *, const struct store_extent *, size_t n);
+/* The batch may not make the bucket larger than its quota. */
+void txn_limit(struct txn *, const struct store_bucket *);
 /* A garbage entry for what `old` refers to, if it refers to anything. */
 void txn_drop_object(struct txn *, const struct rec_object *old);
 /* A garbage entry that takes away all parts of an upload. */
@@ -110,6 +113,13 @@ struct attempt {
 int store__retry(struct store *, struct attempt *, int index_rc, struct store_bucket *);
 /* The same without pausing, for completions: *ret_later tells that the retry should wait STORE_STALE_PAUSE_MS. */
 int store__retry_nowait(struct store *, struct attempt *, int index_rc, struct store_bucket *, bool *ret_later);
+
+/* ---- what buckets hold, counts.c ---- */
+
+extern const struct index_sums store__sums;
+int counts_open(struct store *); /* before anything is written */
+/* Weighs everything in the bucket; *ret_right: the sums kept are the same. `write`: they are, afterwards. Blocks. */
+int store__recount(struct store *, const struct store_bucket *, bool write, bool *ret_right);
 
 /* ---- versions, store_version.c ---- */
 

@@ -400,6 +400,7 @@ static int plan_over(struct store_write *w, struct store_current *cur)
     size_t head;
     int rc = STORE_OK;
     txn_init(&w->txn, w->plan, w->bucket.partition, w->bucket.generation);
+    txn_limit(&w->txn, &w->bucket);
     if (w->is_part) {
         plan_part(w, cur);
     } else {

@@ -48,6 +48,7 @@ struct index_double {
     unsigned fail_nth; /* 0: no order */
     enum index_double_fault fault;
     bool fired;
+    const struct index_sums *sums;
 };
 
 static struct index_double *self(struct index *index)
@@ -222,6 +223,66 @@ static void batch_do(struct index_double *d, const struct index_batch *b)
         p->generation = b->next_generation;
 }
 
+static void weigh_item(struct index_double *d, struct partition *p, struct bytes key, int64_t *delta)
+{
+    int64_t weight[INDEX_SUMS_MAX] = {0};
+    struct item *it = item_find(p, key);
+    if (it)
+        d->sums->weigh(key, bytes_of(it->value, it->head), weight);
+    for (size_t i = 0; i < d->sums->n; i++)
+        delta[i] -= weight[i];
+}
+
+static bool is_put(const struct index_batch *b, struct bytes key)
+{
+    for (size_t i = 0; i < b->n_puts; i++)
+        if (bytes_eq(b->puts[i].key, key))
+            return true;
+    return false;
+}
+
+/* False: over a limit. Otherwise the partition's sums have changed. */
+static bool batch_sums(struct index_double *d, const struct index_batch *b)
+{
+    int64_t delta[INDEX_SUMS_MAX] = {0}, now[INDEX_SUMS_MAX] = {0};
+    struct partition *p = partition_find(d, b->partition);
+    if (!d->sums)
+        return true;
+    for (size_t i = 0; i < b->n_puts; i++)
+        if (d->sums->counted(b->puts[i].key)) {
+            size_t head = b->puts[i].head ? b->puts[i].head : b->puts[i].value.n;
+            d->sums->weigh(b->puts[i].key, bytes_cut(b->puts[i].value, 0, head), delta);
+            weigh_item(d, p, b->puts[i].key, delta);
+        }
+    for (size_t i = 0; i < b->n_deletes; i++)
+        if (d->sums->counted(b->deletes[i]) && !is_put(b, b->deletes[i]))
+            weigh_item(d, p, b->deletes[i], delta);
+    struct item *it = item_find(p, d->sums->key);
+    if (it)
+        CHECK(index_sums_decode(bytes_of(it->value, it->value_n), now, d->sums->n));
+    bool any = false;
+    for (size_t i = 0; i < b->n_limits; i++)
+        if (delta[b->limits[i].sum] > 0 && now[b->limits[i].sum] + delta[b->limits[i].sum] > b->limits[i].max)
+            return false;
+    for (size_t i = 0; i < d->sums->n; i++) {
+        any = any || delta[i] != 0;
+        now[i] += delta[i];
+    }
+    if (any) {
+        struct arena *a = arena_create(0);
+        struct index_put put = {.key = d->sums->key, .value = index_sums_encode(a, now, d->sums->n)};
+        p = p ? p : partition_add(d, b->partition);
+        item_put(p, &put);
+        any = false;
+        for (size_t i = 0; i < d->sums->n; i++)
+            any = any || now[i] != 0;
+        if (!any)
+            item_delete(p, d->sums->key);
+        arena_free(a);
+    }
+    return true;
+}
+
 static bool id_given(const unsigned char id[16])
 {
     static const unsigned char none[16];
@@ -276,6 +337,8 @@ static int batch_run(struct index_double *d, struct index_batch *b)
     rc = batch_check(d, b);
     if (rc != INDEX_OK)
         return rc;
+    if (!batch_sums(d, b))
+        return INDEX_LIMIT;
     batch_do(d, b);
     if (id_given(b->request_id))
         id_add(d, b->request_id);
@@ -526,6 +589,11 @@ static void double_close(struct index **index)
     free(d);
 }
 
+static void double_keep_sums(struct index *index, const struct index_sums *sums)
+{
+    self(index)->sums = sums;
+}
+
 static const struct index_ops double_ops = {
     .name = "double",
     .get = double_get,
@@ -535,6 +603,7 @@ static const struct index_ops double_ops = {
     .submit = double_submit,
     .generation = double_generation,
     .drop = double_drop,
+    .keep_sums = double_keep_sums,
     .close = double_close,
 };
 

@@ -139,6 +139,11 @@ static void w_close(struct index **ix) /* the disk stays; wait until what was su
     *ix = NULL;
 }
 
+static void w_keep_sums(struct index *ix, const struct index_sums *sums)
+{
+    index_keep_sums(((struct world_index *)ix)->disk, sums);
+}
+
 static const struct index_ops index_ops = {
     .name = "world",
     .get = w_get,
@@ -148,6 +153,7 @@ static const struct index_ops index_ops = {
     .submit = w_submit,
     .generation = w_generation,
     .drop = w_drop,
+    .keep_sums = w_keep_sums,
     .close = w_close,
 };
 
@@ -766,6 +772,22 @@ static size_t with_manifest(struct world *w, uint64_t partition, enum key_kind k
     return n;
 }
 
+/* The sums that the index keeps are what a count of all records gives. */
+static void check_sums(struct world *w, uint64_t partition)
+{
+    static const enum key_kind kinds[] = {KEY_OBJECT, KEY_VERSION, KEY_PART, KEY_UPLOAD};
+    int64_t found[INDEX_SUMS_MAX] = {0}, kept[INDEX_SUMS_MAX];
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+        struct index_page rows = all_rows(w, partition, kinds[k]);
+        for (size_t i = 0; i < rows.n_rows; i++)
+            store__sums.weigh(rows.rows[i].key, rows.rows[i].value, found);
+    }
+    cr_assert_eq(index_sums_get(w->disk_index, partition, &store__sums, w->arena, kept), INDEX_OK);
+    for (size_t i = 0; i < store__sums.n; i++)
+        cr_assert_eq(kept[i], found[i], "partition %llu, sum %zu: %lld is kept, %lld is there",
+                     (unsigned long long)partition, i, (long long)kept[i], (long long)found[i]);
+}
+
 void world_check(struct world *w, bool collected)
 {
     struct buf needed;
@@ -775,6 +797,7 @@ void world_check(struct world *w, bool collected)
         check_objects(w, p, KEY_OBJECT, &rec_object, &needed);
         check_objects(w, p, KEY_VERSION, &rec_object, &needed);
         check_objects(w, p, KEY_PART, &rec_part, &needed);
+        check_sums(w, p);
     }
     for (uint64_t p = 2; p < 40; p++) {
         struct index_page refs = all_rows(w, p, KEY_REF);
