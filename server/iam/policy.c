@@ -464,7 +464,7 @@ static bool parse_resources(struct parser *p, struct iam_statement *s, const jso
 static void note_value_variables(struct parser *p, const struct iam_condition *c, const struct condition_value *v)
 {
     if (c->test == TEST_ARN && !v->never)
-        note_arn_variables(p, &v->arn);
+        note_arn_variables(p, v->arn);
     else if (c->test == TEST_STRING || c->test == TEST_STRING_LIKE || c->test == TEST_STRING_NOCASE)
         note_variables(p, &v->string);
 }
