@@ -403,8 +403,9 @@ int iam_list_policy_tags(struct query_call *c)
 
 /* ---- attaching ---- */
 
-static int attach(struct query_call *c, enum entity kind)
+int iam_attach(struct query_call *c)
 {
+    enum entity kind = api_kind(c);
     struct change change = change_of(c);
     struct bytes arn = query_text(c, "PolicyArn");
     json_t *record;
@@ -423,8 +424,9 @@ static int attach(struct query_call *c, enum entity kind)
     return query_apply(c, &change);
 }
 
-static int detach(struct query_call *c, enum entity kind)
+int iam_detach(struct query_call *c)
 {
+    enum entity kind = api_kind(c);
     struct change change = change_of(c);
     struct bytes arn = query_text(c, "PolicyArn");
     json_t *record;
@@ -457,8 +459,9 @@ static bool path_fits(struct query_call *c, struct bytes arn)
     return !prefix.n || (at >= 0 && bytes_starts(bytes_cut(arn, (size_t)at + middle.n, arn.n), prefix));
 }
 
-static int attached(struct query_call *c, enum entity kind)
+int iam_list_attached(struct query_call *c)
 {
+    enum entity kind = api_kind(c);
     size_t from, to;
     json_t *record;
     if (find_named(c, kind, &record) < 0)
@@ -571,8 +574,9 @@ static int inline_chars(struct query_call *c, const json_t *record, struct bytes
     return 0;
 }
 
-static int put_inline(struct query_call *c, enum entity kind)
+int iam_put_inline(struct query_call *c)
 {
+    enum entity kind = api_kind(c);
     const struct entity_kind *k = entity_kind(kind);
     struct change change = change_of(c);
     struct bytes name = query_text(c, "PolicyName"), text = query_text(c, "PolicyDocument");
@@ -608,8 +612,9 @@ static int find_inline(struct query_call *c, enum entity kind, json_t **ret_reco
                       (int)name.n, name.p);
 }
 
-static int get_inline(struct query_call *c, enum entity kind)
+int iam_get_inline(struct query_call *c)
 {
+    enum entity kind = api_kind(c);
     struct bytes id, text;
     json_t *record;
     if (find_inline(c, kind, &record, &id) < 0)
@@ -623,8 +628,9 @@ static int get_inline(struct query_call *c, enum entity kind)
     return 0;
 }
 
-static int list_inline(struct query_call *c, enum entity kind)
+int iam_list_inline(struct query_call *c)
 {
+    enum entity kind = api_kind(c);
     json_t *record, *unused;
     const char *name;
     size_t from, to, i = 0;
@@ -647,8 +653,9 @@ static int list_inline(struct query_call *c, enum entity kind)
     return 0;
 }
 
-static int delete_inline(struct query_call *c, enum entity kind)
+int iam_delete_inline(struct query_call *c)
 {
+    enum entity kind = api_kind(c);
     struct change change = change_of(c);
     struct bytes id;
     json_t *record;
@@ -695,8 +702,9 @@ static int set_boundary(struct query_call *c, enum entity kind, struct bytes arn
     return query_apply(c, &second);
 }
 
-static int delete_boundary(struct query_call *c, enum entity kind)
+int iam_delete_boundary(struct query_call *c)
 {
+    enum entity kind = api_kind(c);
     json_t *record;
     if (find_named(c, kind, &record) < 0)
         return -1;
@@ -706,56 +714,7 @@ static int delete_boundary(struct query_call *c, enum entity kind)
     return set_boundary(c, kind, BYTES_NONE);
 }
 
-int iam_put_boundary_user(struct query_call *c)
+int iam_put_boundary(struct query_call *c)
 {
-    return set_boundary(c, ENTITY_USER, query_text(c, "PermissionsBoundary"));
+    return set_boundary(c, api_kind(c), query_text(c, "PermissionsBoundary"));
 }
-
-int iam_put_boundary_role(struct query_call *c)
-{
-    return set_boundary(c, ENTITY_ROLE, query_text(c, "PermissionsBoundary"));
-}
-
-int iam_delete_boundary_user(struct query_call *c)
-{
-    return delete_boundary(c, ENTITY_USER);
-}
-
-int iam_delete_boundary_role(struct query_call *c)
-{
-    return delete_boundary(c, ENTITY_ROLE);
-}
-
-/* The same for each kind. */
-#define FOR_KIND(name, kind)                                                                                           \
-    int iam_attach_##name(struct query_call *c)                                                                        \
-    {                                                                                                                  \
-        return attach(c, kind);                                                                                        \
-    }                                                                                                                  \
-    int iam_detach_##name(struct query_call *c)                                                                        \
-    {                                                                                                                  \
-        return detach(c, kind);                                                                                        \
-    }                                                                                                                  \
-    int iam_attached_##name(struct query_call *c)                                                                      \
-    {                                                                                                                  \
-        return attached(c, kind);                                                                                      \
-    }                                                                                                                  \
-    int iam_put_##name(struct query_call *c)                                                                           \
-    {                                                                                                                  \
-        return put_inline(c, kind);                                                                                    \
-    }                                                                                                                  \
-    int iam_get_inline_##name(struct query_call *c)                                                                    \
-    {                                                                                                                  \
-        return get_inline(c, kind);                                                                                    \
-    }                                                                                                                  \
-    int iam_list_inline_##name(struct query_call *c)                                                                   \
-    {                                                                                                                  \
-        return list_inline(c, kind);                                                                                   \
-    }                                                                                                                  \
-    int iam_delete_inline_##name(struct query_call *c)                                                                 \
-    {                                                                                                                  \
-        return delete_inline(c, kind);                                                                                 \
-    }
-FOR_KIND(user, ENTITY_USER)
-FOR_KIND(group, ENTITY_GROUP)
-FOR_KIND(role, ENTITY_ROLE)
