@@ -540,11 +540,23 @@ int api_untag(struct query_call *c, enum entity kind, struct bytes name)
 
 int api_list_tags(struct query_call *c, enum entity kind, struct bytes name)
 {
+    const struct iam_tag *tags;
+    size_t n, from, to;
     json_t *record;
     if (api_find(c, kind, name, &record) < 0)
         return -1;
-    api_tags(c, record, "Tags");
-    api_bool(c->out, "IsTruncated", false);
+    record_tags(c->arena, record, &tags, &n);
+    if (api_page(c, n, &from, &to) < 0)
+        return -1;
+    xml_open(c->out, "Tags");
+    for (size_t i = from; i < to; i++) {
+        xml_open(c->out, "member");
+        xml_element(c->out, "Key", tags[i].key);
+        xml_element(c->out, "Value", tags[i].value);
+        xml_close(c->out, "member");
+    }
+    xml_close(c->out, "Tags");
+    api_page_end(c, n, to);
     return 0;
 }
 
