@@ -17,6 +17,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "server/iam/bound_policy.h"
 #include "server/iam/identities.h"
 #include "server/server.h"
 
@@ -210,9 +211,8 @@ static void insert(struct access_cache *c, struct entry *e)
 
 static void read_policy(const struct store_bucket *b, struct bytes text, struct arena *a, struct bucket_access *ret)
 {
-    struct iam_policy_rules rules = {.kind = IAM_POLICY_BUCKET, .bucket = b->name};
     struct iam_policy_error why;
-    ret->policy = iam_policy_parse(a, &rules, text, &why);
+    ret->policy = bound_policy_parse(a, b->name, text, &why);
     ret->policy_broken = !ret->policy;
     ret->public_policy = ret->policy && iam_policy_is_public(ret->policy);
     if (!ret->policy)

@@ -399,11 +399,11 @@ static int require_all(struct req *r, struct target *t)
 /* Requester pays: strangers must say that they know. */
 static int check_payer(struct req *r, const struct target *t)
 {
+    if (!t->bucket || !t->bucket->requester_pays || of_owner(r, t))
+        return 0;
     struct bytes payer = req_header(r, "x-amz-request-payer");
     if (!payer.p)
         payer = req_param(r, "x-amz-request-payer");
-    if (!t->bucket || !t->bucket->requester_pays || of_owner(r, t))
-        return 0;
     if (r->who.anonymous || !bytes_eq_str(payer, "requester"))
         return req_fail(r, S3E_ACCESS_DENIED);
     if (!r->authorization->requester_pays)

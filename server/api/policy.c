@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bucket policies: kept as the bytes that were put, which are what GET answers. What S3 asks of them is server/iam's
+ * Bucket policies: kept with the bytes that were put, which are what GET answers. What S3 asks of them is server/iam's
  * business; here is what depends on the request: that nobody locks himself out unawares, and that a block of public
  * policies holds.
  * Threads: workers.
  */
 #include "server/api/api.h"
 #include "server/authorize.h"
+#include "server/iam/bound_policy.h"
 #include "server/iam/identities.h"
 #include "server/server.h"
 
@@ -39,7 +40,8 @@ int policy_put(struct req *r)
         return req_failf(r, S3E_MALFORMED_POLICY,
                          "The policy denies you s3:PutBucketPolicy. Send x-amz-confirm-remove-self-bucket-access to "
                          "confirm that you want to lose access to it.");
-    int rc = store_setting_put(r->server->store, r->bucket_name, STORE_SETTING_POLICY, buf_bytes(&r->body));
+    struct bytes stored = bound_policy_make(r->server->identities, r->arena, buf_bytes(&r->body), p);
+    int rc = store_setting_put(r->server->store, r->bucket_name, STORE_SETTING_POLICY, stored);
     r->resp.status = 204;
     return rc < 0 ? req_fail_store(r, rc) : 0;
 }
@@ -58,7 +60,7 @@ int policy_get(struct req *r)
         return fail_absent(r);
     if (rc < 0)
         return req_fail_store(r, rc);
-    buf_put_bytes(&r->resp.doc, text);
+    buf_put_bytes(&r->resp.doc, bound_policy_text(text));
     if (resp_rendered(r) < 0)
         return -1;
     r->resp.content_type = "application/json";

@@ -10,8 +10,8 @@
  * The format cannot tell a line break or an ampersand in a value from its own. So nothing with a control character
  * enters a line, and no value may spell out a further sub-resource.
  *
- * A presigned URL leaves its maker's hands. Who got one for PUT must not turn it into another operation by adding a
- * sub-resource that its signature leaves out; there, except for reading, all that this file knows must be signed.
+ * A presigned URL leaves its maker's hands. Who got one must not turn it into another operation by adding a
+ * sub-resource that its signature leaves out; there all that this file knows must be signed.
  *
  * Invariants: accepted only if a signature computed here equals the one sent, compared by CRYPTO_memcmp; an unknown key
  * runs through the same steps as a known one and fails at the end. Threads: any.
@@ -353,9 +353,8 @@ static void sign(const struct auth_key *key, struct bytes text, char ret[SIGV2_S
 static bool signature_matches(struct auth_work *w, const struct material *m, const struct auth_key *key,
                               struct bytes *ret_text)
 {
-    struct bytes method = w->req->method, sent = m->claim->signature;
-    bool reads = bytes_eq(method, BYTES_LIT("GET")) || bytes_eq(method, BYTES_LIT("HEAD"));
-    bool lenient = m->has_younger && (reads || !m->claim->presigned), slashes = path_is_bucket(w->req), same = false;
+    struct bytes sent = m->claim->signature;
+    bool lenient = m->has_younger && !m->claim->presigned, slashes = path_is_bucket(w->req), same = false;
     for (int i = 0; i < 8 && !same; i++) {
         struct spelling how = {.younger = !(i & 1), .other_slash = i & 2, .bare_equals = i & 4};
         if ((!how.younger && !lenient) || (how.other_slash && !slashes) || (how.bare_equals && !m->has_bare))

@@ -146,6 +146,8 @@ static struct accounts_answer answer(struct arena *a, enum accounts_rc rc, const
     return (struct accounts_answer){.rc = rc, .text = bytes_str(bytes_cstr(a, bytes_str(text)))};
 }
 
+static const struct accounts_answer fine = {.rc = ACCOUNTS_OK};
+
 static struct accounts_answer trouble(struct arena *a, int store_rc)
 {
     struct accounts_answer ret = answer(a, ACCOUNTS_TROUBLE, "the store: %s", store_rc_name(store_rc));
@@ -279,7 +281,7 @@ static struct accounts_answer check_free(struct identities *ids, const struct ac
         if (rc != STORE_OK)
             return trouble(a, rc);
     }
-    return (struct accounts_answer){.rc = ACCOUNTS_OK};
+    return fine;
 }
 
 static struct accounts_answer check_room(struct identities *ids, struct arena *a)
@@ -292,7 +294,7 @@ static struct accounts_answer check_room(struct identities *ids, struct arena *a
         return trouble(a, rc);
     if (n >= ACCOUNTS_MAX)
         return answer(a, ACCOUNTS_LIMIT, "there are %d accounts, as many as a server takes", ACCOUNTS_MAX);
-    return (struct accounts_answer){.rc = ACCOUNTS_OK};
+    return fine;
 }
 
 /* ---- making ---- */
@@ -387,6 +389,23 @@ struct accounts_answer accounts_create(struct identities *ids, const struct acco
     return ret;
 }
 
+/* Objects within objects are none of ours; the library would go down into thousands of them on a worker's stack. */
+static bool is_nested(struct bytes json)
+{
+    size_t opened = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < json.n; i++) {
+        char c = json.p[i];
+        if (quoted && c == '\\')
+            i++;
+        else if (c == '"')
+            quoted = !quoted;
+        else if (!quoted && (c == '{' || c == '['))
+            opened++;
+    }
+    return opened > 1;
+}
+
 struct accounts_answer accounts_create_of_json(struct identities *ids, struct bytes text, struct arena *a)
 {
     struct account_wish w = {0};
@@ -395,8 +414,9 @@ struct accounts_answer accounts_create_of_json(struct identities *ids, struct by
         struct bytes *to;
     } members[] = {{"name", &w.name}, {"email", &w.email}, {"accessKey", &w.access_key}, {"secretKey", &w.secret_key}};
     const char *name;
-    json_t *value,
-        *j = text.n <= ACCOUNT_BODY_MAX ? json_loadb(text.n ? text.p : "", text.n, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    json_t *value, *j = NULL;
+    if (text.n && text.n <= ACCOUNT_BODY_MAX && !is_nested(text))
+        j = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, NULL);
     if (!j)
         return answer(a, ACCOUNTS_INVALID, "this is no JSON document of an account");
     json_in(a, j);
@@ -454,12 +474,12 @@ static struct accounts_answer find(struct identities *ids, struct bytes id_or_na
         return answer(a, ACCOUNTS_ABSENT, "there is no account \"%.*s\"",
                       (int)(id_or_name.n < ACCOUNT_NAME_MAX ? id_or_name.n : ACCOUNT_NAME_MAX),
                       id_or_name.n ? id_or_name.p : "");
-    return rc == STORE_OK ? (struct accounts_answer){.rc = ACCOUNTS_OK} : trouble(a, rc);
+    return rc == STORE_OK ? fine : trouble(a, rc);
 }
 
 struct accounts_answer accounts_get(struct identities *ids, struct bytes id_or_name, struct arena *a)
 {
-    json_t *record;
+    json_t *record = NULL;
     struct accounts_answer found = find(ids, id_or_name, a, &record);
     return found.rc == ACCOUNTS_OK ? answer_json(a, json_in(a, shown(ids, record))) : found;
 }
@@ -525,7 +545,7 @@ static struct accounts_answer check_unused(struct identities *ids, struct arena 
     int rc = tell_buckets(ids, a, id, &what);
     for (int kind = 0; rc == STORE_OK && kind < ENTITIES; kind++)
         rc = tell_entities(ids, a, id, (enum entity)kind, &what);
-    struct accounts_answer ret = {.rc = ACCOUNTS_OK};
+    struct accounts_answer ret = fine;
     if (rc != STORE_OK)
         ret = trouble(a, rc);
     else if (what.failed)
@@ -562,7 +582,7 @@ static int remove_account(struct identities *ids, struct arena *a, const json_t 
 
 struct accounts_answer accounts_delete(struct identities *ids, struct bytes id_or_name, struct arena *a)
 {
-    json_t *record;
+    json_t *record = NULL;
     records_lock(ids);
     struct accounts_answer ret = find(ids, id_or_name, a, &record);
     if (ret.rc == ACCOUNTS_OK)

@@ -157,7 +157,7 @@ static bool value_is_fixed(const struct iam_condition *c, const struct condition
         for (int i = 0; i < ARN_PARTS; i++) {
             /* Names of access points may be a pattern when their account is none. */
             bool free = c->key.id == IAM_KEY_S3_DATA_ACCESS_POINT_ARN && i == ARN_RESOURCE;
-            if (v->arn.any || (!wild_is_literal(&v->arn.part[i]) && !free))
+            if (v->arn->any || (!wild_is_literal(&v->arn->part[i]) && !free))
                 return false;
         }
         return true;

@@ -18,15 +18,18 @@ struct cache_set {
 };
 
 struct cache {
+    struct cache_budget *budget;
+    _Atomic size_t hand; /* the set that gives way next when there is too much in all */
     size_t n;
     struct cache_set sets[];
 };
 
-struct cache *cache_create(size_t sets)
+struct cache *cache_create(size_t sets, struct cache_budget *budget)
 {
     struct cache *c = xcalloc(1, sizeof *c + sets * sizeof c->sets[0]);
     CHECK(sets && (sets & (sets - 1)) == 0);
     c->n = sets;
+    c->budget = budget;
     for (size_t i = 0; i < sets; i++)
         pthread_mutex_init(&c->sets[i].lock, NULL);
     return c;
@@ -87,12 +90,39 @@ struct cached *cache_get(struct cache *c, struct bytes key, uint64_t generation)
     return found;
 }
 
+/* From now on it counts, until its end. Nobody else knows it yet. */
+static void count(struct cache *c, struct cached *e)
+{
+    if (e->budget)
+        return;
+    e->budget = c->budget;
+    e->cost = sizeof *e + arena_used(e->arena);
+    atomic_fetch_add(&c->budget->bytes, e->cost);
+}
+
+/* What is in use elsewhere does not go away by this, but it is not kept any longer than that. */
+static void make_room(struct cache *c)
+{
+    for (size_t i = 0; i < c->n && atomic_load(&c->budget->bytes) > c->budget->max; i++) {
+        struct cache_set *s = &c->sets[atomic_fetch_add(&c->hand, 1) & (c->n - 1)];
+        struct cached *out[CACHE_WAYS];
+        pthread_mutex_lock(&s->lock);
+        memcpy(out, s->ways, sizeof out);
+        memset(s->ways, 0, sizeof s->ways);
+        pthread_mutex_unlock(&s->lock);
+        for (size_t k = 0; k < CACHE_WAYS; k++)
+            cached_unref(out[k]);
+    }
+}
+
 void cache_put(struct cache *c, struct cached *e)
 {
     struct bytes key = bytes_of(e->key, e->key_n);
     struct cache_set *s = set_of(c, key);
     if (e->key_n == 0)
         return;
+    count(c, e);
+    make_room(c);
     atomic_fetch_add(&e->refs, 1);
     pthread_mutex_lock(&s->lock);
     size_t i = place_of(s, key);
@@ -121,6 +151,9 @@ struct cached *cached_new(size_t size, struct bytes key, uint64_t generation)
 void cached_unref(void *cached)
 {
     struct cached *e = cached;
-    if (e && atomic_fetch_sub(&e->refs, 1) == 1)
-        arena_free(e->arena);
+    if (!e || atomic_fetch_sub(&e->refs, 1) != 1)
+        return;
+    if (e->budget)
+        atomic_fetch_sub(&e->budget->bytes, e->cost);
+    arena_free(e->arena);
 }

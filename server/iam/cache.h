@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A bounded cache of counted things by a short key: sets of a few entries, the one longest unused gives way. What is
- * found stays alive until it is let go, wherever the cache is by then.
+ * found stays alive until it is let go, wherever the cache is by then. Several caches may share a budget of bytes, in
+ * which everything counts that was put into one of them and still lives; beyond it whole sets give way.
  * Threads: any; a lock for each set, held for a few comparisons.
  */
 #ifndef PAIL_SERVER_IAM_CACHE_H
@@ -18,16 +19,24 @@
 
 struct cache;
 
+struct cache_budget {
+    size_t max;
+    _Atomic size_t bytes;
+};
+
 struct cached {
     struct arena *arena; /* all that it is made of, itself too */
     _Atomic unsigned refs;
     uint64_t generation; /* of what it was made from; entries of another one are not found */
     char key[CACHE_KEY_MAX];
     size_t key_n;
+    struct cache_budget *budget; /* NULL: not put anywhere yet */
+    size_t cost;
 };
 
-struct cache *cache_create(size_t sets); /* a power of two */
-void cache_free(struct cache **);        /* accepts NULL inside */
+/* A power of two. The budget outlives all that is put here. */
+struct cache *cache_create(size_t sets, struct cache_budget *);
+void cache_free(struct cache **); /* accepts NULL inside */
 /* With a reference more, or NULL. */
 struct cached *cache_get(struct cache *, struct bytes key, uint64_t generation);
 /* The cache takes a reference of its own; the caller keeps his. One of the same key gives way. */

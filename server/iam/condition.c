@@ -224,7 +224,8 @@ bool condition_value(struct arena *arena, const struct iam_condition *c, struct 
     case TEST_STRING_NOCASE:
         return wild_compile(arena, text, flags, condition_variable_name, &ret->string);
     case TEST_ARN:
-        ret->never = !arn_compile(arena, text, flags | WILD_WILDCARDS, condition_variable_name, &ret->arn);
+        ret->arn = arena_new(arena, struct arn_pattern);
+        ret->never = !arn_compile(arena, text, flags | WILD_WILDCARDS, condition_variable_name, ret->arn);
         /* Colons may be missing; a variable that is none stays an error. */
         return !ret->never || wild_compile(arena, text, flags, condition_variable_name, &ret->string);
     case TEST_NUMBER:
@@ -316,7 +317,7 @@ static bool value_matches(const struct iam_condition *c, const struct condition_
                           const struct iam_context *ctx)
 {
     if (c->test == TEST_ARN)
-        return !v->never && arn_matches(&v->arn, s->valid ? &s->arn : NULL, ctx);
+        return !v->never && arn_matches(v->arn, s->valid ? &s->arn : NULL, ctx);
     if (!s->valid)
         return false;
     switch (c->test) {

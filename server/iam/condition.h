@@ -42,7 +42,7 @@ struct ip_range {
 struct condition_value {
     union {
         struct wild string;
-        struct arn_pattern arn;
+        struct arn_pattern *arn; /* apart: lists of numbers may be long */
         struct decimal number;
         int64_t date_ms;
         bool boolean;

@@ -24,12 +24,12 @@ const struct query_action iam_actions[] = {
     {"GetUser", QUERY_IAM, ON_USER, "UserName", iam_get_user, S},
     {"ListUsers", QUERY_IAM, ON_ANYTHING, "PathPrefix " PAGE, iam_list_users, 0},
     {"UpdateUser", QUERY_IAM, ON_USER, "UserName! NewUserName NewPath", iam_update_user, C | V},
-    {"DeleteUser", QUERY_IAM, ON_USER, "UserName!", iam_delete_user, C | V},
+    {"DeleteUser", QUERY_IAM, ON_USER, "UserName!", iam_delete_entity, C | V},
     {"CreateGroup", QUERY_IAM, ON_GROUP, "GroupName! Path", iam_create_group, C},
     {"GetGroup", QUERY_IAM, ON_GROUP, "GroupName! " PAGE, iam_get_group, 0},
     {"ListGroups", QUERY_IAM, ON_ANYTHING, "PathPrefix " PAGE, iam_list_groups, 0},
     {"UpdateGroup", QUERY_IAM, ON_GROUP, "GroupName! NewGroupName NewPath", iam_update_group, C | V},
-    {"DeleteGroup", QUERY_IAM, ON_GROUP, "GroupName!", iam_delete_group, C | V},
+    {"DeleteGroup", QUERY_IAM, ON_GROUP, "GroupName!", iam_delete_entity, C | V},
     {"AddUserToGroup", QUERY_IAM, ON_GROUP, "GroupName! UserName!", iam_add_to_group, C | V},
     {"RemoveUserFromGroup", QUERY_IAM, ON_GROUP, "GroupName! UserName!", iam_remove_from_group, C | V},
     {"ListGroupsForUser", QUERY_IAM, ON_USER, "UserName! " PAGE, iam_groups_of_user, 0},
@@ -41,13 +41,13 @@ const struct query_action iam_actions[] = {
     {"UpdateRole", QUERY_IAM, ON_ROLE, "RoleName! Description MaxSessionDuration", iam_update_role, C},
     {"UpdateRoleDescription", QUERY_IAM, ON_ROLE, "RoleName! Description!", iam_update_role_description, C},
     {"UpdateAssumeRolePolicy", QUERY_IAM, ON_ROLE, "RoleName! PolicyDocument!", iam_update_trust, C | V},
-    {"DeleteRole", QUERY_IAM, ON_ROLE, "RoleName!", iam_delete_role, C | V},
-    {"TagUser", QUERY_IAM, ON_USER, "UserName! Tags!", iam_tag_user, C | V},
-    {"UntagUser", QUERY_IAM, ON_USER, "UserName! TagKeys!", iam_untag_user, C | V},
-    {"ListUserTags", QUERY_IAM, ON_USER, "UserName! " PAGE, iam_list_user_tags, 0},
-    {"TagRole", QUERY_IAM, ON_ROLE, "RoleName! Tags!", iam_tag_role, C | V},
-    {"UntagRole", QUERY_IAM, ON_ROLE, "RoleName! TagKeys!", iam_untag_role, C | V},
-    {"ListRoleTags", QUERY_IAM, ON_ROLE, "RoleName! " PAGE, iam_list_role_tags, 0},
+    {"DeleteRole", QUERY_IAM, ON_ROLE, "RoleName!", iam_delete_entity, C | V},
+    {"TagUser", QUERY_IAM, ON_USER, "UserName! Tags!", iam_tag_entity, C | V},
+    {"UntagUser", QUERY_IAM, ON_USER, "UserName! TagKeys!", iam_untag_entity, C | V},
+    {"ListUserTags", QUERY_IAM, ON_USER, "UserName! " PAGE, iam_list_entity_tags, 0},
+    {"TagRole", QUERY_IAM, ON_ROLE, "RoleName! Tags!", iam_tag_entity, C | V},
+    {"UntagRole", QUERY_IAM, ON_ROLE, "RoleName! TagKeys!", iam_untag_entity, C | V},
+    {"ListRoleTags", QUERY_IAM, ON_ROLE, "RoleName! " PAGE, iam_list_entity_tags, 0},
 
     {"CreatePolicy", QUERY_IAM, ON_POLICY, "PolicyName! PolicyDocument! Path Description Tags", iam_create_policy, C},
     {"GetPolicy", QUERY_IAM, ON_POLICY, "PolicyArn!", iam_get_policy, 0},
@@ -64,31 +64,31 @@ const struct query_action iam_actions[] = {
     {"ListPolicyTags", QUERY_IAM, ON_POLICY, "PolicyArn! " PAGE, iam_list_policy_tags, 0},
     {"ListEntitiesForPolicy", QUERY_IAM, ON_POLICY, "PolicyArn! EntityFilter PathPrefix PolicyUsageFilter " PAGE,
      iam_entities_for_policy, 0},
-    {"AttachUserPolicy", QUERY_IAM, ON_USER, "UserName! PolicyArn!", iam_attach_user, C | V},
-    {"AttachGroupPolicy", QUERY_IAM, ON_GROUP, "GroupName! PolicyArn!", iam_attach_group, C | V},
-    {"AttachRolePolicy", QUERY_IAM, ON_ROLE, "RoleName! PolicyArn!", iam_attach_role, C | V},
-    {"DetachUserPolicy", QUERY_IAM, ON_USER, "UserName! PolicyArn!", iam_detach_user, C | V},
-    {"DetachGroupPolicy", QUERY_IAM, ON_GROUP, "GroupName! PolicyArn!", iam_detach_group, C | V},
-    {"DetachRolePolicy", QUERY_IAM, ON_ROLE, "RoleName! PolicyArn!", iam_detach_role, C | V},
-    {"ListAttachedUserPolicies", QUERY_IAM, ON_USER, "UserName! PathPrefix " PAGE, iam_attached_user, 0},
-    {"ListAttachedGroupPolicies", QUERY_IAM, ON_GROUP, "GroupName! PathPrefix " PAGE, iam_attached_group, 0},
-    {"ListAttachedRolePolicies", QUERY_IAM, ON_ROLE, "RoleName! PathPrefix " PAGE, iam_attached_role, 0},
-    {"PutUserPolicy", QUERY_IAM, ON_USER, "UserName! PolicyName! PolicyDocument!", iam_put_user, C | V},
-    {"PutGroupPolicy", QUERY_IAM, ON_GROUP, "GroupName! PolicyName! PolicyDocument!", iam_put_group, C | V},
-    {"PutRolePolicy", QUERY_IAM, ON_ROLE, "RoleName! PolicyName! PolicyDocument!", iam_put_role, C | V},
-    {"GetUserPolicy", QUERY_IAM, ON_USER, "UserName! PolicyName!", iam_get_inline_user, 0},
-    {"GetGroupPolicy", QUERY_IAM, ON_GROUP, "GroupName! PolicyName!", iam_get_inline_group, 0},
-    {"GetRolePolicy", QUERY_IAM, ON_ROLE, "RoleName! PolicyName!", iam_get_inline_role, 0},
-    {"ListUserPolicies", QUERY_IAM, ON_USER, "UserName! " PAGE, iam_list_inline_user, 0},
-    {"ListGroupPolicies", QUERY_IAM, ON_GROUP, "GroupName! " PAGE, iam_list_inline_group, 0},
-    {"ListRolePolicies", QUERY_IAM, ON_ROLE, "RoleName! " PAGE, iam_list_inline_role, 0},
-    {"DeleteUserPolicy", QUERY_IAM, ON_USER, "UserName! PolicyName!", iam_delete_inline_user, C | V},
-    {"DeleteGroupPolicy", QUERY_IAM, ON_GROUP, "GroupName! PolicyName!", iam_delete_inline_group, C | V},
-    {"DeleteRolePolicy", QUERY_IAM, ON_ROLE, "RoleName! PolicyName!", iam_delete_inline_role, C | V},
-    {"PutUserPermissionsBoundary", QUERY_IAM, ON_USER, "UserName! PermissionsBoundary!", iam_put_boundary_user, C | V},
-    {"PutRolePermissionsBoundary", QUERY_IAM, ON_ROLE, "RoleName! PermissionsBoundary!", iam_put_boundary_role, C | V},
-    {"DeleteUserPermissionsBoundary", QUERY_IAM, ON_USER, "UserName!", iam_delete_boundary_user, C | V},
-    {"DeleteRolePermissionsBoundary", QUERY_IAM, ON_ROLE, "RoleName!", iam_delete_boundary_role, C | V},
+    {"AttachUserPolicy", QUERY_IAM, ON_USER, "UserName! PolicyArn!", iam_attach, C | V},
+    {"AttachGroupPolicy", QUERY_IAM, ON_GROUP, "GroupName! PolicyArn!", iam_attach, C | V},
+    {"AttachRolePolicy", QUERY_IAM, ON_ROLE, "RoleName! PolicyArn!", iam_attach, C | V},
+    {"DetachUserPolicy", QUERY_IAM, ON_USER, "UserName! PolicyArn!", iam_detach, C | V},
+    {"DetachGroupPolicy", QUERY_IAM, ON_GROUP, "GroupName! PolicyArn!", iam_detach, C | V},
+    {"DetachRolePolicy", QUERY_IAM, ON_ROLE, "RoleName! PolicyArn!", iam_detach, C | V},
+    {"ListAttachedUserPolicies", QUERY_IAM, ON_USER, "UserName! PathPrefix " PAGE, iam_list_attached, 0},
+    {"ListAttachedGroupPolicies", QUERY_IAM, ON_GROUP, "GroupName! PathPrefix " PAGE, iam_list_attached, 0},
+    {"ListAttachedRolePolicies", QUERY_IAM, ON_ROLE, "RoleName! PathPrefix " PAGE, iam_list_attached, 0},
+    {"PutUserPolicy", QUERY_IAM, ON_USER, "UserName! PolicyName! PolicyDocument!", iam_put_inline, C | V},
+    {"PutGroupPolicy", QUERY_IAM, ON_GROUP, "GroupName! PolicyName! PolicyDocument!", iam_put_inline, C | V},
+    {"PutRolePolicy", QUERY_IAM, ON_ROLE, "RoleName! PolicyName! PolicyDocument!", iam_put_inline, C | V},
+    {"GetUserPolicy", QUERY_IAM, ON_USER, "UserName! PolicyName!", iam_get_inline, 0},
+    {"GetGroupPolicy", QUERY_IAM, ON_GROUP, "GroupName! PolicyName!", iam_get_inline, 0},
+    {"GetRolePolicy", QUERY_IAM, ON_ROLE, "RoleName! PolicyName!", iam_get_inline, 0},
+    {"ListUserPolicies", QUERY_IAM, ON_USER, "UserName! " PAGE, iam_list_inline, 0},
+    {"ListGroupPolicies", QUERY_IAM, ON_GROUP, "GroupName! " PAGE, iam_list_inline, 0},
+    {"ListRolePolicies", QUERY_IAM, ON_ROLE, "RoleName! " PAGE, iam_list_inline, 0},
+    {"DeleteUserPolicy", QUERY_IAM, ON_USER, "UserName! PolicyName!", iam_delete_inline, C | V},
+    {"DeleteGroupPolicy", QUERY_IAM, ON_GROUP, "GroupName! PolicyName!", iam_delete_inline, C | V},
+    {"DeleteRolePolicy", QUERY_IAM, ON_ROLE, "RoleName! PolicyName!", iam_delete_inline, C | V},
+    {"PutUserPermissionsBoundary", QUERY_IAM, ON_USER, "UserName! PermissionsBoundary!", iam_put_boundary, C | V},
+    {"PutRolePermissionsBoundary", QUERY_IAM, ON_ROLE, "RoleName! PermissionsBoundary!", iam_put_boundary, C | V},
+    {"DeleteUserPermissionsBoundary", QUERY_IAM, ON_USER, "UserName!", iam_delete_boundary, C | V},
+    {"DeleteRolePermissionsBoundary", QUERY_IAM, ON_ROLE, "RoleName!", iam_delete_boundary, C | V},
 
     {"CreateAccessKey", QUERY_IAM, ON_USER, "UserName", iam_create_key, C | S},
     {"ListAccessKeys", QUERY_IAM, ON_USER, "UserName " PAGE, iam_list_keys, S},
@@ -256,6 +256,18 @@ void api_render(struct query_call *c, enum entity kind, const json_t *record, bo
     render_boundary(c, record);
     if (json_array_size(json_object_get(record, "tags")))
         api_tags(c, record, "Tags");
+}
+
+enum entity api_kind(const struct query_call *c)
+{
+    switch (c->action->on) {
+    case ON_GROUP:
+        return ENTITY_GROUP;
+    case ON_ROLE:
+        return ENTITY_ROLE;
+    default:
+        return ENTITY_USER;
+    }
 }
 
 /* ---- counting ---- */

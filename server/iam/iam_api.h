@@ -20,6 +20,7 @@ struct entity_kind {
     uint64_t max_inline_chars; /* the sum of its inline policies */
 };
 const struct entity_kind *entity_kind(enum entity);
+enum entity api_kind(const struct query_call *); /* user, group or role, as the row of its action says */
 
 /* 0, or -1 with NoSuchEntity. */
 int api_find(struct query_call *, enum entity, struct bytes name, json_t **ret);
@@ -56,21 +57,16 @@ int api_policy(struct query_call *, enum iam_policy_kind, size_t max_chars, stru
 struct bytes trust_to_ids(struct query_call *, struct bytes text);
 struct bytes trust_to_arns(struct query_call *, struct bytes text);
 
-/* Handlers: iam_entities.c */
-query_handler_f iam_create_user, iam_get_user, iam_list_users, iam_update_user, iam_delete_user, iam_create_group,
-    iam_get_group, iam_list_groups, iam_update_group, iam_delete_group, iam_create_role, iam_get_role, iam_list_roles,
-    iam_update_role, iam_update_role_description, iam_update_trust, iam_delete_role, iam_add_to_group,
-    iam_remove_from_group, iam_groups_of_user, iam_tag_user, iam_untag_user, iam_list_user_tags, iam_tag_role,
-    iam_untag_role, iam_list_role_tags;
+/* Handlers: iam_entities.c; those for all kinds look at what their action is on. */
+query_handler_f iam_create_user, iam_get_user, iam_list_users, iam_update_user, iam_delete_entity, iam_create_group,
+    iam_get_group, iam_list_groups, iam_update_group, iam_create_role, iam_get_role, iam_list_roles, iam_update_role,
+    iam_update_role_description, iam_update_trust, iam_add_to_group, iam_remove_from_group, iam_groups_of_user,
+    iam_tag_entity, iam_untag_entity, iam_list_entity_tags;
 /* iam_policies.c */
 query_handler_f iam_create_policy, iam_get_policy, iam_list_policies, iam_delete_policy, iam_create_version,
-    iam_get_version, iam_list_versions, iam_delete_version, iam_set_default_version, iam_attach_user, iam_attach_group,
-    iam_attach_role, iam_detach_user, iam_detach_group, iam_detach_role, iam_attached_user, iam_attached_group,
-    iam_attached_role, iam_put_user, iam_put_group, iam_put_role, iam_get_inline_user, iam_get_inline_group,
-    iam_get_inline_role, iam_list_inline_user, iam_list_inline_group, iam_list_inline_role, iam_delete_inline_user,
-    iam_delete_inline_group, iam_delete_inline_role, iam_put_boundary_user, iam_put_boundary_role,
-    iam_delete_boundary_user, iam_delete_boundary_role, iam_tag_policy, iam_untag_policy, iam_list_policy_tags,
-    iam_entities_for_policy;
+    iam_get_version, iam_list_versions, iam_delete_version, iam_set_default_version, iam_attach, iam_detach,
+    iam_list_attached, iam_put_inline, iam_get_inline, iam_list_inline, iam_delete_inline, iam_put_boundary,
+    iam_delete_boundary, iam_tag_policy, iam_untag_policy, iam_list_policy_tags, iam_entities_for_policy;
 /* iam_keys.c */
 query_handler_f iam_create_key, iam_list_keys, iam_update_key, iam_delete_key, iam_key_last_used, iam_account_summary,
     iam_create_provider, iam_get_provider, iam_list_providers, iam_delete_provider, iam_add_client, iam_remove_client,

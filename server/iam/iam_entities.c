@@ -375,8 +375,9 @@ static int check_empty(struct query_call *c, const json_t *record)
     return 0;
 }
 
-static int delete_entity(struct query_call *c, enum entity kind)
+int iam_delete_entity(struct query_call *c)
 {
+    enum entity kind = api_kind(c);
     struct change change = change_of(c);
     json_t *record;
     if (find_named(c, kind, &record) < 0 || check_empty(c, record) < 0)
@@ -399,21 +400,6 @@ static int delete_entity(struct query_call *c, enum entity kind)
         change_delete(&change, key_of_last_use(c->arena, record_text(record, "id")));
     change_delete(&change, own_key(c, kind, record));
     return query_apply(c, &change);
-}
-
-int iam_delete_user(struct query_call *c)
-{
-    return delete_entity(c, ENTITY_USER);
-}
-
-int iam_delete_group(struct query_call *c)
-{
-    return delete_entity(c, ENTITY_GROUP);
-}
-
-int iam_delete_role(struct query_call *c)
-{
-    return delete_entity(c, ENTITY_ROLE);
 }
 
 /* ---- groups and their users ---- */
@@ -554,40 +540,37 @@ int api_untag(struct query_call *c, enum entity kind, struct bytes name)
 
 int api_list_tags(struct query_call *c, enum entity kind, struct bytes name)
 {
+    const struct iam_tag *tags;
+    size_t n, from, to;
     json_t *record;
     if (api_find(c, kind, name, &record) < 0)
         return -1;
-    api_tags(c, record, "Tags");
-    api_bool(c->out, "IsTruncated", false);
+    record_tags(c->arena, record, &tags, &n);
+    if (api_page(c, n, &from, &to) < 0)
+        return -1;
+    xml_open(c->out, "Tags");
+    for (size_t i = from; i < to; i++) {
+        xml_open(c->out, "member");
+        xml_element(c->out, "Key", tags[i].key);
+        xml_element(c->out, "Value", tags[i].value);
+        xml_close(c->out, "member");
+    }
+    xml_close(c->out, "Tags");
+    api_page_end(c, n, to);
     return 0;
 }
 
-int iam_tag_user(struct query_call *c)
+int iam_tag_entity(struct query_call *c)
 {
-    return api_tag(c, ENTITY_USER, named(c, ENTITY_USER));
+    return api_tag(c, api_kind(c), named(c, api_kind(c)));
 }
 
-int iam_untag_user(struct query_call *c)
+int iam_untag_entity(struct query_call *c)
 {
-    return api_untag(c, ENTITY_USER, named(c, ENTITY_USER));
+    return api_untag(c, api_kind(c), named(c, api_kind(c)));
 }
 
-int iam_list_user_tags(struct query_call *c)
+int iam_list_entity_tags(struct query_call *c)
 {
-    return api_list_tags(c, ENTITY_USER, named(c, ENTITY_USER));
-}
-
-int iam_tag_role(struct query_call *c)
-{
-    return api_tag(c, ENTITY_ROLE, named(c, ENTITY_ROLE));
-}
-
-int iam_untag_role(struct query_call *c)
-{
-    return api_untag(c, ENTITY_ROLE, named(c, ENTITY_ROLE));
-}
-
-int iam_list_role_tags(struct query_call *c)
-{
-    return api_list_tags(c, ENTITY_ROLE, named(c, ENTITY_ROLE));
+    return api_list_tags(c, api_kind(c), named(c, api_kind(c)));
 }

@@ -12,6 +12,8 @@
 #include "base/clock.h"
 #include "server/iam/iam_api.h"
 
+/* Markers of the account's own policies are coded names: none begins with p, and this one comes before all. */
+#define FIRST_LOCAL "AQ"
 #define HOLDERS_MAX (IAM_MAX_USERS + IAM_MAX_GROUPS + IAM_MAX_ROLES)
 
 static struct change change_of(struct query_call *c)
@@ -163,21 +165,47 @@ static bool list_policy(struct query_call *c, json_t *policy, void *arg)
     return true;
 }
 
-/* The built-in ones come on the first page, before the account's own, and count for nothing in its size. */
-static void list_managed(struct query_call *c, const struct policy_filter *f)
+/* Those built-in ones that are asked for. */
+static const struct managed_policy **find_managed(struct query_call *c, const struct policy_filter *f, size_t *ret_n)
 {
     struct bytes prefix = query_text(c, "PathPrefix");
-    size_t n;
-    const struct managed_policy *all = managed_all(&n);
-    for (size_t i = 0; i < n; i++) {
-        if ((prefix.n && !bytes_starts(bytes_str(all[i].path), prefix)) ||
-            (f->attached && !api_managed_uses(c, all[i].arn, false)) ||
-            (f->boundaries && !api_managed_uses(c, all[i].arn, true)))
-            continue;
+    size_t n, found = 0;
+    const struct managed_policy *all = managed_all(&n),
+                                **list = arena_new_array(c->arena, const struct managed_policy *, n + 1);
+    for (size_t i = 0; i < n; i++)
+        if ((!prefix.n || bytes_starts(bytes_str(all[i].path), prefix)) &&
+            (!f->attached || api_managed_uses(c, all[i].arn, false)) &&
+            (!f->boundaries || api_managed_uses(c, all[i].arn, true)))
+            list[found++] = &all[i];
+    *ret_n = found;
+    return list;
+}
+
+static void list_managed(struct query_call *c, const struct managed_policy *const *list, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
         xml_open(c->out, "member");
-        render_managed(c, &all[i], false);
+        render_managed(c, list[i], false);
         xml_close(c->out, "member");
     }
+}
+
+/* Pages of a size that the caller names: first the built-in ones, then the account's own on pages of theirs. */
+static int page_of_managed(struct query_call *c, const struct managed_policy *const *list, size_t n, bool local_too)
+{
+    size_t from, to;
+    if (api_page(c, n, &from, &to) < 0)
+        return -1;
+    xml_open(c->out, "Policies");
+    list_managed(c, list, from, to);
+    xml_close(c->out, "Policies");
+    if (to < n || !local_too) {
+        api_page_end(c, n, to);
+        return 0;
+    }
+    api_bool(c->out, "IsTruncated", true);
+    api_text(c->out, "Marker", BYTES_LIT(FIRST_LOCAL));
+    return 0;
 }
 
 int iam_list_policies(struct query_call *c)
@@ -186,24 +214,22 @@ int iam_list_policies(struct query_call *c)
     struct policy_filter f = {.attached = bytes_eq_str(query_text(c, "OnlyAttached"), "true"),
                               .boundaries = bytes_eq_str(usage, "PermissionsBoundary")};
     struct bytes prefix = key_of_entity(c->arena, ENTITY_POLICY, c->account, BYTES_LIT(""));
+    struct bytes marker = query_text(c, "Marker");
     bool aws = bytes_eq_str(scope, "AWS"), local = bytes_eq_str(scope, "Local");
-    if (aws) {
-        xml_open(c->out, "Policies");
-        list_managed(c, &f);
-        xml_close(c->out, "Policies");
-        api_bool(c->out, "IsTruncated", false);
-        return 0;
-    }
-    if (local || query_has(&c->params, "Marker"))
+    size_t n;
+    const struct managed_policy **managed = find_managed(c, &f, &n);
+    if (aws || (!local && (marker.p ? marker.p[0] == 'p' : n && query_has(&c->params, "MaxItems"))))
+        return page_of_managed(c, managed, n, !aws);
+    if (local || marker.p)
         return api_list(c, prefix, "Policies", list_policy, &f);
-    /* Both: the list is rendered, and the built-in ones go in at its beginning. */
+    /* Both, of any number: the list is rendered, and the built-in ones go in at its beginning. */
     struct buf *out = c->out, own;
     buf_init(&own, REQ_DOC_MAX);
     c->out = &own;
     int rc = api_list(c, prefix, "Policies", list_policy, &f);
     c->out = out;
     xml_open(out, "Policies");
-    list_managed(c, &f);
+    list_managed(c, managed, 0, n);
     size_t head = strlen("<Policies>");
     if (own.n >= head)
         buf_put(out, own.p + head, own.n - head);
@@ -403,8 +429,9 @@ int iam_list_policy_tags(struct query_call *c)
 
 /* ---- attaching ---- */
 
-static int attach(struct query_call *c, enum entity kind)
+int iam_attach(struct query_call *c)
 {
+    enum entity kind = api_kind(c);
     struct change change = change_of(c);
     struct bytes arn = query_text(c, "PolicyArn");
     json_t *record;
@@ -423,8 +450,9 @@ static int attach(struct query_call *c, enum entity kind)
     return query_apply(c, &change);
 }
 
-static int detach(struct query_call *c, enum entity kind)
+int iam_detach(struct query_call *c)
 {
+    enum entity kind = api_kind(c);
     struct change change = change_of(c);
     struct bytes arn = query_text(c, "PolicyArn");
     json_t *record;
@@ -457,8 +485,9 @@ static bool path_fits(struct query_call *c, struct bytes arn)
     return !prefix.n || (at >= 0 && bytes_starts(bytes_cut(arn, (size_t)at + middle.n, arn.n), prefix));
 }
 
-static int attached(struct query_call *c, enum entity kind)
+int iam_list_attached(struct query_call *c)
 {
+    enum entity kind = api_kind(c);
     size_t from, to;
     json_t *record;
     if (find_named(c, kind, &record) < 0)
@@ -571,8 +600,9 @@ static int inline_chars(struct query_call *c, const json_t *record, struct bytes
     return 0;
 }
 
-static int put_inline(struct query_call *c, enum entity kind)
+int iam_put_inline(struct query_call *c)
 {
+    enum entity kind = api_kind(c);
     const struct entity_kind *k = entity_kind(kind);
     struct change change = change_of(c);
     struct bytes name = query_text(c, "PolicyName"), text = query_text(c, "PolicyDocument");
@@ -608,8 +638,9 @@ static int find_inline(struct query_call *c, enum entity kind, json_t **ret_reco
                       (int)name.n, name.p);
 }
 
-static int get_inline(struct query_call *c, enum entity kind)
+int iam_get_inline(struct query_call *c)
 {
+    enum entity kind = api_kind(c);
     struct bytes id, text;
     json_t *record;
     if (find_inline(c, kind, &record, &id) < 0)
@@ -623,8 +654,9 @@ static int get_inline(struct query_call *c, enum entity kind)
     return 0;
 }
 
-static int list_inline(struct query_call *c, enum entity kind)
+int iam_list_inline(struct query_call *c)
 {
+    enum entity kind = api_kind(c);
     json_t *record, *unused;
     const char *name;
     size_t from, to, i = 0;
@@ -647,8 +679,9 @@ static int list_inline(struct query_call *c, enum entity kind)
     return 0;
 }
 
-static int delete_inline(struct query_call *c, enum entity kind)
+int iam_delete_inline(struct query_call *c)
 {
+    enum entity kind = api_kind(c);
     struct change change = change_of(c);
     struct bytes id;
     json_t *record;
@@ -695,8 +728,9 @@ static int set_boundary(struct query_call *c, enum entity kind, struct bytes arn
     return query_apply(c, &second);
 }
 
-static int delete_boundary(struct query_call *c, enum entity kind)
+int iam_delete_boundary(struct query_call *c)
 {
+    enum entity kind = api_kind(c);
     json_t *record;
     if (find_named(c, kind, &record) < 0)
         return -1;
@@ -706,56 +740,7 @@ static int delete_boundary(struct query_call *c, enum entity kind)
     return set_boundary(c, kind, BYTES_NONE);
 }
 
-int iam_put_boundary_user(struct query_call *c)
+int iam_put_boundary(struct query_call *c)
 {
-    return set_boundary(c, ENTITY_USER, query_text(c, "PermissionsBoundary"));
+    return set_boundary(c, api_kind(c), query_text(c, "PermissionsBoundary"));
 }
-
-int iam_put_boundary_role(struct query_call *c)
-{
-    return set_boundary(c, ENTITY_ROLE, query_text(c, "PermissionsBoundary"));
-}
-
-int iam_delete_boundary_user(struct query_call *c)
-{
-    return delete_boundary(c, ENTITY_USER);
-}
-
-int iam_delete_boundary_role(struct query_call *c)
-{
-    return delete_boundary(c, ENTITY_ROLE);
-}
-
-/* The same for each kind. */
-#define FOR_KIND(name, kind)                                                                                           \
-    int iam_attach_##name(struct query_call *c)                                                                        \
-    {                                                                                                                  \
-        return attach(c, kind);                                                                                        \
-    }                                                                                                                  \
-    int iam_detach_##name(struct query_call *c)                                                                        \
-    {                                                                                                                  \
-        return detach(c, kind);                                                                                        \
-    }                                                                                                                  \
-    int iam_attached_##name(struct query_call *c)                                                                      \
-    {                                                                                                                  \
-        return attached(c, kind);                                                                                      \
-    }                                                                                                                  \
-    int iam_put_##name(struct query_call *c)                                                                           \
-    {                                                                                                                  \
-        return put_inline(c, kind);                                                                                    \
-    }                                                                                                                  \
-    int iam_get_inline_##name(struct query_call *c)                                                                    \
-    {                                                                                                                  \
-        return get_inline(c, kind);                                                                                    \
-    }                                                                                                                  \
-    int iam_list_inline_##name(struct query_call *c)                                                                   \
-    {                                                                                                                  \
-        return list_inline(c, kind);                                                                                   \
-    }                                                                                                                  \
-    int iam_delete_inline_##name(struct query_call *c)                                                                 \
-    {                                                                                                                  \
-        return delete_inline(c, kind);                                                                                 \
-    }
-FOR_KIND(user, ENTITY_USER)
-FOR_KIND(group, ENTITY_GROUP)
-FOR_KIND(role, ENTITY_ROLE)

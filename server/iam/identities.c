@@ -30,6 +30,7 @@
 
 #define PRINCIPAL_SETS 1024 /* of CACHE_WAYS */
 #define POLICY_SETS    256
+#define KEPT_BYTES     (64u << 20) /* of principals and parsed policies together */
 #define LOAD_TRIES     5
 #define KEY_FILE       "pail.key"
 #define CHECK_KEY      BYTES_LIT("iam/check")
@@ -161,8 +162,9 @@ bool identities_open(const struct identities_options *o, struct identities **ret
     ids->config = o->config;
     pthread_mutex_init(&ids->changing, NULL);
     ids->forever = arena_create(0);
-    ids->principals = cache_create(PRINCIPAL_SETS);
-    ids->policies = cache_create(POLICY_SETS);
+    ids->kept.max = KEPT_BYTES;
+    ids->principals = cache_create(PRINCIPAL_SETS, &ids->kept);
+    ids->policies = cache_create(POLICY_SETS, &ids->kept);
     ids->jwks = jwks_create(NULL, NULL);
     managed_open(ids->forever);
     struct principal *root = arena_new(ids->forever, struct principal);

@@ -91,7 +91,8 @@ void identities_close(struct identities **); /* accepts NULL inside */
  */
 enum auth_lookup identities_find_key(struct identities *, struct arena *, int64_t now_ms, struct bytes access_key,
                                      struct bytes token, struct auth_key *ret);
-/* Notes that a key, or a role (by its unique id), was used (after its signature was verified); written down now and then. [loop] */
+/* Notes that a key, or a role (by its unique id), was used (after its signature was verified); written down now and
+ * then. [loop] */
 void identities_note_use(struct identities *, struct bytes access_key, int64_t now_ms, struct bytes service,
                          struct bytes region);
 

@@ -307,6 +307,15 @@ static bool other_principal(struct arena *arena, const char *type, struct bytes 
     return strcmp(type, "Federated") == 0 && !has_wildcard(text) && (is_host(text) || arn_split(text, &arn));
 }
 
+/* From here on it is the very one that was meant. */
+static void bind_principal(struct parser *p, struct iam_principal *to)
+{
+    struct bytes id;
+    bool named = to->kind == IAM_PRINCIPAL_USER || to->kind == IAM_PRINCIPAL_ROLE;
+    if (named && p->rules->principal_id && p->rules->principal_id(p->rules->ctx, to->value, &id))
+        *to = (struct iam_principal){IAM_PRINCIPAL_UNIQUE_ID, bytes_dup(p->arena, id)};
+}
+
 static bool add_principal(struct parser *p, struct iam_statement *s, const char *type, struct bytes text)
 {
     struct iam_principal *to = &s->principals[s->n_principals++];
@@ -316,6 +325,7 @@ static bool add_principal(struct parser *p, struct iam_statement *s, const char 
         good = p->rules->principal_exists(p->rules->ctx, to);
     if (!good)
         return complain(p, BAD_PRINCIPAL, arena_bytesf(p->arena, "\"%s\":\"%.*s\"", type, (int)text.n, text.p));
+    bind_principal(p, to);
     return true;
 }
 
@@ -464,7 +474,7 @@ static bool parse_resources(struct parser *p, struct iam_statement *s, const jso
 static void note_value_variables(struct parser *p, const struct iam_condition *c, const struct condition_value *v)
 {
     if (c->test == TEST_ARN && !v->never)
-        note_arn_variables(p, &v->arn);
+        note_arn_variables(p, v->arn);
     else if (c->test == TEST_STRING || c->test == TEST_STRING_LIKE || c->test == TEST_STRING_NOCASE)
         note_variables(p, &v->string);
 }

@@ -61,6 +61,9 @@ struct iam_policy_rules {
     size_t max_chars;    /* others: 0 for no limit but IAM_POLICY_MAX_DOCUMENT */
     /* Does this principal exist? NULL: not asked. For new documents; stored ones outlive their principals. */
     bool (*principal_exists)(const void *ctx, const struct iam_principal *);
+    /* Whom did the ARN of a user or role name when the document was stored? False: not known, it goes by its ARN. NULL:
+     * not asked. */
+    bool (*principal_id)(const void *ctx, struct bytes arn, struct bytes *ret_id);
     const void *ctx;
 };
 

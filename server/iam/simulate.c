@@ -81,26 +81,36 @@ static int add_list(struct query_call *c, const char *name, const char *type, st
 
 /* ---- policies of somebody ---- */
 
-/* PolicyExclusionList: is a policy to be left out? `inline_of` NULL: it is a managed one, called by its ARN. */
+/* One member of PolicyExclusionList, as it was sent. */
+struct exclusion {
+    struct bytes type, arn, name, holder_type, holder;
+};
+
+/* False: there is none of that number. */
+static bool read_exclusion(struct query_call *c, size_t i, struct exclusion *ret)
+{
+    const char *head = arena_printf(c->arena, "PolicyExclusionList.member.%zu.", i);
+    const char *inner = arena_printf(c->arena, "%sInlinePolicyIdentifier.", head);
+    ret->type = query_text(c, arena_printf(c->arena, "%sPolicyType", head));
+    ret->arn = query_text(c, arena_printf(c->arena, "%sPolicyArn", head));
+    ret->name = query_text(c, arena_printf(c->arena, "%sPolicyName", inner));
+    ret->holder_type = query_text(c, arena_printf(c->arena, "%sAttachmentType", inner));
+    ret->holder = query_text(c, arena_printf(c->arena, "%sAttachmentName", inner));
+    return ret->type.p || ret->arn.p || ret->name.p || ret->holder_type.p || ret->holder.p;
+}
+
+/* Is a policy to be left out? `inline_of` NULL: it is a managed one, called by its ARN. */
 static bool excluded(struct query_call *c, const char *type, struct bytes name, const char *inline_of,
                      struct bytes holder)
 {
-    for (size_t i = 1; i <= EXCLUSIONS_MAX; i++) {
-        const char *head = arena_printf(c->arena, "PolicyExclusionList.member.%zu.", i);
-        const char *inner = arena_printf(c->arena, "%sInlinePolicyIdentifier.", head);
-        struct bytes of_type = query_text(c, arena_printf(c->arena, "%sPolicyType", head));
-        struct bytes of_arn = query_text(c, arena_printf(c->arena, "%sPolicyArn", head));
-        struct bytes of_name = query_text(c, arena_printf(c->arena, "%sPolicyName", inner));
-        struct bytes of_kind = query_text(c, arena_printf(c->arena, "%sAttachmentType", inner));
-        struct bytes of_holder = query_text(c, arena_printf(c->arena, "%sAttachmentName", inner));
-        if (!of_type.p && !of_arn.p && !of_name.p)
-            return false;
-        if (of_type.p && bytes_eq_str(of_type, type))
+    struct exclusion e;
+    for (size_t i = 1; read_exclusion(c, i, &e); i++) {
+        if (e.type.p && bytes_eq_str(e.type, type))
             return true;
-        if (!inline_of && of_arn.p && bytes_eq(of_arn, name))
+        if (!inline_of && e.arn.p && bytes_eq(e.arn, name))
             return true;
-        if (inline_of && of_name.p && bytes_eq(of_name, name) && bytes_eq_str(of_kind, inline_of) &&
-            bytes_eq_nocase(of_holder, holder))
+        if (inline_of && e.name.p && bytes_eq(e.name, name) && bytes_eq_str(e.holder_type, inline_of) &&
+            bytes_eq_nocase(e.holder, holder))
             return true;
     }
     return false;
@@ -134,27 +144,21 @@ static int check_name(struct query_call *c, const char *where, struct bytes name
 static int check_exclusion(struct query_call *c, size_t i)
 {
     static const char types[] = "|inline|aws-managed|user-managed|permission-boundary|scp|rcp|";
-    const char *head = arena_printf(c->arena, "PolicyExclusionList.member.%zu.", i);
-    const char *inner = arena_printf(c->arena, "%sInlinePolicyIdentifier.", head);
-    struct bytes type = query_text(c, arena_printf(c->arena, "%sPolicyType", head));
-    struct bytes arn = query_text(c, arena_printf(c->arena, "%sPolicyArn", head));
-    struct bytes name = query_text(c, arena_printf(c->arena, "%sPolicyName", inner));
-    struct bytes kind = query_text(c, arena_printf(c->arena, "%sAttachmentType", inner));
-    struct bytes holder = query_text(c, arena_printf(c->arena, "%sAttachmentName", inner));
-    if (!type.p && !arn.p && !name.p && !kind.p && !holder.p)
+    struct exclusion e;
+    if (!read_exclusion(c, i, &e))
         return 1;
     if (i > EXCLUSIONS_MAX)
         return bad_exclusion(c, "member", "have length less than or equal to 256");
-    if (type.p && !one_of(type, types, c->arena))
+    if (e.type.p && !one_of(e.type, types, c->arena))
         return bad_exclusion(c, "policyType", "satisfy enum value set");
-    if (arn.p && (arn.n < 20 || arn.n > 2048))
+    if (e.arn.p && (e.arn.n < 20 || e.arn.n > 2048))
         return bad_exclusion(c, "policyArn", "have length between 20 and 2048");
-    if (!name.p && !kind.p && !holder.p)
+    if (!e.name.p && !e.holder_type.p && !e.holder.p)
         return 0;
-    if (!one_of(kind, "|user|group|role|", c->arena))
+    if (!one_of(e.holder_type, "|user|group|role|", c->arena))
         return bad_exclusion(c, "inlinePolicyIdentifier.attachmentType", "satisfy enum value set");
-    return check_name(c, "inlinePolicyIdentifier.policyName", name) < 0 ||
-                   check_name(c, "inlinePolicyIdentifier.attachmentName", holder) < 0
+    return check_name(c, "inlinePolicyIdentifier.policyName", e.name) < 0 ||
+                   check_name(c, "inlinePolicyIdentifier.attachmentName", e.holder) < 0
                ? -1
                : 0;
 }

@@ -552,7 +552,8 @@ def session_tokens_of_users(t):
     other = sts.get_session_token()["Credentials"]
     fails("InvalidClientTokenId", 403, client(t, "sts", {**given, "SessionToken": other["SessionToken"]}
                                               ).get_caller_identity)
-    fails("InvalidClientTokenId", 403, client(t, "sts", {**given, "SessionToken": given["SessionToken"][:-2] + "AA"}
+    end = "QQ" if given["SessionToken"].endswith("AA") else "AA"
+    fails("InvalidClientTokenId", 403, client(t, "sts", {**given, "SessionToken": given["SessionToken"][:-2] + end}
                                               ).get_caller_identity)
     fails("InvalidClientTokenId", 403, client(t, "sts", given["AccessKeyId"], given["SecretAccessKey"]
                                               ).get_caller_identity)

@@ -284,7 +284,9 @@ def every_reply_has_its_shape(t):
     i.list_groups_for_user(UserName=user)
     for kind, one in (("user", {"UserName": user}), ("role", {"RoleName": role}), ("policy", {"PolicyArn": arn})):
         getattr(i, f"tag_{kind}")(**one, Tags=tags)
-        getattr(i, f"list_{kind}_tags")(**one)
+        getattr(i, f"tag_{kind}")(**one, Tags=[{"Key": "second", "Value": "w"}])
+        pages = list(i.get_paginator(f"list_{kind}_tags").paginate(**one, PaginationConfig={"PageSize": 1}))
+        equal([tag["Key"] for page in pages for tag in page["Tags"]], ["k", "second"], f"tags of a {kind} in pages")
         getattr(i, f"untag_{kind}")(**one, TagKeys=["k"])
     for kind, one in (("user", {"UserName": user}), ("role", {"RoleName": role})):
         getattr(i, f"put_{kind}_permissions_boundary")(**one, PermissionsBoundary=arn)
@@ -293,6 +295,11 @@ def every_reply_has_its_shape(t):
     i.get_policy(PolicyArn="arn:aws:iam::aws:policy/AmazonS3FullAccess")
     for scope in ("All", "AWS", "Local"):
         i.list_policies(Scope=scope)
+    for scope in ("All", "AWS", "Local"):
+        whole = [p["Arn"] for p in i.list_policies(Scope=scope)["Policies"]]
+        pages = list(i.get_paginator("list_policies").paginate(Scope=scope, PaginationConfig={"PageSize": 3}))
+        equal([p["Arn"] for page in pages for p in page["Policies"]], whole, f"pages of {scope}")
+        true(all(len(page["Policies"]) <= 3 for page in pages), "sizes of pages")
     i.create_policy_version(PolicyArn=arn, PolicyDocument=doc, SetAsDefault=True)
     i.list_policy_versions(PolicyArn=arn)
     i.get_policy_version(PolicyArn=arn, VersionId="v1")

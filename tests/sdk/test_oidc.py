@@ -104,7 +104,7 @@ def a_provider_that_is_away(t):
         begin = time.monotonic()
         for _ in range(3):
             w.refused(w.idp.token(), "IDPCommunicationError")
-        true(time.monotonic() - begin < 2, "nobody waits for a provider that has failed")
+        true(time.monotonic() - begin < 4, "nobody waits for a provider that has failed")
         w.idp.start()
         w.refused(w.idp.token(), "IDPCommunicationError")  # for as long as JWKS_RETRY_MS says
 
@@ -163,12 +163,12 @@ def a_provider_that_is_slow(t):
         begin = time.monotonic()
         quick.assume(quick.idp.token())
         t.s3.list_buckets()
-        true(time.monotonic() - begin < 3, "the others are not held up")
+        true(time.monotonic() - begin < 4, "the others are not held up")
         for thread in crowd:
             thread.join()
         stop.set()
         equal({r[0] for r in results}, {"IDPCommunicationError"}, "answers")
-        true(max(r[1] for r in results) < 12, "bounded")
+        true(max(r[1] for r in results) < 20, "bounded")
         equal(w.idp.count("discovery"), 1, "one asks for all")
 
 

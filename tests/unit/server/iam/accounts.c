@@ -46,6 +46,8 @@ Test(accounts, what_is_asked_for_is_checked)
         {"{}", ACCOUNTS_INVALID},
         {"{\"name\":\"\"}", ACCOUNTS_INVALID},
         {"{\"name\":7}", ACCOUNTS_INVALID},
+        {"{\"name\":{\"name\":\"a\"}}", ACCOUNTS_INVALID},
+        {"{\"name\":\"a\",\"email\":[]}", ACCOUNTS_INVALID},
         {"{\"name\":\"a b\"}", ACCOUNTS_INVALID},
         {"{\"name\":\"a/b\"}", ACCOUNTS_INVALID},
         {"{\"name\":\".a\"}", ACCOUNTS_INVALID},
@@ -81,6 +83,9 @@ Test(accounts, what_is_asked_for_is_checked)
         cr_expect_eq(a.rc, cases[i].rc, "%s: %s", cases[i].json, a.text.p);
     }
     char long_text[ACCOUNT_BODY_MAX + 64];
+    memset(long_text, '[', sizeof long_text);
+    long_text[ACCOUNT_BODY_MAX - 1] = '\0';
+    cr_assert_eq(make(&w, long_text).rc, ACCOUNTS_INVALID);
     memset(long_text, ' ', sizeof long_text);
     memcpy(long_text, "{\"name\":\"long\"}", 15);
     long_text[sizeof long_text - 1] = '\0';
