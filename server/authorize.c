@@ -328,6 +328,8 @@ static struct target target_of(const struct req *r)
     struct target t = {.bucket_name = r->bucket_name, .settings = r->authorization->settings};
     if (r->op->level == ON_CONTROL)
         return nothing;
+    if (r->op->level == ON_OWN) /* check_own */
+        return (struct target){.bucket_name = BYTES_LIT("*")};
     if (r->bucket.name.n)
         t.bucket = &r->bucket;
     if (r->on_object || r->form) {
@@ -449,6 +451,23 @@ static int check_first_root(struct req *r)
                      "with Signature Version 4.");
 }
 
+/*
+ * The server's own operations: what has to do with all of the server is the first account's business. The resource is
+ * every bucket there is, as MinIO's policies for administrators have it.
+ */
+static int check_own(struct req *r)
+{
+    struct target all = target_of(r);
+    bool hashed = !req_has_body(r) || r->auth.payload == AUTH_PAYLOAD_HASH;
+    if (r->who.anonymous || !bytes_eq_str(r->who.account, ROOT_ACCOUNT_ID))
+        return req_fail(r, S3E_ACCESS_DENIED);
+    if (r->auth.mechanism != AUTH_SIGV4_HEADER || !hashed)
+        return req_failf(r, S3E_ACCESS_DENIED,
+                         "This may only be asked in a request whose headers and body are signed with Signature "
+                         "Version 4.");
+    return require(r, &all, r->op->action);
+}
+
 int authorize_request(struct req *r)
 {
     struct authorization *z = r->authorization = arena_new(r->arena, struct authorization);
@@ -457,6 +476,8 @@ int authorize_request(struct req *r)
         return req_failf(r, S3E_ACCESS_DENIED, "%s", refused);
     if (r->op->flags & OP_FIRST_ROOT)
         return check_first_root(r);
+    if (r->op->level == ON_OWN)
+        return check_own(r);
     if (r->bucket.name.n) {
         int rc = access_of_bucket(r->server, &r->bucket, r->arena, &z->settings);
         if (rc < 0)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of the server's own operations. A row's path is what follows the first segment, which for S3 would be the
- * name of a bucket; one `*` at its end stands for one segment that is not empty. A request in virtual-hosted style for
- * some bucket never has its path here: its first segment belongs to a key.
+ * The table of the server's own operations. A row's path is whole, but for the slash at its beginning; its first
+ * segment is one of `names`, which for S3 would be the name of a bucket. A last segment `*` stands for one that is not
+ * empty, a last segment `**` for any number of them, none too. A request in virtual-hosted style for some bucket never
+ * has its path here: its first segment belongs to a key.
  * Threads: constant.
  */
 #include "server/own_ops.h"
@@ -13,13 +14,14 @@
 #include "server/ops.h"
 #include "server/req.h"
 
-#define OWN_NAME "pail"
+/* First segments of paths. */
+static const char *const names[] = {"pail", "minio"};
 
 static const struct s3_op own_ops[] = {
     {.name = "CreateAccount",
      .method = HTTP_POST,
      .level = ON_OWN,
-     .path = "v1/accounts",
+     .path = "pail/v1/accounts",
      .kind = OP_DOC,
      .action = "pail:CreateAccount",
      .body_max = ACCOUNT_BODY_MAX,
@@ -28,7 +30,7 @@ static const struct s3_op own_ops[] = {
     {.name = "ListAccounts",
      .method = HTTP_GET,
      .level = ON_OWN,
-     .path = "v1/accounts",
+     .path = "pail/v1/accounts",
      .kind = OP_DOC,
      .action = "pail:ListAccounts",
      .flags = OP_FIRST_ROOT,
@@ -36,7 +38,7 @@ static const struct s3_op own_ops[] = {
     {.name = "GetAccount",
      .method = HTTP_GET,
      .level = ON_OWN,
-     .path = "v1/accounts/*",
+     .path = "pail/v1/accounts/*",
      .kind = OP_DOC,
      .action = "pail:GetAccount",
      .flags = OP_FIRST_ROOT,
@@ -44,7 +46,7 @@ static const struct s3_op own_ops[] = {
     {.name = "DeleteAccount",
      .method = HTTP_DELETE,
      .level = ON_OWN,
-     .path = "v1/accounts/*",
+     .path = "pail/v1/accounts/*",
      .kind = OP_DOC,
      .action = "pail:DeleteAccount",
      .flags = OP_FIRST_ROOT,
@@ -59,11 +61,26 @@ const struct s3_op *own_op_table(size_t *ret_n)
 
 bool own_reserves(struct bytes name)
 {
-    return bytes_eq_str(name, OWN_NAME) || bytes_eq_str(name, "minio");
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (bytes_eq_str(name, names[i]))
+            return true;
+    return false;
+}
+
+/* What follows the slash behind `first`; p NULL when the path does not begin so. */
+static struct bytes path_below(struct bytes first, struct bytes path)
+{
+    if (path.n <= first.n || !bytes_starts(path, first) || path.p[first.n] != '/')
+        return BYTES_NONE;
+    return bytes_cut(path, first.n + 1, path.n);
 }
 
 static bool path_fits(struct bytes path, struct bytes pattern)
 {
+    if (bytes_ends(pattern, BYTES_LIT("/**"))) {
+        struct bytes head = bytes_cut(pattern, 0, pattern.n - 3);
+        return bytes_eq(path, head) || path_below(head, path).p;
+    }
     if (!bytes_ends(pattern, BYTES_LIT("/*")))
         return bytes_eq(path, pattern);
     struct bytes head = bytes_cut(pattern, 0, pattern.n - 1);
@@ -73,10 +90,11 @@ static bool path_fits(struct bytes path, struct bytes pattern)
 const struct s3_op *own_op_match(const struct req *r, enum s3_error *ret_error)
 {
     *ret_error = S3E_OK;
-    if (!bytes_eq_str(r->bucket_name, OWN_NAME))
+    if (!own_reserves(r->bucket_name))
         return NULL;
     for (size_t i = 0; i < ARRAY_LEN(own_ops); i++) {
-        if (!path_fits(r->key, bytes_str(own_ops[i].path)))
+        struct bytes below = path_below(r->bucket_name, bytes_str(own_ops[i].path));
+        if (!below.p || !path_fits(r->key, below))
             continue;
         if (own_ops[i].method == r->head.method)
             return &own_ops[i];
@@ -87,6 +105,7 @@ const struct s3_op *own_op_match(const struct req *r, enum s3_error *ret_error)
 
 struct bytes own_last_segment(const struct req *r)
 {
-    size_t n = bytes_str(r->op->path).n - 1;
-    return bytes_cut(r->key, n, r->key.n);
+    struct bytes pattern = path_below(r->bucket_name, bytes_str(r->op->path));
+    size_t stars = bytes_ends(pattern, BYTES_LIT("**")) ? 2 : 1;
+    return bytes_cut(r->key, pattern.n - stars, r->key.n);
 }
