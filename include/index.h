@@ -24,6 +24,7 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "base/histogram.h"
 
 #define INDEX_KEY_MAX          1200                /* bytes: an S3 key of 1,024 and what the store puts around it */
 #define INDEX_VALUE_MAX        (64u * 1024 * 1024) /* bytes */
@@ -140,6 +141,17 @@ typedef enum index_visit index_visit_f(void *arg, struct bytes key, struct bytes
 
 struct index;
 
+#define INDEX_GROUP_SIZES 12 /* groups of 1, 2, up to 4, 8, ... 1,024 batches; the last: more */
+struct index_stats {
+    uint64_t groups, batches;  /* commits and batches answered since the start */
+    uint64_t queued;           /* batches submitted and not answered */
+    uint64_t busy_since_ms;    /* clock_mono_ms when the present commit began; 0 when idle */
+    struct histogram_sum took; /* commits, with their syncs */
+    uint64_t group_sizes[INDEX_GROUP_SIZES];
+    uint64_t used_bytes, file_bytes;
+    bool full, failed; /* growing batches find no room; writes are refused since a commit failed */
+};
+
 struct index_ops {
     const char *name;
     /* The value into *ret_value, in the arena. INDEX_NOT_FOUND when there is none. */
@@ -163,6 +175,8 @@ struct index_ops {
      */
     int (*drop)(struct index *, uint64_t partition);
     /* Which sums are kept. Once, before the first batch; what it points to must live as long as the index. */
+    /* How it fares; NULL: it does not tell. */
+    void (*stats)(struct index *, struct index_stats *ret);
     void (*keep_sums)(struct index *, const struct index_sums *);
     void (*close)(struct index **); /* waits for what was submitted */
 };

@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "bucket_conf.h"
 #include "checksum.h"
+#include "index.h"
 
 struct index;
 struct blob_store;
@@ -77,6 +78,22 @@ void store_close(struct store **);                                /* waits for w
 /* One pass of the garbage collector, orphan recovery included; for tests and for `pail check`. [worker] */
 int store_collect(struct store *);
 void store_space(struct store *, uint64_t *ret_free_bytes, uint64_t *ret_total_bytes);
+
+/*
+ * Does it work: the index answers, and with `write` a small record became durable and the blobs took bytes. STORE_OK,
+ * or what went wrong. A full disk is reported, though what makes room still works. [worker]
+ */
+int store_probe(struct store *, bool write);
+
+/* How it fares. [loop] */
+struct store_stats {
+    struct index_stats index;
+    uint64_t blobs_removed, collections; /* garbage: since the start */
+    uint64_t garbage_places;             /* buckets with something to collect, now or later */
+    uint64_t lifecycle_examined, lifecycle_expired, lifecycle_moved, lifecycle_aborted, lifecycle_failed;
+    uint64_t running; /* writes between commit and completion */
+};
+void store_stats(struct store *, struct store_stats *ret);
 
 /* ---- buckets ---- */
 

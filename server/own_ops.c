@@ -17,7 +17,23 @@
 /* First segments of paths. */
 static const char *const names[] = {"pail", "minio"};
 
+/* A health path, under both first segments and by both methods. */
+#define HEALTH_ROW(text, verb, first, rest, how, function)                                                             \
+    {                                                                                                                  \
+        .name = text, .method = verb, .level = ON_OWN, .path = first "/health/" rest, .kind = how,                     \
+        .action = "pail:Health", .flags = OP_PUBLIC, .handle = function                                                \
+    }
+#define HEALTH(text, rest, how, function)                                                                              \
+    HEALTH_ROW(text, HTTP_GET, "minio", rest, how, function),                                                          \
+        HEALTH_ROW(text, HTTP_HEAD, "minio", rest, how, function),                                                     \
+        HEALTH_ROW(text, HTTP_GET, "pail", rest, how, function),                                                       \
+        HEALTH_ROW(text, HTTP_HEAD, "pail", rest, how, function)
+
 static const struct s3_op own_ops[] = {
+    HEALTH("HealthLive", "live", OP_LOOP, health_live),
+    HEALTH("HealthReady", "ready", OP_DOC, health_ready),
+    HEALTH("HealthCluster", "cluster", OP_DOC, health_cluster),
+    HEALTH("HealthClusterRead", "cluster/read", OP_DOC, health_cluster_read),
     {.name = "CreateAccount",
      .method = HTTP_POST,
      .level = ON_OWN,

@@ -28,6 +28,11 @@ enum drain_step {
     DRAIN_CLOSE,    /* connections without a request are closed */
 };
 
+struct health_state {                            /* server/health.h */
+    _Atomic int64_t looked_ms, looking_since_ms; /* 0: never; nobody does */
+    atomic_bool writes, reads;
+};
+
 struct server {
     const struct config *_Atomic config;      /* another one after SIGHUP; the ones before stay until the end */
     struct bytes domains[CONFIG_DOMAINS_MAX]; /* of virtual-hosted style */
@@ -44,6 +49,7 @@ struct server {
     _Atomic unsigned n_conns;
     _Atomic size_t document_bytes; /* what requests hold of large documents */
     _Atomic int draining;          /* enum drain_step */
+    struct health_state health;
 };
 
 #endif

@@ -73,6 +73,8 @@ struct committer {
     uint64_t last_expected;                  /* batches that wait when those it answered have come back */
     size_t last_n;
     _Atomic uint64_t n_submitted, n_answered, n_groups, busy_since_ms;
+    struct histogram took; /* written by the committer's thread alone, as the next */
+    _Atomic uint64_t group_sizes[INDEX_GROUP_SIZES];
     atomic_uint submitting; /* threads inside commit_submit: their batch may be answered before they are out */
 };
 
@@ -186,6 +188,14 @@ static uint64_t queued(const struct committer *c)
     return submitted > answered ? submitted - answered : 0;
 }
 
+static size_t size_place(size_t n)
+{
+    size_t i = 0;
+    while (i + 1 < INDEX_GROUP_SIZES && n > (size_t)1 << i)
+        i++;
+    return i;
+}
+
 static void group_run(struct committer *c, size_t n)
 {
     uint64_t begun_ns = clock_mono_ns();
@@ -203,6 +213,8 @@ static void group_run(struct committer *c, size_t n)
     }
     c->last_n = n;
     c->last_took_ns = clock_mono_ns() - begun_ns;
+    histogram_add(&c->took, c->last_took_ns);
+    counter_add(&c->group_sizes[size_place(n)], 1);
     c->last_expected = queued(c); /* those answered below come back, the others wait already */
     for (size_t i = 0; i < n; i++)
         answer(c, c->group[i], c->rcs[i]);
@@ -369,4 +381,8 @@ void commit_stats_get(const struct committer *c, struct commit_stats *ret)
     ret->batches = atomic_load_explicit(&c->n_answered, memory_order_relaxed);
     ret->queued = queued(c);
     ret->busy_since_ms = atomic_load_explicit(&c->busy_since_ms, memory_order_relaxed);
+    ret->took = (struct histogram_sum){0};
+    histogram_collect(&c->took, &ret->took);
+    for (size_t i = 0; i < INDEX_GROUP_SIZES; i++)
+        ret->group_sizes[i] = counter_get(&c->group_sizes[i]);
 }

@@ -39,6 +39,8 @@ struct commit_stats {
     uint64_t groups, batches; /* since the start */
     uint64_t queued;          /* submitted and not answered yet */
     uint64_t busy_since_ms;   /* clock_mono_ms when the present group was begun; 0 when idle */
+    struct histogram_sum took; /* of a group, from its begin to the end of its sync */
+    uint64_t group_sizes[INDEX_GROUP_SIZES];
 };
 void commit_stats_get(const struct committer *c, struct commit_stats *ret);
 

@@ -64,6 +64,7 @@ struct gc {
     struct gc_place *places[PLACE_SLOTS];
     struct gc_later *later;
     int64_t garbage_age_ms, intent_age_ms, tombstone_age_ms, creating_age_ms;
+    _Atomic uint64_t blobs_removed, passes;
     bool unsynced, unsynced_told; /* removals that could not be made durable: in this pass; ever. With pass_lock */
 };
 
@@ -256,6 +257,7 @@ static int sync_removals(struct store *st, struct removals *removed)
     if (removed->n == 0)
         return STORE_OK;
     int rc = st->blobs->ops->sync_removals(st->blobs, removed->ids, removed->n);
+    atomic_fetch_add(&st->gc->blobs_removed, rc == BLOB_OK ? removed->n : 0);
     removed->n = 0;
     if (rc != BLOB_OK)
         st->gc->unsynced = true;
@@ -758,6 +760,7 @@ static int look_around(struct store *st)
 
 static void pass_over(struct store *st, uint64_t partition)
 {
+    atomic_fetch_add(&st->gc->passes, 1);
     struct gc *gc = st->gc;
     enum gc_left left = LEFT_NOTHING;
     pthread_mutex_lock(&gc->pass_lock);
@@ -923,4 +926,16 @@ void gc_free(struct store *st)
     pthread_mutex_destroy(&gc->lock);
     pthread_mutex_destroy(&gc->pass_lock);
     free(gc);
+}
+
+void gc_stats(struct store *st, struct store_stats *ret)
+{
+    struct gc *gc = st->gc;
+    ret->blobs_removed = atomic_load(&gc->blobs_removed);
+    ret->collections = atomic_load(&gc->passes);
+    pthread_mutex_lock(&gc->lock);
+    for (size_t i = 0; i < PLACE_SLOTS; i++)
+        for (const struct gc_place *p = gc->places[i]; p; p = p->next)
+            ret->garbage_places++;
+    pthread_mutex_unlock(&gc->lock);
 }

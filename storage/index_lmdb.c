@@ -32,7 +32,7 @@ struct index_lmdb {
 
 const char *index_rc_name(int rc)
 {
-    static const char *const names[] = {"ok",      "not found", "conflict", "stale",  "unavailable",
+    static const char *const names[] = {"ok",      "not found", "conflict", "stale",   "unavailable",
                                         "unknown", "full",      "corrupt",  "invalid", "limit"};
     return rc <= 0 && -rc < (int)ARRAY_LEN(names) ? names[-rc] : "?";
 }
@@ -259,6 +259,25 @@ static void lmdb_close(struct index **index)
     free(l);
 }
 
+static void lmdb_stats(struct index *index, struct index_stats *ret)
+{
+    struct index_lmdb *l = self(index);
+    struct index_lmdb_stats s;
+    struct commit_stats c;
+    index_lmdb_stats(index, &s);
+    commit_stats_get(l->committer, &c);
+    *ret = (struct index_stats){.groups = c.groups,
+                                .batches = c.batches,
+                                .queued = c.queued,
+                                .busy_since_ms = c.busy_since_ms,
+                                .took = c.took,
+                                .used_bytes = s.used_bytes,
+                                .file_bytes = s.file_bytes,
+                                .full = s.full,
+                                .failed = s.failed};
+    memcpy(ret->group_sizes, c.group_sizes, sizeof ret->group_sizes);
+}
+
 static const struct index_ops lmdb_ops = {
     .name = "lmdb",
     .get = lmdb_get,
@@ -268,6 +287,7 @@ static const struct index_ops lmdb_ops = {
     .submit = lmdb_submit,
     .generation = lmdb_generation,
     .drop = lmdb_drop,
+    .stats = lmdb_stats,
     .keep_sums = lmdb_keep_sums,
     .close = lmdb_close,
 };

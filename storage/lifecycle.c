@@ -61,8 +61,8 @@ struct lifecycle_worker {
     struct seen seen[SEEN_SLOTS];            /* one that is crowded out is only looked at once more than needed */
     int64_t trusted_ms, distrusted_since_ms; /* wall minus boot clock; boot clock */
     size_t slice_rows;
-    unsigned slices; /* tests: left until the pass stops; 0: no limit */
-    _Atomic uint64_t examined;
+    unsigned slices;                            /* tests: left until the pass stops; 0: no limit */
+    _Atomic uint64_t examined, done[3], failed; /* since the start */
 };
 
 enum deed_kind { DEED_DELETE, DEED_ABORT };
@@ -309,11 +309,13 @@ static void account(struct pass *p, int rc, unsigned what)
 {
     if (rc == STORE_OK) {
         p->done[what]++;
+        atomic_fetch_add(&p->w->done[what], 1);
     } else if (rc != STORE_PRECONDITION_FAILED && rc != STORE_NO_SUCH_KEY && rc != STORE_NO_SUCH_VERSION &&
                rc != STORE_NO_SUCH_UPLOAD && rc != STORE_DELETE_MARKER && rc != STORE_LOCKED &&
                rc != STORE_NO_SUCH_BUCKET && rc != STORE_ABORTED) {
         p->first_failure = p->failed ? p->first_failure : rc;
         p->failed++;
+        atomic_fetch_add(&p->w->failed, 1);
     }
 }
 
@@ -792,4 +794,14 @@ void lifecycle_test_slices(struct store *st, size_t rows, unsigned slices)
 uint64_t lifecycle_test_examined(struct store *st)
 {
     return atomic_load(&st->lifecycle->examined);
+}
+
+void lifecycle_stats(struct store *st, struct store_stats *ret)
+{
+    const struct lifecycle_worker *w = st->lifecycle;
+    ret->lifecycle_examined = atomic_load(&w->examined);
+    ret->lifecycle_expired = atomic_load(&w->done[0]);
+    ret->lifecycle_moved = atomic_load(&w->done[1]);
+    ret->lifecycle_aborted = atomic_load(&w->done[2]);
+    ret->lifecycle_failed = atomic_load(&w->failed);
 }

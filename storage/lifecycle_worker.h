@@ -16,6 +16,7 @@ int lifecycle_open(struct store *, uint64_t day_seconds, bool no_background);
 void lifecycle_stop(struct store *); /* ends within a moment; the pass goes on where it was after the next start */
 bool lifecycle_stopped(const struct store *); /* then long moves end too */
 void lifecycle_free(struct store *);
+void lifecycle_stats(struct store *, struct store_stats *ret);
 
 /* Tests: how many records are looked at in one go, and after how many such slices a pass stops (0: never). */
 void lifecycle_test_slices(struct store *, size_t rows, unsigned slices);

@@ -254,6 +254,42 @@ void store_space(struct store *st, uint64_t *ret_free_bytes, uint64_t *ret_total
     st->blobs->ops->space(st->blobs, ret_free_bytes, ret_total_bytes);
 }
 
+#define PROBE_BYTES 4096
+
+/* An unnamed file of a page, which nobody will see. */
+static int probe_blobs(struct store *st)
+{
+    static const char page[PROBE_BYTES];
+    struct blob_writer *w = NULL;
+    int rc = blob_create(st->blobs, 0, BYTES_LIT("probe"), PROBE_BYTES, &w);
+    if (rc == BLOB_OK)
+        rc = st->blobs->ops->append(w, page, sizeof page);
+    st->blobs->ops->abandon(&w);
+    return store__blob_rc(rc);
+}
+
+int store_probe(struct store *st, bool write)
+{
+    uint64_t generation;
+    int rc = store__index_rc(index_generation(st->index, INDEX_PARTITION_SYSTEM, &generation));
+    if (rc != STORE_OK || !write)
+        return rc;
+    rc = probe_blobs(st);
+    return rc == STORE_OK ? store__save_clock(st) : rc;
+}
+
+void store_stats(struct store *st, struct store_stats *ret)
+{
+    *ret = (struct store_stats){0};
+    if (st->index->ops->stats)
+        st->index->ops->stats(st->index, &ret->index);
+    gc_stats(st, ret);
+    lifecycle_stats(st, ret);
+    pthread_mutex_lock(&st->running_lock);
+    ret->running = st->running;
+    pthread_mutex_unlock(&st->running_lock);
+}
+
 int store_collect(struct store *st)
 {
     return gc_collect(st);

@@ -252,6 +252,7 @@ struct gc_later {
     void *arg;
 };
 void gc_later(struct store *, struct gc_later *, int64_t delay_ms);
+void gc_stats(struct store *, struct store_stats *ret);
 /* Tests: how long garbage and intents rest before they are looked at. */
 void gc_set_ages(struct store *, int64_t garbage_ms, int64_t intent_ms, int64_t tombstone_ms);
 

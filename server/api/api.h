@@ -27,6 +27,11 @@ int account_create(struct req *);
 int account_list(struct req *);
 int account_get(struct req *);
 int account_delete(struct req *);
+/* health.c */
+int health_live(struct req *);
+int health_ready(struct req *);
+int health_cluster(struct req *);
+int health_cluster_read(struct req *);
 /* list.c */
 int list_objects_v1(struct req *);
 int list_objects_v2(struct req *);
