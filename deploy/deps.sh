@@ -29,6 +29,7 @@ build libxxhash-dev      XXHASH checksums
 build libisal-dev        fast CRC32C and CRC64
 build libjansson-dev     JSON policies
 build libseccomp-dev    giving up system calls
+build libargon2-dev      keys of the admin API's bodies
 build libcurl4-openssl-dev requests to identity providers and key services
 test  libcriterion-dev   unit tests
 test  clang              fuzzers and the second compiler

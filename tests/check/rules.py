@@ -20,7 +20,8 @@ HOMES = [
     (r"<rados/", r"storage/\w*_rados\.[ch]", "librados"),
     (r"<seccomp\.h", r"server/sandbox\.c", "libseccomp"),
     (r"<curl/", r"server/http_client\.c", "libcurl"),
-    (r"<jansson", r"server/(iam|api|auth)/.*|server/\w*\.c|admin/.*|storage/keyring\.c|tests/.*", "jansson"),
+    (r"<argon2", r"server/admin_api/sealed\.c", "libargon2"),
+    (r"<jansson", r"server/(iam|api|auth|admin_api)/.*|server/\w*\.c|admin/.*|storage/keyring\.c|tests/.*", "jansson"),
     (r"<libxml/", r"server/xml/.*|server/serve\.c|tests/.*", "libxml2"),
     (r"<event2/|<event\.h>", r"server/(loop|listener|conn\w*|tls|outbound|serve)\.[ch]|tests/.*", "libevent"),
 ]
