@@ -49,6 +49,8 @@ struct config {
     const char *log_format;      /* text, json */
     const char *log_level;       /* error, warn, info, debug */
     bool access_log;
+    const char *audit_file, *audit_webhook, *audit_webhook_token, *audit_webhook_ca; /* server/audit.h */
+    uint64_t audit_file_max_mib, audit_file_keep, audit_webhook_batch, audit_queue_mib;
 
     /* Limits of a client's requests. */
     uint64_t max_header_bytes; /* request line and headers */

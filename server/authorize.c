@@ -55,14 +55,16 @@ static bool of_owner(const struct req *r, const struct target *t)
 }
 
 /* Nothing can be in the way of an owner's root but a policy, or an object that is somebody else's. */
-static bool is_unlimited(const struct req *r, const struct target *t)
+static bool is_unlimited(struct req *r, const struct target *t)
 {
     if (!is_root(r) || !of_owner(r, t))
         return false;
-    if (!t->settings)
-        return true;
-    return !t->settings->policy && !t->settings->policy_broken &&
-           (t->key.p == NULL || t->settings->ownership == ACL_BUCKET_OWNER_ENFORCED);
+    if (t->settings && (t->settings->policy || t->settings->policy_broken ||
+                        (t->key.p != NULL && t->settings->ownership != ACL_BUCKET_OWNER_ENFORCED)))
+        return false;
+    r->decided_by = "root";
+    r->denied = false;
+    return true;
 }
 
 /* ---- what policies need to know ---- */
@@ -274,7 +276,10 @@ static struct iam_decision decide(struct req *r, struct target *t, const char *a
             t->key.p && t->bucket && policies_use(q, IAM_KEY_S3_EXISTING_OBJECT_TAG) && asks_existing_tags(q->action);
         facts_of_object(r->authorization->context, tags ? look_up(r, t) : NULL);
     }
-    return iam_decide(q);
+    struct iam_decision d = iam_decide(q);
+    r->decided_by = iam_source_name(d.source);
+    r->denied = !d.allowed;
+    return d;
 }
 
 static int refuse(struct req *r, const struct iam_request *q, const struct iam_decision *d)
@@ -431,7 +436,7 @@ static int check_owner_only(struct req *r, const struct target *t)
     return req_extra(r, "ResourceType", BYTES_LIT("BUCKETPOLICY"));
 }
 
-static bool waits_for_body(const struct req *r, const struct target *t)
+static bool waits_for_body(struct req *r, const struct target *t)
 {
     struct iam_request q;
     if (!(r->op->flags & OP_BODY_FACTS) || is_unlimited(r, t))

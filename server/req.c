@@ -22,11 +22,13 @@
 #include "base/log.h"
 #include "base/rand.h"
 #include "server/access_log.h"
+#include "server/audit.h"
 #include "server/addr_limit.h"
 #include "server/authorize.h"
 #include "server/conn.h"
 #include "server/form.h"
 #include "server/iam/identities.h"
+#include "server/metrics.h"
 #include "server/ops.h"
 #include "server/pool.h"
 #include "server/respond.h"
@@ -140,7 +142,9 @@ static void close_write(struct req *r)
 
 void req_end(struct req *r)
 {
+    metrics_end(r);
     access_log_request(r);
+    audit_request(r->server->audit, r);
     store_read_close(&r->resp.read);
     close_write(r);
     buf_fini(&r->resp.headers);
@@ -323,8 +327,10 @@ static enum step_result step_route(struct req *r)
 {
     enum s3_error why;
     r->op = op_match(r, &why);
-    if (r->op)
+    if (r->op) {
+        metrics_begin(r);
         return STEP_NEXT;
+    }
     req_fail(r, why);
     if (why == S3E_METHOD_NOT_ALLOWED) {
         req_extra(r, "Method", r->head.method_text);

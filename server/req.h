@@ -58,8 +58,9 @@ struct req {
     struct server *server;
     struct arena *arena;
     char id[REQ_ID_TEXT + 1], host_id[REQ_HOST_ID + 1];
-    uint64_t began_ns;
-    int64_t now_ms; /* wall clock at the beginning */
+    uint64_t began_ns, first_byte_ns; /* of the request; of the reply, 0: there was none */
+    bool replied;                     /* to its last byte */
+    int64_t now_ms;                   /* wall clock at the beginning */
 
     struct http_head head;
     bool head_ok;
@@ -76,6 +77,8 @@ struct req {
     struct query_call *query_call;       /* of IAM and STS: server/iam/query.h */
     struct store_bucket bucket;          /* for operations on an existing bucket */
     struct authorization *authorization; /* authorize.c */
+    const char *decided_by; /* whose word the last decision was, for the audit log; NULL: none was needed */
+    bool denied;            /* that decision */
 
     struct payload *payload;
     struct form *form;         /* of a form upload: server/form.h */

@@ -27,6 +27,7 @@
 #include "config.h"
 #include "server/access.h"
 #include "server/addr_limit.h"
+#include "server/audit.h"
 #include "backends.h"
 #include "server/conn.h"
 #include "server/handover.h"
@@ -34,6 +35,7 @@
 #include "server/iam/identities.h"
 #include "server/listener.h"
 #include "server/loop.h"
+#include "server/metrics.h"
 #include "server/pool.h"
 #include "server/sandbox.h"
 #include "server/server.h"
@@ -249,6 +251,7 @@ static void start_loops(struct server *s)
 {
     s->n_loops = s->config->threads ? (unsigned)s->config->threads : cores();
     s->loops = xcalloc(s->n_loops, sizeof *s->loops);
+    s->metrics = metrics_create(s->n_loops);
     for (unsigned i = 0; i < s->n_loops; i++)
         s->loops[i] = loop_create(s, i);
 }
@@ -269,12 +272,14 @@ static void stop_server(struct server *s, struct listener **listener)
     while (atomic_load(&s->n_conns) > 0 && usleep(1000) == 0);
     identities_close(&s->identities);
     store_close(&s->store);
+    audit_close(&s->audit);
     listener_free(listener); /* its events belong to a loop */
     for (unsigned i = 0; i < s->n_loops; i++)
         loop_free(&s->loops[i]);
     free(s->loops);
     addr_limit_free(&s->addresses);
     access_cache_free(&s->access);
+    metrics_free(&s->metrics);
     tls_free(&s->tls);
 }
 
@@ -310,14 +315,14 @@ static bool prepare(struct process *p, char error[512])
     if (!s->store)
         return false;
     struct identities_options who = {.store = s->store, .config = cfg, .data_dir = p->dir.path};
-    return identities_open(&who, &s->identities, error);
+    return identities_open(&who, &s->identities, error) && audit_open(cfg, p->dir.path, &s->audit, error);
 }
 
 /* Instrumented builds look at themselves by calls that no server makes. */
 #ifndef __has_feature
 #define __has_feature(x) 0
 #endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || __has_feature(address_sanitizer) ||              \
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || __has_feature(address_sanitizer) ||               \
     __has_feature(thread_sanitizer)
 #define INSTRUMENTED true
 #else

@@ -19,8 +19,10 @@ struct pool;
 struct loop;
 struct tls;
 struct addr_limit;
+struct audit;
 struct identities;
 struct access_cache;
+struct metrics;
 
 enum drain_step {
     DRAIN_NONE,
@@ -41,6 +43,7 @@ struct server {
     struct store *store;
     struct pool *pool;
     struct identities *identities;
+    struct audit *audit;  /* NULL: there is none */
     struct tls *tls; /* NULL: plain HTTP */
     struct loop **loops;
     unsigned n_loops;
@@ -50,6 +53,7 @@ struct server {
     _Atomic size_t document_bytes; /* what requests hold of large documents */
     _Atomic int draining;          /* enum drain_step */
     struct health_state health;
+    struct metrics *metrics; /* NULL: nothing is counted */
 };
 
 #endif

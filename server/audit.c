@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where the lines of the audit log go, see audit.h. Two buffers: requests fill one under a lock that nobody holds while
+ * waiting; the writer exchanges them every AUDIT_FLUSH_MS and writes the full one to the file and to the queue's last
+ * segment. The sender reads the oldest segment, posts whole lines, and writes down how far it has come; a segment that
+ * was sent whole is removed. So memory is bounded by the buffers, the disk by the queue's limit.
+ *
+ *   DIR/audit/<number>.jsonl   segments, in order; the last one grows
+ *   DIR/audit/sent             "<number> <bytes>": how far the webhook has taken them
+ *
+ * Threads: audit_request on loops; one writer; one sender where there is a webhook.
+ */
+#include "server/audit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "config.h"
+#include "http_client.h"
+#include "server/audit_line.h"
+
+#define SEGMENT_BYTES (4u << 20)
+#define SEGMENT_NAME  "/%020llu.jsonl"
+#define RETRY_MS      1000  /* after a post that was not taken, doubled ... */
+#define RETRY_MAX_MS  30000 /* ... up to this */
+#define POST_MS       10000
+#define PATH_BYTES    4400
+
+struct audit {
+    pthread_mutex_t lock;
+    pthread_cond_t wake, more; /* the writer, the sender */
+    pthread_t writer, sender;
+    bool stopping, has_writer, has_sender;
+    char *fill, *spare; /* AUDIT_BUFFER bytes each */
+    size_t n;
+    bool said_dropped;
+
+    const char *file; /* of the settings; empty: none */
+    int fd;
+    uint64_t file_bytes, file_max;
+    unsigned keep;
+
+    const char *url, *token, *ca_file;
+    unsigned batch_lines;
+    char folder[PATH_BYTES];
+    int segment_fd;
+    uint64_t first, last; /* numbers of the segments there are; last is being written */
+    uint64_t segment_bytes, queue_max;
+    uint64_t sent_number, sent_bytes; /* the sender's */
+
+    _Atomic uint64_t lines, dropped, sent, failed, queued;
+};
+
+/* ---- the queue's files ---- */
+
+static void segment_path(const struct audit *a, uint64_t number, char path[PATH_BYTES + 32])
+{
+    snprintf(path, PATH_BYTES + 32, "%s" SEGMENT_NAME, a->folder, (unsigned long long)number);
+}
+
+static uint64_t size_of(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+/* The numbers of what earlier runs left. */
+static bool find_segments(struct audit *a, char error[512])
+{
+    DIR *d = opendir(a->folder);
+    uint64_t number, total = 0;
+    char path[PATH_BYTES + 32];
+    a->first = UINT64_MAX;
+    a->last = 0;
+    for (struct dirent *e; d && (e = readdir(d));) {
+        struct bytes name = bytes_str(e->d_name);
+        if (name.n != 26 || !bytes_ends(name, BYTES_LIT(".jsonl")) ||
+            !bytes_to_u64(bytes_cut(name, 0, 20), UINT64_MAX - 1, &number))
+            continue;
+        segment_path(a, number, path);
+        total += size_of(path);
+        a->first = number < a->first ? number : a->first;
+        a->last = number > a->last ? number : a->last;
+    }
+    if (!d) {
+        snprintf(error, 512, "%.400s: %s", a->folder, strerror(errno));
+        return false;
+    }
+    closedir(d);
+    if (a->first == UINT64_MAX)
+        a->first = a->last + 1;
+    a->last++; /* a new one: the last of the run before may end in half a line */
+    atomic_store(&a->queued, total);
+    return true;
+}
+
+static bool open_segment(struct audit *a)
+{
+    char path[PATH_BYTES + 32];
+    segment_path(a, a->last, path);
+    a->segment_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    a->segment_bytes = 0;
+    return a->segment_fd >= 0;
+}
+
+static void read_position(struct audit *a)
+{
+    char path[PATH_BYTES + 32], text[64] = {0};
+    unsigned long long number = 0, bytes = 0;
+    snprintf(path, sizeof path, "%s/sent", a->folder);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool known = fd >= 0 && read(fd, text, sizeof text - 1) > 0 && sscanf(text, "%llu %llu", &number, &bytes) == 2;
+    if (fd >= 0)
+        close(fd);
+    a->sent_number = a->first;
+    a->sent_bytes = known && number == a->first ? bytes : 0;
+}
+
+static void write_position(const struct audit *a)
+{
+    char path[PATH_BYTES + 32], fresh[PATH_BYTES + 32], text[64];
+    snprintf(path, sizeof path, "%s/sent", a->folder);
+    snprintf(fresh, sizeof fresh, "%s/sent.new", a->folder);
+    int n = snprintf(text, sizeof text, "%llu %llu\n", (unsigned long long)a->sent_number,
+                     (unsigned long long)a->sent_bytes);
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    bool good = fd >= 0 && write(fd, text, (size_t)n) == n;
+    if (fd >= 0)
+        good = close(fd) == 0 && good;
+    if (!good || rename(fresh, path) != 0)
+        log_warn("audit", "%s: %s; after a restart lines may be sent twice", path, strerror(errno));
+}
+
+/* ---- the writer ---- */
+
+static bool write_whole(int fd, const char *p, size_t n)
+{
+    while (n) {
+        ssize_t put = write(fd, p, n);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return false;
+        p += put;
+        n -= (size_t)put;
+    }
+    return true;
+}
+
+static uint64_t count_lines(const char *p, size_t n)
+{
+    uint64_t lines = 0;
+    for (const char *end = p + n; p < end && (p = memchr(p, '\n', (size_t)(end - p))); p++)
+        lines++;
+    return lines;
+}
+
+static void lost(struct audit *a, const char *p, size_t n, const char *where, const char *why)
+{
+    uint64_t lines = count_lines(p, n);
+    atomic_fetch_add(&a->dropped, lines);
+    log_error("audit", "%llu lines are lost to %s: %s", (unsigned long long)lines, where, why);
+}
+
+static bool open_file(struct audit *a)
+{
+    struct stat st;
+    a->fd = open(a->file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (a->fd < 0)
+        return false;
+    a->file_bytes = fstat(a->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+    return true;
+}
+
+/* FILE becomes FILE.1, that FILE.2 and so on; the oldest goes. */
+static void rotate(struct audit *a)
+{
+    char from[PATH_BYTES], to[PATH_BYTES];
+    fsync(a->fd);
+    close(a->fd);
+    for (unsigned i = a->keep; i >= 1; i--) {
+        snprintf(to, sizeof to, "%s.%u", a->file, i);
+        if (i == 1)
+            snprintf(from, sizeof from, "%s", a->file);
+        else
+            snprintf(from, sizeof from, "%s.%u", a->file, i - 1);
+        if (rename(from, to) != 0 && errno != ENOENT)
+            log_error("audit", "%s: %s", to, strerror(errno));
+    }
+    if (!open_file(a))
+        log_error("audit", "%s: %s", a->file, strerror(errno));
+}
+
+static void to_file(struct audit *a, const char *p, size_t n)
+{
+    if (a->fd < 0 && !open_file(a)) { /* it could not be opened before: perhaps now */
+        lost(a, p, n, a->file, strerror(errno));
+        return;
+    }
+    if (!write_whole(a->fd, p, n))
+        lost(a, p, n, a->file, strerror(errno));
+    a->file_bytes += n;
+    if (a->file_bytes >= a->file_max)
+        rotate(a);
+}
+
+static void to_queue(struct audit *a, const char *p, size_t n)
+{
+    if (atomic_load(&a->queued) + n > a->queue_max) {
+        lost(a, p, n, "the webhook", "its queue is full");
+        return;
+    }
+    if ((a->segment_fd < 0 && !open_segment(a)) || !write_whole(a->segment_fd, p, n)) {
+        lost(a, p, n, "the webhook's queue", strerror(errno));
+        return;
+    }
+    atomic_fetch_add(&a->queued, n);
+    pthread_mutex_lock(&a->lock);
+    a->segment_bytes += n;
+    if (a->segment_bytes >= SEGMENT_BYTES) {
+        close(a->segment_fd);
+        a->segment_fd = -1;
+        a->last++;
+        a->segment_bytes = 0;
+    }
+    pthread_cond_signal(&a->more);
+    pthread_mutex_unlock(&a->lock);
+}
+
+static struct timespec in_ms(int64_t ms)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_sec += ms / 1000;
+    t.tv_nsec += ms % 1000 * 1000000;
+    if (t.tv_nsec >= 1000000000) {
+        t.tv_sec++;
+        t.tv_nsec -= 1000000000;
+    }
+    return t;
+}
+
+static void *write_lines(void *arg)
+{
+    struct audit *a = arg;
+    bool end = false;
+    while (!end) {
+        struct timespec until = in_ms(AUDIT_FLUSH_MS);
+        pthread_mutex_lock(&a->lock);
+        while (!a->stopping && a->n < AUDIT_BUFFER / 2 && pthread_cond_timedwait(&a->wake, &a->lock, &until) == 0)
+            ;
+        char *p = a->fill;
+        size_t n = a->n;
+        a->fill = a->spare;
+        a->spare = p;
+        a->n = 0;
+        a->said_dropped = false;
+        end = a->stopping;
+        pthread_mutex_unlock(&a->lock);
+        if (n && *a->file)
+            to_file(a, p, n);
+        if (n && *a->url)
+            to_queue(a, p, n);
+    }
+    return NULL;
+}
+
+/* ---- the sender ---- */
+
+/* The end of the last whole line that fits: of at most `max_lines` lines. */
+static size_t whole_lines(const char *p, size_t n, unsigned max_lines)
+{
+    size_t end = 0;
+    for (unsigned i = 0; i < max_lines; i++) {
+        const char *newline = memchr(p + end, '\n', n - end);
+        if (!newline)
+            break;
+        end = (size_t)(newline - p) + 1;
+    }
+    return end;
+}
+
+static bool post(struct audit *a, const char *p, size_t n)
+{
+    struct arena *arena = arena_create(0);
+    char error[256], bearer[1100];
+    struct http_client_header headers[2] = {{"Content-Type", "application/json"}, {"Authorization", bearer}};
+    struct http_client_request q = {.method = "POST",
+                                    .url = a->url,
+                                    .body = bytes_of(p, n),
+                                    .headers = headers,
+                                    .n_headers = *a->token ? 2 : 1,
+                                    .timeout_ms = POST_MS,
+                                    .ca_file = *a->ca_file ? a->ca_file : NULL};
+    struct http_client_reply reply;
+    snprintf(bearer, sizeof bearer, strchr(a->token, ' ') ? "%.1000s" : "Bearer %.1000s", a->token);
+    bool answered = http_client_send(&q, arena, &reply, error);
+    bool taken = answered && reply.status >= 200 && reply.status < 300;
+    if (!taken && atomic_fetch_add(&a->failed, 1) % 64 == 0) { /* not every try of a long outage */
+        if (answered)
+            log_warn("audit", "the webhook answered %d; its lines wait", reply.status);
+        else
+            log_warn("audit", "%s; its lines wait", error);
+    }
+    arena_free(arena);
+    return taken;
+}
+
+/* Waits until the sender's segment has more than was sent, or is an old one. False: it is over. */
+static bool wait_for_more(struct audit *a)
+{
+    pthread_mutex_lock(&a->lock);
+    while (!a->stopping && a->sent_number == a->last && a->sent_bytes >= a->segment_bytes)
+        pthread_cond_wait(&a->more, &a->lock);
+    bool go_on = !a->stopping;
+    pthread_mutex_unlock(&a->lock);
+    return go_on;
+}
+
+static void pause_sender(struct audit *a, int64_t ms)
+{
+    struct timespec until = in_ms(ms);
+    pthread_mutex_lock(&a->lock);
+    while (!a->stopping && pthread_cond_timedwait(&a->more, &a->lock, &until) != ETIMEDOUT)
+        ;
+    pthread_mutex_unlock(&a->lock);
+}
+
+/* All of it was sent, and nothing more comes: on to the next one. */
+static void segment_done(struct audit *a)
+{
+    char path[PATH_BYTES + 32];
+    segment_path(a, a->sent_number, path);
+    atomic_fetch_sub(&a->queued, size_of(path));
+    a->sent_number++;
+    a->sent_bytes = 0;
+    write_position(a);
+    unlink(path);
+}
+
+/* What lies behind the position. -1: the segment cannot be read, 0: nothing is there. */
+static ssize_t read_piece(const struct audit *a, char *piece)
+{
+    char path[PATH_BYTES + 32];
+    segment_path(a, a->sent_number, path);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -1;
+    ssize_t n = pread(fd, piece, AUDIT_BATCH_MAX, (off_t)a->sent_bytes);
+    close(fd);
+    return n;
+}
+
+static void *send_lines(void *arg)
+{
+    struct audit *a = arg;
+    char *piece = xmalloc(AUDIT_BATCH_MAX);
+    int64_t wait = RETRY_MS;
+    while (wait_for_more(a)) {
+        ssize_t n = read_piece(a, piece);
+        size_t whole = n > 0 ? whole_lines(piece, (size_t)n, a->batch_lines) : 0;
+        pthread_mutex_lock(&a->lock);
+        bool old = a->sent_number < a->last;
+        pthread_mutex_unlock(&a->lock);
+        if (whole == 0 && old) {
+            segment_done(a); /* what is left of it is half a line of a crash */
+        } else if (whole && post(a, piece, whole)) {
+            atomic_fetch_add(&a->sent, count_lines(piece, whole));
+            a->sent_bytes += whole;
+            write_position(a);
+            wait = RETRY_MS;
+        } else {
+            pause_sender(a, wait);
+            wait = wait * 2 < RETRY_MAX_MS ? wait * 2 : RETRY_MAX_MS;
+        }
+    }
+    free(piece);
+    return NULL;
+}
+
+/* ---- life ---- */
+
+void audit_request(struct audit *a, const struct req *r)
+{
+    char line[AUDIT_LINE_MAX];
+    if (!a)
+        return;
+    size_t n = audit_line(r, "pail", line, sizeof line);
+    atomic_fetch_add_explicit(&a->lines, 1, memory_order_relaxed);
+    pthread_mutex_lock(&a->lock);
+    bool room = n <= AUDIT_BUFFER - a->n, said = a->said_dropped;
+    if (room) {
+        memcpy(a->fill + a->n, line, n);
+        a->n += n;
+        if (a->n >= AUDIT_BUFFER / 2)
+            pthread_cond_signal(&a->wake);
+    } else {
+        a->said_dropped = true;
+    }
+    pthread_mutex_unlock(&a->lock);
+    if (!room) {
+        atomic_fetch_add(&a->dropped, 1);
+        if (!said)
+            log_error("audit", "lines are dropped: the disk does not keep up");
+    }
+}
+
+static bool open_queue(struct audit *a, const char *data_dir, char error[512])
+{
+    snprintf(a->folder, sizeof a->folder, "%s/audit", data_dir);
+    if (mkdir(a->folder, 0700) != 0 && errno != EEXIST) {
+        snprintf(error, 512, "%.400s: %s", a->folder, strerror(errno));
+        return false;
+    }
+    if (!find_segments(a, error))
+        return false;
+    read_position(a);
+    return true;
+}
+
+bool audit_open(const struct config *cfg, const char *data_dir, struct audit **ret, char error[512])
+{
+    pthread_condattr_t monotonic;
+    *ret = NULL;
+    if (!*cfg->audit_file && !*cfg->audit_webhook)
+        return true;
+    struct audit *a = xcalloc(1, sizeof *a);
+    *ret = a;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&a->lock, NULL);
+    pthread_cond_init(&a->wake, &monotonic);
+    pthread_cond_init(&a->more, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    a->fill = xmalloc(AUDIT_BUFFER);
+    a->spare = xmalloc(AUDIT_BUFFER);
+    a->fd = a->segment_fd = -1;
+    a->file = cfg->audit_file;
+    a->file_max = cfg->audit_file_max_mib << 20;
+    a->keep = (unsigned)cfg->audit_file_keep;
+    a->url = cfg->audit_webhook;
+    a->token = cfg->audit_webhook_token;
+    a->ca_file = cfg->audit_webhook_ca;
+    a->batch_lines = (unsigned)cfg->audit_webhook_batch;
+    a->queue_max = cfg->audit_queue_mib << 20;
+    if (*a->file && !open_file(a)) {
+        snprintf(error, 512, "--audit-file %.300s: %s", a->file, strerror(errno));
+        return false;
+    }
+    if (*a->url && !open_queue(a, data_dir, error))
+        return false;
+    a->has_writer = pthread_create(&a->writer, NULL, write_lines, a) == 0;
+    a->has_sender = *a->url && pthread_create(&a->sender, NULL, send_lines, a) == 0;
+    if (!a->has_writer || (*a->url && !a->has_sender)) {
+        snprintf(error, 512, "the system has no thread for the audit log");
+        return false;
+    }
+    return true;
+}
+
+void audit_close(struct audit **pa)
+{
+    struct audit *a = *pa;
+    *pa = NULL;
+    if (!a)
+        return;
+    pthread_mutex_lock(&a->lock);
+    a->stopping = true;
+    pthread_cond_broadcast(&a->wake);
+    pthread_cond_broadcast(&a->more);
+    pthread_mutex_unlock(&a->lock);
+    if (a->has_writer)
+        pthread_join(a->writer, NULL);
+    if (a->has_sender)
+        pthread_join(a->sender, NULL);
+    if (a->fd >= 0) {
+        fsync(a->fd);
+        close(a->fd);
+    }
+    if (a->segment_fd >= 0)
+        close(a->segment_fd);
+    pthread_cond_destroy(&a->wake);
+    pthread_cond_destroy(&a->more);
+    pthread_mutex_destroy(&a->lock);
+    free(a->fill);
+    free(a->spare);
+    free(a);
+}
+
+void audit_stats_get(const struct audit *a, struct audit_stats *ret)
+{
+    *ret = (struct audit_stats){0};
+    if (!a)
+        return;
+    ret->lines = atomic_load(&a->lines);
+    ret->dropped = atomic_load(&a->dropped);
+    ret->sent = atomic_load(&a->sent);
+    ret->failed = atomic_load(&a->failed);
+    ret->queued_bytes = atomic_load(&a->queued);
+}

@@ -1,0 +1,233 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The audit log: every request has its line, none has a secret; a webhook that is away loses nothing.
+
+    tests/crash/run_audit.py [word]      only cases whose name contains the word
+"""
+import http.server
+import json
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import urllib.parse
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(os.path.dirname(HERE), "lib"), HERE]
+
+import s3client  # noqa: E402
+from cases import equal, report, true  # noqa: E402
+from pail import SECRET_KEY, Pail, TEST_DIR  # noqa: E402
+
+BUCKET = "audited"
+
+
+def client_of(pail, **more):
+    return s3client.Client(pail.host, pail.port, pail.access_key, pail.secret_key, **more)
+
+
+def lines_of(*paths):
+    found = []
+    for path in paths:
+        with open(path, encoding="utf-8") as f:
+            found += [json.loads(line) for line in f]
+    return found
+
+
+def wait_for(what, seconds=20):
+    deadline = time.monotonic() + seconds
+    while True:
+        found = what()
+        if found:
+            return found
+        true(time.monotonic() < deadline, "it did not come in time")
+        time.sleep(0.02)
+
+
+def folder():
+    os.makedirs(TEST_DIR, exist_ok=True)
+    return tempfile.mkdtemp(prefix="audit-", dir=TEST_DIR)
+
+
+def every_request():
+    """Who, what, decision, result, bytes; denied and broken ones too; no secrets"""
+    path = os.path.join(folder(), "audit.jsonl")
+    with Pail("audit-lines", args=["--audit-file", path]) as pail:
+        client = client_of(pail)
+        client.create_bucket(BUCKET)
+        client.put(BUCKET, 'odd "key"\u00e9\n', b"x" * 1000, headers={"user-agent": "audit-test"})
+        client.get(BUCKET, "missing")
+        nobody = s3client.Client(pail.host, pail.port, pail.access_key, "wrong" * 8)
+        nobody.get(BUCKET, "k")
+        signer = s3client.Signer(pail.access_key, pail.secret_key)
+        target = signer.presign("GET", f"{pail.host}:{pail.port}", f"/{BUCKET}/missing",
+                                query=[("response-content-type", "a/b")])
+        client.send("GET", target, headers={})
+        client.send("GET", f"/{BUCKET}/private", headers={})
+        client.send("POST", "/nonsense?x=%ff", headers={"x-amz-security-token": "very-secret-token"})
+    found = lines_of(path)
+    equal([(line["api"]["name"], line["api"]["statusCode"]) for line in found],
+          [("CreateBucket", 200), ("PutObject", 200), ("GetObject", 404), ("GetObject", 403), ("GetObject", 404),
+           ("GetObject", 403), ("", 400)], "lines")
+    put = found[1]
+    equal((put["api"]["bucket"], put["api"]["object"], put["api"]["rx"]), (BUCKET, 'odd "key"\u00e9\n', 1000), "a PUT")
+    equal((put["accessKey"], put["decision"], put["decidedBy"], put["remotehost"].split(":")[0], put["userAgent"]),
+          (pail.access_key, "allowed", "root", "127.0.0.1", "audit-test"), "who and why")
+    true(put["api"]["timeToResponseInNS"].isdigit() and put["time"].endswith("Z") and put["requestID"], "times")
+    equal(found[3]["error"], "SignatureDoesNotMatch", "a wrong signature")
+    equal((found[5]["error"], found[5]["decision"]), ("AccessDenied", "denied"), "nobody signed")
+    equal(found[4]["requestQuery"]["response-content-type"], "a/b", "a parameter")
+    with open(path) as f:
+        text = f.read()
+    signature = urllib.parse.parse_qs(target.split("?")[1])["X-Amz-Signature"][0]
+    for secret in (SECRET_KEY, "wrongwrong", signature, "very-secret-token"):
+        true(secret not in text, f"a secret stands in the log: {secret[:8]}")
+
+
+def rotation():
+    """The file is rotated by size, and only so many are kept"""
+    path = os.path.join(folder(), "audit.jsonl")
+    with Pail("audit-rotation", args=["--audit-file", path, "--audit-file-max-mib", "1", "--audit-file-keep", "2"]) as pail:
+        client = client_of(pail)
+        client.create_bucket(BUCKET)
+        long = "k" * 900
+        for _ in range(3800):
+            client.get(BUCKET, long)
+        wait_for(lambda: os.path.exists(path + ".2"))
+    true(not os.path.exists(path + ".3"), "more were kept than asked for")
+    kept = lines_of(path + ".2", path + ".1", path)
+    true(len(kept) > 1000 and all(line["api"]["name"] == "GetObject" for line in kept[1:]), "lines are torn")
+
+
+class Receiver:
+    """A webhook on a port of its own. `taking` False: it answers 503."""
+
+    def __init__(self, port=0):
+        self.lines, self.requests, self.taking, self.tokens = [], 0, True, set()
+        receiver = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.requests += 1
+                receiver.tokens.add(self.headers.get("Authorization"))
+                if receiver.taking:
+                    receiver.lines += [json.loads(line) for line in body.splitlines()]
+                self.send_response(200 if receiver.taking else 503)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_args):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def webhook_outage():
+    """A webhook that is away, a restart and a kill: every line arrives, in order, none is lost"""
+    receiver = Receiver()
+    data = os.path.join(folder(), "data")
+    port = receiver.port
+    args = ["--audit-webhook", f"http://127.0.0.1:{port}/hook", "--audit-webhook-batch", "50"]
+    pail = Pail("audit-webhook", data=data, args=args, env={"PAIL_AUDIT_WEBHOOK_TOKEN": "hook-token"})
+    sent = 0
+
+    def some(n):
+        nonlocal sent
+        client = client_of(pail)
+        for _ in range(n):
+            client.get(BUCKET, f"key-{sent:06}")
+            sent += 1
+
+    def arrived():
+        keys = [line["api"]["object"] for line in receiver.lines if "object" in line["api"]]
+        first = list(dict.fromkeys(keys))  # again is allowed, after a restart
+        return first if len(first) >= sent else None
+
+    pail.start()
+    try:
+        client_of(pail).create_bucket(BUCKET)
+        some(100)
+        equal(wait_for(arrived), [f"key-{n:06}" for n in range(sent)], "lines")
+        equal(receiver.tokens, {"Bearer hook-token"}, "Authorization")
+        receiver.taking = False
+        some(100)
+        receiver.close()
+        some(100)
+        pail.stop()
+        pail.start()
+        some(100)
+        time.sleep(0.5)  # what was not written yet a crash may lose
+        pail.kill()
+        pail.start()
+        old = receiver
+        receiver = Receiver(port)
+        receiver.lines = old.lines
+        some(100)
+        equal(wait_for(arrived, 60), [f"key-{n:06}" for n in range(sent)], "lines")
+        queue = os.path.join(data, "audit")
+        wait_for(lambda: sum(os.path.getsize(os.path.join(queue, n)) for n in os.listdir(queue)) < 5 << 20)
+        pail.stop()
+    finally:
+        pail.kill()
+        receiver.close()
+    return f"{sent} lines, {receiver.requests} requests at the end"
+
+
+def bounded_queue():
+    """A webhook that never comes back: the queue is bounded, requests go on"""
+    data = os.path.join(folder(), "data")
+    with Pail("audit-bounded", data=data, args=["--audit-webhook", "http://127.0.0.1:1/", "--audit-queue-mib", "1"]) as pail:
+        client = client_of(pail)
+        client.create_bucket(BUCKET)
+        for _ in range(2500):
+            equal(client.get(BUCKET, "k" * 900).status, 404, "GET")
+        with open(pail.log_path) as f:
+            wait_for(lambda: "its queue is full" in f.read())
+    queue = os.path.join(data, "audit")
+    true(sum(os.path.getsize(os.path.join(queue, n)) for n in os.listdir(queue)) <= 1 << 20, "the queue is too large")
+
+
+def a_file_that_cannot_be():
+    """A file that cannot be written stops the start, with its name"""
+    pail = Pail("audit-nowhere", args=["--audit-file", "/nonexistent/audit"])
+    try:
+        pail.start()
+    except Exception as error:
+        true("--audit-file /nonexistent/audit: No such file" in str(error), str(error))
+        return
+    pail.kill()
+    raise AssertionError("it started")
+
+
+CASES = [every_request, rotation, webhook_outage, bounded_queue, a_file_that_cannot_be]
+
+
+def main():
+    word = sys.argv[1] if len(sys.argv) > 1 else ""
+    good = True
+    for function in CASES:
+        title = f"Audit: {function.__doc__}"
+        if word not in title:
+            continue
+        try:
+            note = function()
+            report(True, f"{title} ({note})" if note else title)
+        except Exception:
+            report(False, title, traceback.format_exc())
+            good = False
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    sys.exit(main())
