@@ -49,6 +49,7 @@ struct config {
     const char *log_format;      /* text, json */
     const char *log_level;       /* error, warn, info, debug */
     bool access_log;
+    const char *prometheus_auth;                                                     /* jwt, public */
     const char *audit_file, *audit_webhook, *audit_webhook_token, *audit_webhook_ca; /* server/audit.h */
     uint64_t audit_file_max_mib, audit_file_keep, audit_webhook_batch, audit_queue_mib;
 

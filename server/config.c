@@ -79,6 +79,8 @@ static const struct setting settings[] = {
      AT(audit_webhook_batch), "1", 1, 10000, "N", "lines in one request to the webhook"},
     {"audit-queue-mib", "PAIL_AUDIT_QUEUE_MIB", NULL, NUMBER, AT(audit_queue_mib), "256", 1, 1048576, "MIB",
      "of lines that may wait for the webhook; more are dropped, and the log says so"},
+    {"prometheus-auth", "PAIL_PROMETHEUS_AUTH_TYPE", "MINIO_PROMETHEUS_AUTH_TYPE", LIVE | TEXT, AT(prometheus_auth),
+     "jwt", 0, 0, "jwt|public", "who may read metrics: bearers of a token of an administrator, or everybody"},
     {"max-header-bytes", "PAIL_MAX_HEADER_BYTES", NULL, NUMBER, AT(max_header_bytes), "32768", 4096, 1048576, "N",
      "request line and headers, together"},
     {"max-headers", "PAIL_MAX_HEADERS", NULL, NUMBER, AT(max_headers), "200", 16, 1000, "N", "headers of a request"},
@@ -416,7 +418,7 @@ static bool one_of(const char *text, const char *const *names)
 
 static int check(struct config *c, char *error)
 {
-    static const char *const formats[] = {"text", "json", NULL};
+    static const char *const formats[] = {"text", "json", NULL}, *const prometheus[] = {"jwt", "public", NULL};
     static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
     static const char *const ownerships[] = {"BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter", NULL};
     if (!c->dir)
@@ -425,6 +427,8 @@ static int check(struct config *c, char *error)
         return fail(error, "--log-format must be text or json, not \"%s\"", c->log_format);
     if (!one_of(c->log_level, levels))
         return fail(error, "--log-level must be error, warn, info or debug, not \"%s\"", c->log_level);
+    if (!one_of(c->prometheus_auth, prometheus))
+        return fail(error, "--prometheus-auth must be jwt or public, not \"%s\"", c->prometheus_auth);
     if (!one_of(c->default_object_ownership, ownerships))
         return fail(error,
                     "--default-object-ownership must be BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter, "

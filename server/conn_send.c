@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "server/access_log.h"
 #include "server/conn.h"
 #include "server/req.h"
@@ -36,6 +37,7 @@ void conn_continue(struct conn *c)
 
 void conn_respond(struct conn *c)
 {
+    c->req->first_byte_ns = clock_mono_ns();
     respond_head(c->req, &c->out);
     c->tail = c->req->resp.body;
     c->out_at = c->tail_at = 0;
@@ -190,6 +192,7 @@ bool conn_respond_run(struct conn *c)
     if (c->req->resp.read && send_object(c) != 1)
         return false;
     conn_want_write(c, false);
+    c->req->replied = true;
     conn_request_done(c);
     return true;
 }

@@ -23,6 +23,7 @@
 #include "server/addr_limit.h"
 #include "server/conn.h"
 #include "server/loop.h"
+#include "server/metrics.h"
 #include "server/server.h"
 
 #define BACKLOG        1024
@@ -45,6 +46,7 @@ struct newcomer {
 static void arrive(struct loop_msg *m)
 {
     struct newcomer *n = (struct newcomer *)m;
+    metrics_accepted(n->loop->server, n->loop->number);
     conn_start(n->loop, n->fd, &n->peer);
     if (atomic_load(&n->loop->server->draining) == DRAIN_CLOSE) /* it came while the loop was told to drain */
         conn_drain_all(n->loop);
@@ -63,10 +65,12 @@ static struct loop *least_loaded(struct server *s)
 static void welcome(struct server *s, int fd, const struct sockaddr_storage *peer)
 {
     if (atomic_load(&s->n_conns) >= s->config->max_connections) {
+        metrics_refused(s);
         close(fd);
         return;
     }
     if (!addr_limit_enter(s->addresses, peer)) {
+        metrics_refused(s);
         close(fd);
         return;
     }

@@ -59,6 +59,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     l->now_ms = clock_mono_ms();
+    atomic_store_explicit(&l->cpu_ns, clock_own_cpu_ns(), memory_order_relaxed);
     conn_tick_all(l);
 }
 

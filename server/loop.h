@@ -32,6 +32,7 @@ struct loop {
     unsigned number;
     struct conn *conns; /* list of all connections of this loop */
     _Atomic unsigned n_conns;
+    _Atomic uint64_t cpu_ns;     /* that its thread has used, at the last tick */
     int64_t now_ms;              /* monotonic, at the last wake-up or tick */
     struct body_buffer *buffers; /* spare ones, a list */
     unsigned n_buffers;

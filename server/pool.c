@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/check.h"
+#include "base/clock.h"
 
 #define WORKER_STACK_BYTES (512 * 1024)
 
@@ -20,6 +21,7 @@ struct pool {
     pthread_cond_t wake;
     struct job *head, **tail;
     size_t queued, max_queued, idle;
+    uint64_t run, refused, longest_queue, busy_ns;
     bool stopping;
     size_t n_threads;
     pthread_t threads[];
@@ -42,9 +44,13 @@ static void *worker(void *arg)
         if (!p->head)
             p->tail = &p->head;
         p->queued--;
+        p->run++;
         pthread_mutex_unlock(&p->lock);
+        uint64_t begun_ns = clock_mono_ns();
         j->run(j);
+        uint64_t took_ns = clock_mono_ns() - begun_ns;
         pthread_mutex_lock(&p->lock);
+        p->busy_ns += took_ns;
     }
     pthread_mutex_unlock(&p->lock);
     return NULL;
@@ -77,11 +83,26 @@ bool pool_submit(struct pool *p, struct job *j, bool must)
         *p->tail = j;
         p->tail = &j->next;
         p->queued++;
+        p->longest_queue = p->queued > p->longest_queue ? p->queued : p->longest_queue;
         if (p->idle)
             pthread_cond_signal(&p->wake);
     }
+    p->refused += !room;
     pthread_mutex_unlock(&p->lock);
     return room;
+}
+
+void pool_stats(struct pool *p, struct pool_stats *ret)
+{
+    pthread_mutex_lock(&p->lock);
+    *ret = (struct pool_stats){.threads = p->n_threads,
+                               .busy = p->n_threads - p->idle,
+                               .queued = p->queued,
+                               .run = p->run,
+                               .refused = p->refused,
+                               .longest_queue = p->longest_queue,
+                               .busy_ns = p->busy_ns};
+    pthread_mutex_unlock(&p->lock);
 }
 
 void pool_free(struct pool **pp)

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct pool;
 
@@ -19,6 +20,12 @@ struct job {
 struct pool *pool_create(size_t threads, size_t max_queued);
 /* False when the queue is full: answer SlowDown. `must` jobs (the later halves of admitted requests) always go in. */
 bool pool_submit(struct pool *, struct job *, bool must);
+struct pool_stats {
+    size_t threads, busy, queued;
+    uint64_t run, refused, longest_queue; /* since the start */
+    uint64_t busy_ns;                     /* of jobs that ended, all together */
+};
+void pool_stats(struct pool *, struct pool_stats *ret);
 void pool_free(struct pool **); /* runs what is queued, then ends the threads */
 
 #endif

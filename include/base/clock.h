@@ -9,6 +9,7 @@ int64_t clock_wall_ms(void);             /* milliseconds since 1970, UTC */
 int64_t clock_mono_ms(void);             /* milliseconds, never goes back, no meaning across processes */
 int64_t clock_boot_ms(void);             /* the same, but it goes on while the machine sleeps */
 uint64_t clock_mono_ns(void);            /* nanoseconds of the same */
+uint64_t clock_own_cpu_ns(void);         /* processor time that the calling thread has used */
 void clock_test_shift_ms(int64_t shift); /* tests only: added to clock_wall_ms */
 
 #endif

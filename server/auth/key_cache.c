@@ -15,6 +15,7 @@
 #include "checksum.h"
 #include <openssl/crypto.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #define DATE_LEN 8
@@ -35,6 +36,7 @@ struct table {
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t destructor_key;
+static _Atomic uint64_t misses; /* of all threads */
 static uint64_t hash_key;
 static unsigned char nobody_secret[40]; /* as long as AWS's */
 static _Thread_local struct table *table;
@@ -125,7 +127,13 @@ bool key_cache_get(const struct key_scope *scope, unsigned char ret_key[32])
         memcpy(ret_key, set[i].key, 32);
         return true;
     }
+    atomic_fetch_add_explicit(&misses, 1, memory_order_relaxed);
     return false;
+}
+
+uint64_t key_cache_misses(void)
+{
+    return atomic_load_explicit(&misses, memory_order_relaxed);
 }
 
 void key_cache_put(const struct key_scope *scope, const unsigned char key[32])

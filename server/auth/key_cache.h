@@ -11,6 +11,8 @@
 #ifndef PAIL_SERVER_AUTH_KEY_CACHE_H
 #define PAIL_SERVER_AUTH_KEY_CACHE_H
 
+#include <stdint.h>
+
 #include "base/bytes.h"
 
 #define KEY_CACHE_SETS 512 /* users of a thousand and more take turns; a set is memory only when it is used */
@@ -22,6 +24,7 @@ struct key_scope {
 
 void signing_key_derive(const struct key_scope *scope, unsigned char ret_key[32]);
 
+uint64_t key_cache_misses(void); /* since the start */
 bool key_cache_get(const struct key_scope *scope, unsigned char ret_key[32]);
 void key_cache_put(const struct key_scope *scope, const unsigned char key[32]);
 void key_cache_wipe(void);    /* this thread's entries */

@@ -20,6 +20,7 @@ struct cache_set {
 struct cache {
     struct cache_budget *budget;
     _Atomic size_t hand; /* the set that gives way next when there is too much in all */
+    _Atomic uint64_t misses;
     size_t n;
     struct cache_set sets[];
 };
@@ -87,7 +88,14 @@ struct cached *cache_get(struct cache *c, struct bytes key, uint64_t generation)
         to_front(s, i, found);
     }
     pthread_mutex_unlock(&s->lock);
+    if (!found)
+        atomic_fetch_add_explicit(&c->misses, 1, memory_order_relaxed);
     return found;
+}
+
+uint64_t cache_misses(const struct cache *c)
+{
+    return atomic_load_explicit(&c->misses, memory_order_relaxed);
 }
 
 /* From now on it counts, until its end. Nobody else knows it yet. */

@@ -39,6 +39,7 @@ struct cache *cache_create(size_t sets, struct cache_budget *);
 void cache_free(struct cache **); /* accepts NULL inside */
 /* With a reference more, or NULL. */
 struct cached *cache_get(struct cache *, struct bytes key, uint64_t generation);
+uint64_t cache_misses(const struct cache *); /* of cache_get, since the start */
 /* The cache takes a reference of its own; the caller keeps his. One of the same key gives way. */
 void cache_put(struct cache *, struct cached *);
 /* A new entry of `size` bytes (the struct cached first) in an arena of its own, with one reference. */

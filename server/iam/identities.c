@@ -778,3 +778,9 @@ bool identities_principal_exists(const void *ctx, const struct iam_principal *p)
     arena_free(a);
     return found;
 }
+
+void identities_cache_misses(const struct identities *ids, uint64_t *ret_principals, uint64_t *ret_policies)
+{
+    *ret_principals = cache_misses(ids->principals);
+    *ret_policies = cache_misses(ids->policies);
+}

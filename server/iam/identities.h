@@ -96,6 +96,9 @@ enum auth_lookup identities_find_key(struct identities *, struct arena *, int64_
 void identities_note_use(struct identities *, struct bytes access_key, int64_t now_ms, struct bytes service,
                          struct bytes region);
 
+/* Look-ups that found nothing kept, since the start. */
+void identities_cache_misses(const struct identities *, uint64_t *ret_principals, uint64_t *ret_policies);
+
 /* ---- accounts, for owners, grantees and principals of policies ---- */
 
 struct iam_account {

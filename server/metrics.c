@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Counting requests; metrics.h says how.
+ *
+ * Invariants: only the loop with a shard's number writes to it, but for `refused`. Positions of operations are those of
+ * the two tables, after the one for "none". A bucket's entry is known by its partition, which no other bucket ever
+ * gets; it is taken over by zeroing it first and naming it last.
+ * Threads: see metrics.h.
+ */
+#include "server/metrics.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "server/conn.h"
+#include "server/ops.h"
+#include "server/own_ops.h"
+#include "server/req.h"
+#include "server/server.h"
+
+#define NAME_MAX_BYTES 48
+#define MINUTE_MS      60000
+#define CODE_SHIFT     48 /* of a pair of code and count */
+
+enum direction { NEITHER, UPLOAD, DOWNLOAD };
+
+struct op_counts {
+    _Atomic uint64_t begun, ended, canceled, errors4, errors5, in, out;
+    struct histogram first, whole;
+};
+
+struct minute {
+    _Atomic int64_t number; /* since 1970; 0: being zeroed, or never used */
+    _Atomic uint64_t requests, uploads, downloads, failed_uploads, failed_downloads, canceled, errors4, errors5, in,
+        out;
+    struct histogram all, up, down;
+    _Atomic uint64_t codes[METRICS_MINUTE_CODES]; /* code and count */
+    _Atomic uint64_t other_codes;
+};
+
+struct bucket_counts {
+    _Atomic uint64_t partition; /* 0: nobody's */
+    uint64_t used;              /* the shard's clock; its writer's own */
+    struct {
+        _Atomic uint64_t n, errors4, errors5, canceled;
+    } ops[METRICS_BUCKET_OP_COUNT];
+    _Atomic uint64_t in, out;
+    struct histogram first;
+    struct minute minutes[METRICS_MINUTES];
+};
+
+struct shard {
+    struct op_counts *ops;
+    _Atomic uint64_t *codes; /* by operation and code */
+    struct minute minutes[METRICS_MINUTES];
+    struct bucket_counts *buckets;
+    uint64_t clock;
+    _Atomic uint64_t accepted;
+};
+
+struct op_info {
+    const struct s3_op *op;
+    char name[NAME_MAX_BYTES];
+    enum metrics_bucket_op bucket_op;
+    enum direction direction;
+};
+
+struct metrics {
+    const struct s3_op *s3, *own;
+    size_t n_s3, n_own, n_ops;
+    struct op_info *info;
+    int64_t started_ms, started_mono_ms;
+    _Atomic uint64_t refused;
+    unsigned n_shards;
+    struct shard shards[];
+};
+
+/* ---- names ---- */
+
+/* Where MinIO's names are not those of S3 in lower case. */
+static const struct {
+    const char *s3, *minio;
+} names[] = {
+    {"CreateBucket", "putbucket"},
+    {"ListObjects", "listobjectsv1"},
+    {"PostObject", "postpolicybucket"},
+    {"DeleteObjects", "deletemultipleobjects"},
+    {"CreateMultipartUpload", "newmultipartupload"},
+    {"UploadPart", "putobjectpart"},
+    {"UploadPartCopy", "copyobjectpart"},
+    {"ListParts", "listobjectparts"},
+    {"RestoreObject", "postrestoreobject"},
+    {"PutBucketLifecycleConfiguration", "putbucketlifecycle"},
+    {"GetBucketLifecycleConfiguration", "getbucketlifecycle"},
+    {"PutObjectLockConfiguration", "putbucketobjectlockconfig"},
+    {"GetObjectLockConfiguration", "getbucketobjectlockconfig"},
+    {"GetBucketPolicyStatus", "getbucketpolicystatus"},
+};
+
+static void name_op(const char *s3, char out[NAME_MAX_BYTES])
+{
+    const char *from = s3;
+    size_t n = 0;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(s3, names[i].s3) == 0)
+            from = names[i].minio;
+    for (; from[n] && n + 1 < NAME_MAX_BYTES; n++)
+        out[n] = (char)tolower((unsigned char)from[n]);
+    out[n] = '\0';
+}
+
+static const char *const bucket_op_names[] = {
+#define X(name) #name,
+    METRICS_BUCKET_OPS(X)
+#undef X
+};
+
+static void describe(struct op_info *info, const struct s3_op *op)
+{
+    info->op = op;
+    info->bucket_op = METRICS_BUCKET_OTHER;
+    name_op(op->name, info->name);
+    for (size_t i = 0; i < ARRAY_LEN(bucket_op_names); i++)
+        if (strcmp(op->name, bucket_op_names[i]) == 0)
+            info->bucket_op = (enum metrics_bucket_op)i;
+    if (op->kind == OP_UPLOAD)
+        info->direction = UPLOAD;
+    else if (strcmp(op->name, "GetObject") == 0)
+        info->direction = DOWNLOAD;
+}
+
+const char *metrics_bucket_api_name(enum metrics_bucket_op op)
+{
+    static const char *const lower[] = {
+        "getobject",
+        "putobject",
+        "headobject",
+        "deleteobject",
+        "deletemultipleobjects",
+        "copyobject",
+        "newmultipartupload",
+        "putobjectpart",
+        "completemultipartupload",
+        "abortmultipartupload",
+        "listobjectsv1",
+        "listobjectsv2",
+        "listobjectversions",
+        "headbucket",
+        "other",
+    };
+    _Static_assert(ARRAY_LEN(lower) == METRICS_BUCKET_OP_COUNT, "a name for each");
+    return lower[op];
+}
+
+static size_t index_of(const struct metrics *m, const struct s3_op *op)
+{
+    if (op >= m->s3 && op < m->s3 + m->n_s3)
+        return 1 + (size_t)(op - m->s3);
+    if (op >= m->own && op < m->own + m->n_own)
+        return 1 + m->n_s3 + (size_t)(op - m->own);
+    return 0;
+}
+
+const char *metrics_api_name(struct server *s, const struct s3_op *op)
+{
+    return s->metrics->info[index_of(s->metrics, op)].name;
+}
+
+/* ---- life ---- */
+
+struct metrics *metrics_create(unsigned shards)
+{
+    struct metrics *m = xcalloc(1, sizeof *m + shards * sizeof m->shards[0]);
+    m->s3 = op_table(&m->n_s3);
+    m->own = own_op_table(&m->n_own);
+    m->n_ops = 1 + m->n_s3 + m->n_own;
+    m->info = xcalloc(m->n_ops, sizeof *m->info);
+    m->info[0] = (struct op_info){.name = "unknown", .bucket_op = METRICS_BUCKET_OTHER};
+    for (size_t i = 0; i < m->n_s3; i++)
+        describe(&m->info[1 + i], &m->s3[i]);
+    for (size_t i = 0; i < m->n_own; i++)
+        describe(&m->info[1 + m->n_s3 + i], &m->own[i]);
+    m->n_shards = shards;
+    for (unsigned i = 0; i < shards; i++) { /* pages that nothing is counted in take no memory */
+        m->shards[i].ops = xcalloc(m->n_ops, sizeof *m->shards[i].ops);
+        m->shards[i].codes = xcalloc(m->n_ops * S3E_COUNT, sizeof *m->shards[i].codes);
+        m->shards[i].buckets = xcalloc(METRICS_BUCKETS, sizeof *m->shards[i].buckets);
+    }
+    m->started_ms = clock_wall_ms();
+    m->started_mono_ms = clock_mono_ms();
+    return m;
+}
+
+void metrics_free(struct metrics **pm)
+{
+    struct metrics *m = *pm;
+    for (unsigned i = 0; m && i < m->n_shards; i++) {
+        free(m->shards[i].ops);
+        free(m->shards[i].codes);
+        free(m->shards[i].buckets);
+    }
+    if (m)
+        free(m->info);
+    free(m);
+    *pm = NULL;
+}
+
+int64_t metrics_started_ms(const struct server *s)
+{
+    return s->metrics->started_ms;
+}
+
+double metrics_uptime_seconds(const struct server *s)
+{
+    return (double)(clock_mono_ms() - s->metrics->started_mono_ms) / 1000;
+}
+
+/* ---- counting ---- */
+
+static struct shard *shard_of(const struct req *r)
+{
+    return &r->server->metrics->shards[r->conn->loop->number];
+}
+
+void metrics_accepted(struct server *s, unsigned shard)
+{
+    if (s->metrics)
+        counter_add(&s->metrics->shards[shard].accepted, 1);
+}
+
+void metrics_refused(struct server *s)
+{
+    if (s->metrics)
+        atomic_fetch_add_explicit(&s->metrics->refused, 1, memory_order_relaxed);
+}
+
+void metrics_begin(struct req *r)
+{
+    if (r->server->metrics)
+        counter_add(&shard_of(r)->ops[index_of(r->server->metrics, r->op)].begun, 1);
+}
+
+/* What is told of a request. */
+struct event {
+    size_t op;
+    int status; /* 0: there was no reply */
+    bool canceled;
+    enum s3_error code;
+    uint64_t in, out, first_ns, whole_ns;
+    enum direction direction;
+};
+
+static void zero_minute(struct minute *t)
+{
+    _Atomic uint64_t *all[] = {
+        &t->requests, &t->uploads, &t->downloads, &t->failed_uploads, &t->failed_downloads, &t->canceled, &t->errors4,
+        &t->errors5,  &t->in,      &t->out,       &t->other_codes};
+    struct histogram *h[] = {&t->all, &t->up, &t->down};
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        atomic_store_explicit(all[i], 0, memory_order_relaxed);
+    for (size_t i = 0; i < ARRAY_LEN(h); i++) {
+        for (size_t k = 0; k <= HISTOGRAM_BOUNDS; k++)
+            atomic_store_explicit(&h[i]->n[k], 0, memory_order_relaxed);
+        atomic_store_explicit(&h[i]->sum_ns, 0, memory_order_relaxed);
+    }
+    for (size_t i = 0; i < METRICS_MINUTE_CODES; i++)
+        atomic_store_explicit(&t->codes[i], 0, memory_order_relaxed);
+}
+
+static struct minute *minute_now(struct minute *ring, int64_t now_ms)
+{
+    int64_t number = now_ms / MINUTE_MS;
+    struct minute *t = &ring[number % METRICS_MINUTES];
+    if (atomic_load_explicit(&t->number, memory_order_relaxed) != number) {
+        atomic_store_explicit(&t->number, 0, memory_order_relaxed);
+        zero_minute(t);
+        atomic_store_explicit(&t->number, number, memory_order_release);
+    }
+    return t;
+}
+
+static void count_code(struct minute *t, enum s3_error code)
+{
+    for (size_t i = 0; i < METRICS_MINUTE_CODES; i++) {
+        uint64_t pair = counter_get(&t->codes[i]);
+        if (pair == 0)
+            atomic_store_explicit(&t->codes[i], (uint64_t)code << CODE_SHIFT, memory_order_relaxed);
+        else if (pair >> CODE_SHIFT != (uint64_t)code)
+            continue;
+        counter_add(&t->codes[i], 1);
+        return;
+    }
+    counter_add(&t->other_codes, 1);
+}
+
+static void count_minute(struct minute *t, const struct event *e)
+{
+    bool failed = e->canceled || e->status >= 400;
+    counter_add(&t->requests, 1);
+    counter_add(&t->in, e->in);
+    counter_add(&t->out, e->out);
+    histogram_add(&t->all, e->whole_ns);
+    if (e->direction == UPLOAD) {
+        counter_add(failed ? &t->failed_uploads : &t->uploads, 1);
+        histogram_add(&t->up, e->whole_ns);
+    } else if (e->direction == DOWNLOAD) {
+        counter_add(failed ? &t->failed_downloads : &t->downloads, 1);
+        histogram_add(&t->down, e->whole_ns);
+    }
+    if (!failed)
+        return;
+    if (e->canceled)
+        counter_add(&t->canceled, 1);
+    if (e->status >= 400)
+        counter_add(e->status >= 500 ? &t->errors5 : &t->errors4, 1);
+    if (e->code)
+        count_code(t, e->code);
+}
+
+static void count_op(struct op_counts *o, const struct event *e)
+{
+    counter_add(&o->ended, 1);
+    counter_add(&o->in, e->in);
+    counter_add(&o->out, e->out);
+    if (e->status)
+        histogram_add(&o->first, e->first_ns);
+    histogram_add(&o->whole, e->whole_ns);
+    if (e->canceled)
+        counter_add(&o->canceled, 1);
+    if (e->status >= 400)
+        counter_add(e->status >= 500 ? &o->errors5 : &o->errors4, 1);
+}
+
+static struct bucket_counts *set_of(struct shard *s, uint64_t partition)
+{
+    uint64_t h = partition * 0x9e3779b97f4a7c15u;
+    return &s->buckets[(h >> 32 & (METRICS_BUCKET_SETS - 1)) * METRICS_BUCKET_WAYS];
+}
+
+static void take_over(struct bucket_counts *b, uint64_t partition)
+{
+    atomic_store_explicit(&b->partition, 0, memory_order_relaxed);
+    for (size_t i = 0; i < METRICS_BUCKET_OP_COUNT; i++) {
+        atomic_store_explicit(&b->ops[i].n, 0, memory_order_relaxed);
+        atomic_store_explicit(&b->ops[i].errors4, 0, memory_order_relaxed);
+        atomic_store_explicit(&b->ops[i].errors5, 0, memory_order_relaxed);
+        atomic_store_explicit(&b->ops[i].canceled, 0, memory_order_relaxed);
+    }
+    atomic_store_explicit(&b->in, 0, memory_order_relaxed);
+    atomic_store_explicit(&b->out, 0, memory_order_relaxed);
+    for (size_t k = 0; k <= HISTOGRAM_BOUNDS; k++)
+        atomic_store_explicit(&b->first.n[k], 0, memory_order_relaxed);
+    atomic_store_explicit(&b->first.sum_ns, 0, memory_order_relaxed);
+    for (size_t i = 0; i < METRICS_MINUTES; i++)
+        atomic_store_explicit(&b->minutes[i].number, 0, memory_order_relaxed);
+    atomic_store_explicit(&b->partition, partition, memory_order_release);
+}
+
+/* The bucket's counters; the set's longest unused ones become its own when it has none. */
+static struct bucket_counts *bucket_counts(struct shard *s, uint64_t partition)
+{
+    struct bucket_counts *set = set_of(s, partition), *oldest = set;
+    for (size_t i = 0; i < METRICS_BUCKET_WAYS; i++) {
+        if (atomic_load_explicit(&set[i].partition, memory_order_relaxed) == partition)
+            return &set[i];
+        if (set[i].used < oldest->used)
+            oldest = &set[i];
+    }
+    take_over(oldest, partition);
+    return oldest;
+}
+
+static void count_bucket(struct shard *s, uint64_t partition, enum metrics_bucket_op op, const struct event *e,
+                         int64_t now_ms)
+{
+    struct bucket_counts *b = bucket_counts(s, partition);
+    b->used = ++s->clock;
+    counter_add(&b->ops[op].n, 1);
+    if (e->status >= 400)
+        counter_add(e->status >= 500 ? &b->ops[op].errors5 : &b->ops[op].errors4, 1);
+    if (e->canceled)
+        counter_add(&b->ops[op].canceled, 1);
+    counter_add(&b->in, e->in);
+    counter_add(&b->out, e->out);
+    if (e->status)
+        histogram_add(&b->first, e->first_ns);
+    count_minute(minute_now(b->minutes, now_ms), e);
+}
+
+void metrics_end(struct req *r)
+{
+    struct metrics *m = r->server->metrics;
+    if (!m)
+        return;
+    struct shard *s = shard_of(r);
+    uint64_t now_ns = clock_mono_ns();
+    struct event e = {.op = index_of(m, r->op),
+                      .status = r->first_byte_ns ? r->resp.status : 0,
+                      .code = r->err.code,
+                      .in = r->body_bytes + r->head.head_len,
+                      .out = r->conn->sent,
+                      .whole_ns = now_ns - r->began_ns};
+    e.canceled = !r->replied;
+    e.first_ns = r->first_byte_ns ? r->first_byte_ns - r->began_ns : 0;
+    e.direction = m->info[e.op].direction;
+    int64_t now_ms = r->now_ms + (int64_t)(e.whole_ns / 1000000);
+    if (e.op == 0)
+        counter_add(&s->ops[0].begun, 1);
+    count_op(&s->ops[e.op], &e);
+    if (e.code)
+        counter_add(&s->codes[e.op * S3E_COUNT + e.code], 1);
+    count_minute(minute_now(s->minutes, now_ms), &e);
+    if (r->bucket.partition)
+        count_bucket(s, r->bucket.partition, m->info[e.op].bucket_op, &e, now_ms);
+}
+
+/* ---- reading ---- */
+
+struct metrics_sum *metrics_collect(struct server *s, struct arena *a)
+{
+    struct metrics *m = s->metrics;
+    struct metrics_sum *sum = arena_new(a, struct metrics_sum);
+    uint64_t *codes = arena_zalloc(a, m->n_ops * S3E_COUNT * sizeof *codes);
+    sum->n_ops = m->n_ops;
+    sum->ops = arena_zalloc(a, m->n_ops * sizeof *sum->ops);
+    sum->refused = counter_get(&m->refused);
+    for (unsigned k = 0; k < m->n_shards; k++) {
+        const struct shard *h = &m->shards[k];
+        sum->accepted += counter_get(&h->accepted);
+        for (size_t i = 0; i < m->n_ops; i++) {
+            struct metrics_op_sum *t = &sum->ops[i];
+            const struct op_counts *o = &h->ops[i];
+            uint64_t ended = counter_get(&o->ended); /* before `begun`: nothing ends that was not begun */
+            t->op = m->info[i].op;
+            t->codes = codes + i * S3E_COUNT;
+            t->ended += ended;
+            t->begun += counter_get(&o->begun);
+            if (!ended)
+                continue;
+            t->canceled += counter_get(&o->canceled);
+            t->errors4 += counter_get(&o->errors4);
+            t->errors5 += counter_get(&o->errors5);
+            t->in += counter_get(&o->in);
+            t->out += counter_get(&o->out);
+            histogram_collect(&o->first, &t->first);
+            histogram_collect(&o->whole, &t->whole);
+            for (size_t c = 0; c < S3E_COUNT; c++)
+                codes[i * S3E_COUNT + c] += counter_get(&h->codes[i * S3E_COUNT + c]);
+        }
+    }
+    return sum;
+}
+
+static void add_minute(const struct minute *t, struct metrics_minutes_sum *sum)
+{
+    const struct {
+        const _Atomic uint64_t *from;
+        uint64_t *to;
+    } all[] = {
+        {&t->requests, &sum->requests},
+        {&t->uploads, &sum->uploads},
+        {&t->downloads, &sum->downloads},
+        {&t->failed_uploads, &sum->failed_uploads},
+        {&t->failed_downloads, &sum->failed_downloads},
+        {&t->canceled, &sum->canceled},
+        {&t->errors4, &sum->errors4},
+        {&t->errors5, &sum->errors5},
+        {&t->in, &sum->in},
+        {&t->out, &sum->out},
+        {&t->other_codes, &sum->codes[S3E_OK]},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        *all[i].to += counter_get(all[i].from);
+    histogram_collect(&t->all, &sum->all);
+    histogram_collect(&t->up, &sum->up);
+    histogram_collect(&t->down, &sum->down);
+    for (size_t i = 0; i < METRICS_MINUTE_CODES; i++) {
+        uint64_t pair = counter_get(&t->codes[i]), code = pair >> CODE_SHIFT;
+        if (code < S3E_COUNT)
+            sum->codes[code] += pair & ((UINT64_C(1) << CODE_SHIFT) - 1);
+    }
+}
+
+static void add_minutes(const struct minute *ring, int64_t now_ms, struct metrics_minutes_sum *sum)
+{
+    int64_t now = now_ms / MINUTE_MS;
+    for (size_t i = 0; i < METRICS_MINUTES; i++) {
+        int64_t number = atomic_load_explicit(&ring[i].number, memory_order_acquire);
+        if (number > now - 1 - METRICS_WINDOW && number <= now && number > 0)
+            add_minute(&ring[i], sum);
+    }
+}
+
+static void begin_minutes(struct server *s, int64_t now_ms, struct metrics_minutes_sum *ret)
+{
+    double up = metrics_uptime_seconds(s), span = METRICS_WINDOW * 60.0 + (double)(now_ms % MINUTE_MS) / 1000;
+    *ret = (struct metrics_minutes_sum){0};
+    ret->seconds = up < span ? up : span;
+    if (ret->seconds < 1)
+        ret->seconds = 1;
+}
+
+void metrics_collect_minutes(struct server *s, struct metrics_minutes_sum *ret)
+{
+    int64_t now_ms = clock_wall_ms();
+    begin_minutes(s, now_ms, ret);
+    for (unsigned i = 0; i < s->metrics->n_shards; i++)
+        add_minutes(s->metrics->shards[i].minutes, now_ms, ret);
+}
+
+static const struct bucket_counts *find_bucket(struct shard *s, uint64_t partition)
+{
+    const struct bucket_counts *set = set_of(s, partition);
+    for (size_t i = 0; i < METRICS_BUCKET_WAYS; i++)
+        if (atomic_load_explicit(&set[i].partition, memory_order_acquire) == partition)
+            return &set[i];
+    return NULL;
+}
+
+void metrics_collect_bucket(struct server *s, uint64_t partition, struct metrics_bucket_sum *ret)
+{
+    *ret = (struct metrics_bucket_sum){0};
+    for (unsigned k = 0; k < s->metrics->n_shards; k++) {
+        const struct bucket_counts *b = find_bucket(&s->metrics->shards[k], partition);
+        if (!b)
+            continue;
+        for (size_t i = 0; i < METRICS_BUCKET_OP_COUNT; i++) {
+            ret->ops[i].n += counter_get(&b->ops[i].n);
+            ret->ops[i].errors4 += counter_get(&b->ops[i].errors4);
+            ret->ops[i].errors5 += counter_get(&b->ops[i].errors5);
+            ret->ops[i].canceled += counter_get(&b->ops[i].canceled);
+        }
+        ret->in += counter_get(&b->in);
+        ret->out += counter_get(&b->out);
+        histogram_collect(&b->first, &ret->first);
+    }
+}
+
+void metrics_collect_bucket_minutes(struct server *s, uint64_t partition, struct metrics_minutes_sum *ret)
+{
+    int64_t now_ms = clock_wall_ms();
+    begin_minutes(s, now_ms, ret);
+    for (unsigned i = 0; i < s->metrics->n_shards; i++) {
+        const struct bucket_counts *b = find_bucket(&s->metrics->shards[i], partition);
+        if (b)
+            add_minutes(b->minutes, now_ms, ret);
+    }
+}
