@@ -709,6 +709,34 @@ def accounts_are_not_confused(t):
 
 
 @case
+def objects_of_strangers(t):
+    """what others put into a bucket that lets them is theirs to read and to show, and nothing else of it"""
+    name, second = bucket(t, public=True, ObjectOwnership="ObjectWriter"), accounts.create_account(t.pail, "writer")
+    root = Caller(t, t.pail.access_key, t.pail.secret_key)
+    stranger = Caller(t, second.access_key, second.secret_key)
+    nobody = Caller(t, "", "")
+    t.s3.put_bucket_acl(Bucket=name, ACL="public-read-write")
+    equal(answer(stranger.put(name, "theirs", b"1")), "200", "a stranger's upload")
+    equal(answer(stranger.get(name, "theirs")), "200", "read by its owner")
+    equal(answer(root.get(name, "theirs")), "AccessDenied", "not by the bucket's")
+    equal(answer(nobody.anonymous("GET", f"/{name}/theirs")), "AccessDenied", "nor by others")
+    tags = b"<Tagging><TagSet/></Tagging>"
+    md5 = {"content-md5": content_md5(tags)}
+    equal(answer(stranger.request("PUT", name, "theirs", ["tagging"], tags, md5)), "AccessDenied", "tags are not the writer's")
+    equal(answer(root.request("PUT", name, "theirs", ["tagging"], tags, md5)), "200", "but the bucket's owner's")
+    for resource in ("acl", "policy", "versioning", "publicAccessBlock", "ownershipControls", "lifecycle", "cors"):
+        equal(answer(stranger.request("PUT", name, None, [resource], b"")), "AccessDenied", f"PUT ?{resource}")
+    equal(answer(stranger.delete_bucket(name)), "AccessDenied", "the bucket")
+    equal(answer(root.put(name, "theirs", b"2")), "200", "the owner of the bucket replaces it")
+    equal(answer(stranger.get(name, "theirs")), "AccessDenied", "and then it is another's")
+    equal(answer(nobody.anonymous("PUT", f"/{name}/copy", {"x-amz-copy-source": f"{name}/theirs"})), "AccessDenied",
+          "a copy of what one may not read")
+    for key in ("theirs", "copy"):
+        root.delete(name, key)
+    accounts.delete_account(t.pail, second.id)
+
+
+@case
 def anonymous_grants_stay_with_nobody(t):
     """what anonymous people may, they may; to sign with a wrong key is not to be anonymous"""
     name = bucket(t, "k", public=True)
