@@ -473,12 +473,32 @@ static int check_own(struct req *r)
     return require(r, &all, r->op->action);
 }
 
+/* Said twice, what is to be done could be read in two ways. Metadata and lists may come in several lines. */
+static int refuse_repeated(struct req *r)
+{
+    static const char *const lists[] = {"x-amz-meta-", "x-amz-object-attributes", "x-amz-optional-object-attributes"};
+    for (unsigned i = 0; i < r->head.header_count; i++) {
+        const struct http_header *h = &r->head.headers[i];
+        bool list = false;
+        if (!bytes_starts_str_nocase(h->name, "x-amz-") || !http_head_find(&r->head, h->name, i + 1))
+            continue;
+        for (size_t k = 0; k < ARRAY_LEN(lists); k++)
+            list |= bytes_starts_str_nocase(h->name, lists[k]);
+        if (!list)
+            return req_fail_argument(r, bytes_cstr(r->arena, h->name), h->value,
+                                     "This header must not be sent more than once.");
+    }
+    return 0;
+}
+
 int authorize_request(struct req *r)
 {
     struct authorization *z = r->authorization = arena_new(r->arena, struct authorization);
     const char *refused = identity_refused_here(r);
     if (refused)
         return req_failf(r, S3E_ACCESS_DENIED, "%s", refused);
+    if (refuse_repeated(r) < 0)
+        return -1;
     if (r->op->flags & OP_FIRST_ROOT)
         return check_first_root(r);
     if (r->op->level == ON_OWN)

@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "server/http/date.h"
+#include "server/json_text.h"
 
 #define INVALID "Invalid Policy: "
 #define REFUSED "Invalid according to Policy: "
@@ -33,24 +34,6 @@ static struct bytes text_of(const json_t *j)
 }
 
 /* ---- reading ---- */
-
-static bool too_deep(struct bytes json)
-{
-    size_t depth = 0;
-    bool quoted = false;
-    for (size_t i = 0; i < json.n; i++) {
-        char c = json.p[i];
-        if (quoted && c == '\\')
-            i++;
-        else if (c == '"')
-            quoted = !quoted;
-        else if (!quoted && (c == '{' || c == '[') && ++depth > POST_POLICY_MAX_DEPTH)
-            return true;
-        else if (!quoted && (c == '}' || c == ']') && depth > 0)
-            depth--;
-    }
-    return false;
-}
 
 static void add(struct parser *p, enum post_operator op, struct bytes field, struct bytes value, bool simple)
 {
@@ -195,7 +178,7 @@ bool post_policy_parse(struct arena *arena, struct bytes base64, struct post_pol
     ptrdiff_t n = base64_decode(without_line_ends(arena, base64), json, base64.n);
     if (n < 0)
         return complain(&p, "Invalid Base64 encoding.");
-    if (too_deep(bytes_of(json, (size_t)n)))
+    if (json_deeper_than(bytes_of(json, (size_t)n), POST_POLICY_MAX_DEPTH))
         return complain(&p, "Invalid JSON.");
     json_error_t why;
     json_t *root = json_loadb(json, (size_t)n, JSON_REJECT_DUPLICATES, &why);

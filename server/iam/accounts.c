@@ -24,6 +24,7 @@
 #include "server/http/date.h"
 #include "server/iam/iam_api.h"
 #include "server/identity.h"
+#include "server/json_text.h"
 
 #define ID_FIRST   UINT64_C(100000000000)
 #define ID_COUNT   UINT64_C(900000000000)
@@ -389,23 +390,6 @@ struct accounts_answer accounts_create(struct identities *ids, const struct acco
     return ret;
 }
 
-/* Objects within objects are none of ours; the library would go down into thousands of them on a worker's stack. */
-static bool is_nested(struct bytes json)
-{
-    size_t opened = 0;
-    bool quoted = false;
-    for (size_t i = 0; i < json.n; i++) {
-        char c = json.p[i];
-        if (quoted && c == '\\')
-            i++;
-        else if (c == '"')
-            quoted = !quoted;
-        else if (!quoted && (c == '{' || c == '['))
-            opened++;
-    }
-    return opened > 1;
-}
-
 struct accounts_answer accounts_create_of_json(struct identities *ids, struct bytes text, struct arena *a)
 {
     struct account_wish w = {0};
@@ -415,8 +399,8 @@ struct accounts_answer accounts_create_of_json(struct identities *ids, struct by
     } members[] = {{"name", &w.name}, {"email", &w.email}, {"accessKey", &w.access_key}, {"secretKey", &w.secret_key}};
     const char *name;
     json_t *value, *j = NULL;
-    if (text.n && text.n <= ACCOUNT_BODY_MAX && !is_nested(text))
-        j = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, NULL);
+    if (text.n <= ACCOUNT_BODY_MAX)
+        j = json_read(text);
     if (!j)
         return answer(a, ACCOUNTS_INVALID, "this is no JSON document of an account");
     json_in(a, j);

@@ -378,22 +378,13 @@ static struct iam_decision decide_without_account(const struct iam_request *r, c
     return resource_side(r, a);
 }
 
-/* Whose word counts: an existing object's owner's, except for what the bucket's owner may do to any object. */
+/*
+ * Whose word counts: an existing object's owner's for what the object's list is about, its bytes and the list itself;
+ * the bucket's owner's for all else that may be done to it, tags and locks included.
+ */
 static struct bytes owner_of(const struct iam_request *r)
 {
-    static const char *const of_bucket[] = {"s3:DeleteObject",
-                                            "s3:DeleteObjectVersion",
-                                            "s3:PutObject",
-                                            "s3:RestoreObject",
-                                            "s3:AbortMultipartUpload",
-                                            "s3:ListMultipartUploadParts",
-                                            "s3:BypassGovernanceRetention"};
-    if (!r->object_account.n)
-        return r->resource_account;
-    for (size_t i = 0; i < ARRAY_LEN(of_bucket); i++)
-        if (bytes_eq_str_nocase(r->action, of_bucket[i]))
-            return r->resource_account;
-    return r->object_account;
+    return r->object_account.n && acl_need(r->action).object ? r->object_account : r->resource_account;
 }
 
 /* Its owner's root is never locked out of a bucket's policy. */

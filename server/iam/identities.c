@@ -637,9 +637,8 @@ struct use {
 };
 
 /* Recently written uses, by a hash of the key: a bounded memory of what need not be written again. */
-#define USES 65536
-#define USES_PER_SECOND                                                                                                \
-    256 /* that are written; with more keys at work, the others' turn comes when they are used again */
+#define USES            65536
+#define USES_PER_SECOND 256 /* written down; further ones when their keys are used again */
 static _Atomic uint64_t written[USES];
 
 static bool may_write_use(int64_t now_ms)

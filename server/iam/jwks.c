@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "http_client.h"
 #include "server/iam/jwt.h"
+#include "server/json_text.h"
 
 struct provider {
     char issuer[JWKS_URL_MAX + 1]; /* empty: nobody's */
@@ -109,7 +110,7 @@ static void let_go(void *json)
 
 static json_t *parse(struct arena *a, struct bytes text)
 {
-    json_t *j = json_loadb(text.p, text.n, 0, NULL);
+    json_t *j = json_read(text);
     if (j)
         arena_defer(a, let_go, j);
     return json_is_object(j) ? j : NULL;

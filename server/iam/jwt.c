@@ -6,6 +6,7 @@
  * Threads: pure.
  */
 #include "server/iam/jwt.h"
+#include "server/json_text.h"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -41,7 +42,7 @@ static bool decode(struct arena *a, struct bytes text, struct bytes *ret)
 static json_t *decode_object(struct arena *a, struct bytes text)
 {
     struct bytes raw;
-    json_t *j = decode(a, text, &raw) ? json_loadb(raw.p, raw.n, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    json_t *j = decode(a, text, &raw) ? json_read(raw) : NULL;
     if (j)
         arena_defer(a, let_go, j);
     return json_is_object(j) ? j : NULL;
@@ -169,7 +170,7 @@ static bool signed_by(const struct jwt *t, EVP_PKEY *key)
 
 enum jwt_result jwt_verify(struct arena *a, const struct jwt *t, struct bytes text)
 {
-    json_t *jwks = text.n <= JWKS_MAX ? json_loadb(text.p, text.n, 0, NULL) : NULL;
+    json_t *jwks = text.n <= JWKS_MAX ? json_read(text) : NULL;
     if (!jwks)
         return JWT_BAD_KEYS;
     arena_defer(a, let_go, jwks);

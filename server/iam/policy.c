@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "server/iam/internal.h"
+#include "server/json_text.h"
 
 #define ACCOUNT_ID_LEN   12
 #define CANONICAL_ID_LEN 64
@@ -140,27 +141,6 @@ static bool scalar_text(struct arena *arena, const json_t *j, struct bytes *ret)
     else
         return false;
     return true;
-}
-
-static bool deeper_than(struct bytes text, size_t max)
-{
-    size_t depth = 0;
-    bool quoted = false;
-    for (size_t i = 0; i < text.n; i++) {
-        char c = text.p[i];
-        if (quoted) {
-            i += c == '\\';
-            quoted = c != '"';
-        } else if (c == '"') {
-            quoted = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > max)
-                return true;
-        } else if ((c == '}' || c == ']') && depth) {
-            depth--;
-        }
-    }
-    return false;
 }
 
 static bool only_fields(struct parser *p, json_t *object, const char *const *names)
@@ -657,7 +637,7 @@ static bool check_text(struct parser *p, struct bytes text)
                                       "printable characters up to U+00FF, tabs and line ends.");
         return false;
     }
-    if ((bucket && (!text.n || text.p[0] != '{')) || deeper_than(text, IAM_POLICY_MAX_DEPTH))
+    if ((bucket && (!text.n || text.p[0] != '{')) || json_deeper_than(text, IAM_POLICY_MAX_DEPTH))
         return complain(p, BAD_JSON, BYTES_NONE);
     return true;
 }

@@ -21,7 +21,7 @@ HOMES = [
     (r"<seccomp\.h", r"server/sandbox\.c", "libseccomp"),
     (r"<curl/", r"server/http_client\.c", "libcurl"),
     (r"<argon2", r"server/admin_api/sealed\.c", "libargon2"),
-    (r"<jansson", r"server/(iam|api|auth|admin_api)/.*|server/\w*\.c|admin/.*|storage/keyring\.c|tests/.*", "jansson"),
+    (r"<jansson", r"server/(iam|api|auth|admin_api)/.*|server/\w*\.[ch]|admin/.*|storage/keyring\w*\.[ch]|tests/.*", "jansson"),
     (r"<libxml/", r"server/xml/.*|server/serve\.c|tests/.*", "libxml2"),
     (r"<event2/|<event\.h>", r"server/(loop|listener|conn\w*|tls|outbound|serve)\.[ch]|tests/.*", "libevent"),
 ]

@@ -11,7 +11,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from cases import equal
-from s3client import SAFE, Client, encode_query, quote
+from s3client import SAFE, Client, Reply, encode_query, quote
 
 
 class Caller(Client):
@@ -39,6 +39,24 @@ class Caller(Client):
         signed = self.signer.headers(method, quote(unquote_to_bytes(path), SAFE + "/"), encode_query(
             [(unquote_to_bytes(n), unquote_to_bytes(v)) for n, _, v in pairs]), wanted, hashlib.sha256(body).hexdigest())
         return self.send(method, path + ("?" + query if query else ""), body, dict(signed, **(extra or {})))
+
+    def repeated(self, method, path, pairs, body=b""):
+        """Headers in the order given, some more than once, signed as one line each."""
+        joined = {}
+        for name, value in pairs:
+            joined[name] = f"{joined[name]},{value}" if name in joined else value
+        signed = self.signer.headers(method, path, "", dict(joined, host=self.authority), hashlib.sha256(body).hexdigest())
+        plain = [(n, v) for n, v in signed.items() if n not in joined]
+        connection = (http.client.HTTPSConnection(self.host, self.port, timeout=60, context=self.tls) if self.tls else
+                      http.client.HTTPConnection(self.host, self.port, timeout=60))
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        for name, value in plain + list(pairs) + [("content-length", str(len(body)))]:
+            connection.putheader(name, value)
+        connection.endheaders(body)
+        answer = connection.getresponse()
+        reply = Reply(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+        connection.close()
+        return reply
 
     def anonymous(self, method, target, headers=None, body=b""):
         return self.send(method, target, body, dict(headers or {}, host=self.authority))

@@ -315,15 +315,15 @@ def granted(row, me, action):
 
 # ---- decisions -------------------------------------------------------------------------------------------------------
 
-ALWAYS_THE_BUCKETS = ("DeleteObject", "DeleteObjectVersion", "PutObject", "RestoreObject", "AbortMultipartUpload",
-                      "ListMultipartUploadParts", "BypassGovernanceRetention")
+# What the owner of an object decides; all else is the bucket's owner's.
+OF_THE_OBJECT = [action for actions in NEEDS["object"].values() for action in actions]
 
 
 def decide(caller, action, resource, row, facts):
     me, name = ME[caller], action.removeprefix("s3:")
     bucket_owner = OTHER if row.get("other") else ACCOUNT
     owner = bucket_owner
-    if row.get("object") and name not in ALWAYS_THE_BUCKETS:
+    if row.get("object") and name in OF_THE_OBJECT:
         owner = ACCOUNT if row["object"] == "own" else OTHER
     if caller == "root" and bucket_owner == ACCOUNT and not row["session"] and \
             name in ("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy"):

@@ -403,6 +403,48 @@ def SIG_06_headers_beside_the_signature(t):
     equal(answer(reply), "AccessDenied", "a list needs its own right")
 
 
+@case
+def SIG_06_headers_that_come_twice(t):
+    """what a policy judges and what is done must be the same one: neither is done"""
+    name = bucket(t, "k", public=True, ObjectOwnership="ObjectWriter")
+    who = Somebody(t, allow("s3:*"))
+    for header, one, two in (("x-amz-acl", "private", "public-read"), ("x-amz-acl", "private", "private"),
+                             ("x-amz-copy-source", f"{name}/k", f"{name}/other"), ("x-amz-tagging", "a=b", "c=d"),
+                             ("x-amz-storage-class", "STANDARD", "GLACIER"), ("x-amz-grant-read", "id=1", "id=2"),
+                             ("x-amz-object-lock-mode", "GOVERNANCE", "COMPLIANCE"),
+                             ("x-amz-expected-bucket-owner", "000000000000", "000000000001")):
+        reply = who.caller.repeated("PUT", f"/{name}/k", [(header, one), (header, two)], b"x")
+        equal(answer(reply), "InvalidArgument", f"{header} twice")
+    reply = who.caller.repeated("PUT", f"/{name}/k", [("x-amz-meta-a", "1"), ("x-amz-meta-a", "2")], b"x")
+    equal(answer(reply), "200", "metadata may come in several lines")
+    equal(t.s3.head_object(Bucket=name, Key="k")["Metadata"], {"a": "1,2"}, "and is one value")
+    reply = who.caller.repeated("GET", f"/{name}/k", [("referer", "a"), ("referer", "b")])
+    equal(answer(reply), "200", "other headers are not ours")
+
+
+@case
+def SIG_06_lists_by_header_and_body(t):
+    """a policy that insists on one way to say who may read is not got around by another"""
+    name = bucket(t, "k", public=True, ObjectOwnership="ObjectWriter")
+    private = {"StringEquals": {"s3:x-amz-acl": "private"}}
+    who = Somebody(t, allow(["s3:PutObject", "s3:GetObject"]), allow("s3:PutObjectAcl", Condition=private))
+    everybody = 'uri="http://acs.amazonaws.com/groups/global/AllUsers"'
+    owner = t.s3.get_bucket_acl(Bucket=name)["Owner"]["ID"]
+    text = (f'<AccessControlPolicy><Owner><ID>{owner}</ID></Owner><AccessControlList><Grant><Grantee '
+            'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="Group"><URI>http://acs.amazonaws.com/groups/'
+            'global/AllUsers</URI></Grantee><Permission>READ</Permission></Grant></AccessControlList></AccessControlPolicy>')
+    for body, headers, want in ((b"", {"x-amz-acl": "private"}, "200"), (b"", {"x-amz-acl": "public-read"}, "AccessDenied"),
+                                (text.encode(), {}, "AccessDenied"), (text.encode(), {"x-amz-acl": "private"}, "UnexpectedContent"),
+                                (b"", {"x-amz-grant-read": everybody}, "AccessDenied"),
+                                (b"", {"x-amz-acl": "private", "x-amz-grant-read": everybody}, "InvalidRequest")):
+        equal(answer(who.caller.request("PUT", name, "k", ["acl"], body, headers)), want, f"{headers} and {len(body)} bytes")
+    for hoisted in ([("x-amz-acl", "public-read")], [("X-AMZ-ACL", "public-read")], [("x-amz-grant-read", everybody)],
+                    [("x-amz-acl", "private"), ("X-Amz-Acl", "public-read")]):
+        url = who.caller.signer.presign("PUT", who.caller.authority, f"/{name}/k", hoisted)
+        true(answer(who.caller.send("PUT", url, b"x")) in ("AccessDenied", "InvalidArgument"), f"presigned {hoisted}")
+    equal(len(t.s3.get_object_acl(Bucket=name, Key="k")["Grants"]), 1, "nobody else reads it")
+
+
 # ---- many keys, uploads, versions ------------------------------------------------------------------------------------
 
 
@@ -663,6 +705,34 @@ def accounts_are_not_confused(t):
     iam.delete_user_policy(UserName=mine.name, PolicyName="p")
     iam.delete_user(UserName=mine.name)
     equal(answer(namesake.get(name, "k")), "InvalidAccessKeyId", "the key is gone")
+    accounts.delete_account(t.pail, second.id)
+
+
+@case
+def objects_of_strangers(t):
+    """what others put into a bucket that lets them is theirs to read and to show, and nothing else of it"""
+    name, second = bucket(t, public=True, ObjectOwnership="ObjectWriter"), accounts.create_account(t.pail, "writer")
+    root = Caller(t, t.pail.access_key, t.pail.secret_key)
+    stranger = Caller(t, second.access_key, second.secret_key)
+    nobody = Caller(t, "", "")
+    t.s3.put_bucket_acl(Bucket=name, ACL="public-read-write")
+    equal(answer(stranger.put(name, "theirs", b"1")), "200", "a stranger's upload")
+    equal(answer(stranger.get(name, "theirs")), "200", "read by its owner")
+    equal(answer(root.get(name, "theirs")), "AccessDenied", "not by the bucket's")
+    equal(answer(nobody.anonymous("GET", f"/{name}/theirs")), "AccessDenied", "nor by others")
+    tags = b"<Tagging><TagSet/></Tagging>"
+    md5 = {"content-md5": content_md5(tags)}
+    equal(answer(stranger.request("PUT", name, "theirs", ["tagging"], tags, md5)), "AccessDenied", "tags are not the writer's")
+    equal(answer(root.request("PUT", name, "theirs", ["tagging"], tags, md5)), "200", "but the bucket's owner's")
+    for resource in ("acl", "policy", "versioning", "publicAccessBlock", "ownershipControls", "lifecycle", "cors"):
+        equal(answer(stranger.request("PUT", name, None, [resource], b"")), "AccessDenied", f"PUT ?{resource}")
+    equal(answer(stranger.delete_bucket(name)), "AccessDenied", "the bucket")
+    equal(answer(root.put(name, "theirs", b"2")), "200", "the owner of the bucket replaces it")
+    equal(answer(stranger.get(name, "theirs")), "AccessDenied", "and then it is another's")
+    equal(answer(nobody.anonymous("PUT", f"/{name}/copy", {"x-amz-copy-source": f"{name}/theirs"})), "AccessDenied",
+          "a copy of what one may not read")
+    for key in ("theirs", "copy"):
+        root.delete(name, key)
     accounts.delete_account(t.pail, second.id)
 
 
