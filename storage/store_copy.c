@@ -217,7 +217,7 @@ static int read_range(struct copying *c, char *keep, struct checksum_ctx *md5, s
 {
     struct store_read *r;
     char *scratch = xmalloc(COPY_CHUNK);
-    int rc = store_read_open(c->store, c->source, c->offset, c->length, &r);
+    int rc = store_read_open(c->store, c->source, c->offset, c->length, NULL, &r);
     for (bool more = rc == STORE_OK; more;) {
         struct store_span span;
         rc = store_read_next(r, COPY_CHUNK, false, scratch, &span);
@@ -494,7 +494,7 @@ static int copy_bytes(struct copying *c, struct arena *a, struct store_object **
     put.checksum = c->alg;
     int rc = store_write_open(c->store, &put, &w);
     if (rc == STORE_OK)
-        rc = store_read_open(c->store, c->source, c->offset, c->length, &r);
+        rc = store_read_open(c->store, c->source, c->offset, c->length, NULL, &r);
     struct store_span span = {.n = 1};
     while (rc == STORE_OK && span.n) {
         rc = store_read_next(r, COPY_CHUNK, false, scratch, &span);

@@ -25,8 +25,9 @@ struct store_read {
 };
 
 int store_read_open(struct store *st, const struct store_object *o, uint64_t offset, uint64_t length,
-                    struct store_read **ret)
+                    const unsigned char *object_key, struct store_read **ret)
 {
+    (void)object_key;
     if (offset > o->size || length > o->size - offset)
         return STORE_INVALID_RANGE;
     struct store_read *r = xcalloc(1, sizeof *r);

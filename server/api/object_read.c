@@ -220,7 +220,7 @@ int object_get(struct req *r)
         r->resp.body = bytes_cut(o->inline_data, (size_t)s.offset, (size_t)s.length);
         return 0;
     }
-    rc = store_read_open(r->server->store, o, s.offset, s.length, &r->resp.read);
+    rc = store_read_open(r->server->store, o, s.offset, s.length, NULL, &r->resp.read);
     return rc < 0 ? req_fail_store(r, rc) : 0;
 }
 

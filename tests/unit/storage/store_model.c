@@ -189,7 +189,7 @@ static void read_spans(struct model *m, const struct store_object *o, const char
     struct store_read *r;
     struct store_span span = {.n = 1};
     char *scratch = malloc(100000);
-    cr_assert_eq(store_read_open(m->w.store, o, from, n, &r), STORE_OK);
+    cr_assert_eq(store_read_open(m->w.store, o, from, n, NULL, &r), STORE_OK);
     for (size_t at = 0; span.n; at += span.n) {
         cr_assert_eq(store_read_next(r, 100000, false, scratch, &span), STORE_OK);
         cr_assert_leq(span.n, n - at);

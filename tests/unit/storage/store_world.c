@@ -570,7 +570,7 @@ int world_read(struct world *w, const struct store_object *o, uint64_t offset, u
     struct store_read *r = NULL;
     char *all = arena_alloc(w->arena, (size_t)length + 1), scratch[10000];
     size_t n = 0;
-    int rc = store_read_open(w->store, o, offset, length, &r);
+    int rc = store_read_open(w->store, o, offset, length, NULL, &r);
     struct store_span span = {.n = 1};
     while (rc == STORE_OK && span.n) {
         rc = store_read_next(r, sizeof scratch, false, scratch, &span);
