@@ -3,11 +3,13 @@
 import os
 import random
 import shutil
+import subprocess
 import tempfile
 import time
 
 import iotrap
 import s3client
+from cases import Skip
 from pail import Pail, TEST_DIR
 from workload import NOTHING, Model, Wrong, run_workers, wait_for_blobs
 
@@ -72,3 +74,20 @@ class Rig:
         for log in self.logs:
             if os.path.exists(log):
                 os.unlink(log)
+
+
+class SmallDisk:
+    """A tmpfs of a few MiB, with a folder for the data; Skip where it cannot be mounted."""
+
+    def __init__(self, options):
+        os.makedirs(TEST_DIR, exist_ok=True)
+        self.path = tempfile.mkdtemp(prefix="disk-", dir=TEST_DIR)
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "pail-test", self.path], capture_output=True)
+        if done.returncode != 0:
+            os.rmdir(self.path)
+            raise Skip("no file system can be mounted here")
+        self.data = os.path.join(self.path, "data")
+
+    def close(self):
+        subprocess.run(["umount", "-l", self.path], capture_output=True)
+        os.rmdir(self.path)
