@@ -28,6 +28,7 @@ from cases import report  # noqa: E402
 from rig import SEED, Rig  # noqa: E402
 
 SECONDS = float(os.environ.get("PAIL_LINEAR_SECONDS", "4"))
+ROUND = 4  # seconds; each round has keys of its own, because requests without an answer stay open in its history
 CLIENTS = 6
 KEYS = 4
 PADDING = {0: 0, 1: 300, 2: 20_000, 3: 90_000}  # inline and blobs, by number of the key
@@ -37,7 +38,8 @@ PAUSE = 0.02  # after a request without an answer: the server is being started
 class History:
     """What all clients did, each operation a dictionary as linear/main.go wants it."""
 
-    def __init__(self):
+    def __init__(self, number=0):
+        self.keys = [f"{number:04}-k{n}" for n in range(KEYS)]
         self.operations, self.values = [], {}  # values: ETag to value
         self.lock = threading.Lock()
         self.last = 0
@@ -48,7 +50,7 @@ class History:
             return str(self.last)
 
     def body(self, key, value):
-        made = value.encode() + b"." * PADDING[int(key[1:])]
+        made = value.encode() + b"." * PADDING[self.keys.index(key)]
         self.values[hashlib.md5(made).hexdigest()] = value  # before it is sent: a list may see it at once
         return made
 
@@ -63,7 +65,7 @@ class Worker(threading.Thread):
     def __init__(self, number, rig, history, stop):
         super().__init__(daemon=True)
         self.number, self.rig, self.history, self.stop = number, rig, history, stop
-        self.random = random.Random(f"{SEED}-{number}")
+        self.random = random.Random(f"{SEED}-{number}-{history.keys[0]}")
         self.seen = {}  # key to the value last read: what conditions name
         self.failure = None
 
@@ -93,7 +95,7 @@ class Worker(threading.Thread):
         return reply
 
     def one(self, client):
-        key = f"k{self.random.randrange(KEYS)}"
+        key = self.random.choice(self.history.keys)
         getattr(self, self.random.choice(["get", "get", "get", "put", "put", "create", "replace", "delete", "list",
                                           "delete_many"]))(client, key, time.monotonic_ns())
 
@@ -140,7 +142,7 @@ class Worker(threading.Thread):
             self.history.add(self.number, key, "delete", began, "ok")
 
     def delete_many(self, client, _key, began):
-        keys = [f"k{n}" for n in self.random.sample(range(KEYS), 2)]
+        keys = self.random.sample(self.history.keys, 2)
         reply = self.send(began, keys, "delete", lambda: client.delete_many(self.rig.model.bucket, keys))
         if reply is not None:
             if sorted(reply.values("Key")) != sorted(keys) or reply.value("Code"):
@@ -150,17 +152,17 @@ class Worker(threading.Thread):
 
     def list(self, client, _key, began):
         """A page is as of one moment, so it counts as a read of every key."""
-        keys = [f"k{n}" for n in range(KEYS)]
-        reply = self.send(began, keys, "get", lambda: client.list_page(self.rig.model.bucket))
+        keys = self.history.keys
+        reply = self.send(began, keys, "get", lambda: client.list_page(self.rig.model.bucket, prefix=keys[0][:5]))
         if reply is not None:
             found = dict(zip(reply.values("Key"), (self.history.values[e.strip('"')] for e in reply.values("ETag"))))
             for key in keys:
                 self.history.add(self.number, key, "get", began, "ok", seen=found.get(key, ""))
 
 
-def record(rig, disturb):
+def record(rig, number, disturb):
     """Lets the clients work while disturb(rig) runs. The history."""
-    history, stop = History(), threading.Event()
+    history, stop = History(number), threading.Event()
     workers = [Worker(n, rig, history, stop) for n in range(CLIENTS)]
     for worker in workers:
         worker.start()
@@ -182,15 +184,14 @@ def judge(history):
     done = subprocess.run([checker], input=text, capture_output=True, text=True, timeout=300)
     if done.returncode != 0:
         raise AssertionError(done.stdout + done.stderr)
-    return done.stdout.strip().splitlines()[-1]
 
 
-def quiet(rig):
-    time.sleep(SECONDS)
+def quiet(_rig):
+    time.sleep(ROUND)
 
 
 def killed(rig):
-    until = time.monotonic() + SECONDS
+    until = time.monotonic() + ROUND
     while time.monotonic() < until:
         time.sleep(rig.random.uniform(0.1, 0.6))
         rig.pail.kill()
@@ -202,9 +203,14 @@ def run(title, disturb):
     began = time.monotonic()
     try:
         rig.begin()
-        history = record(rig, disturb)
-        told = sum(o["answer"] == "unknown" for o in history.operations)
-        report(True, f"{title} ({judge(history)}, {told} without an answer, {time.monotonic() - began:.1f} s)")
+        operations = silent = rounds = 0
+        while rounds == 0 or time.monotonic() < began + SECONDS:
+            history = record(rig, rounds, disturb)
+            judge(history)
+            operations += len(history.operations)
+            silent += sum(o["answer"] == "unknown" for o in history.operations)
+            rounds += 1
+        report(True, f"{title} ({operations} operations, {silent} without an answer, {rounds} rounds)")
         return True
     except Exception:
         report(False, title, traceback.format_exc() + f"PAIL_CRASH_SEED={SEED}")
@@ -217,9 +223,9 @@ def catches_a_stale_read():
     """The judge itself: a history with a read that came too late is refused, a good one is not."""
     history = History()
     for kind, answer, value, seen in (("put", "ok", "1", ""), ("put", "ok", "2", ""), ("get", "ok", "", "2")):
-        history.add(1, "k0", kind, time.monotonic_ns(), answer, value=value, seen=seen)
+        history.add(1, history.keys[0], kind, time.monotonic_ns(), answer, value=value, seen=seen)
     judge(history)
-    history.add(1, "k0", "get", time.monotonic_ns(), "ok", seen="1")
+    history.add(1, history.keys[0], "get", time.monotonic_ns(), "ok", seen="1")
     try:
         judge(history)
     except AssertionError:
