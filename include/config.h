@@ -59,8 +59,12 @@ struct config {
     bool trust_clock;                     /* however far it jumped */
     uint64_t lifecycle_day_s;             /* how long a day of the lifecycle rules is; 0: a day */
     const char *default_object_ownership; /* of new buckets */
-    const char *trusted_proxy;            /* networks, with commas; checked */
-    uint64_t index_map_mib;               /* first size of the index's memory map; it grows by itself */
+    const char *default_encryption;       /* AES256 or none: of objects in buckets that say nothing else */
+    bool allow_insecure_ssec;             /* customers' keys may come without TLS */
+    bool compress; /* objects of the types and extensions below, unless a bucket says otherwise */
+    const char *compress_types, *compress_extensions; /* with commas; `*` at the end of a type: any rest */
+    const char *trusted_proxy;                        /* networks, with commas; checked */
+    uint64_t index_map_mib;                           /* first size of the index's memory map; it grows by itself */
 };
 
 /*

@@ -135,7 +135,8 @@ enum store_setting {
     STORE_SETTING_PUBLIC_ACCESS = 5,
     STORE_SETTING_OWNERSHIP = 6,
     STORE_SETTING_ACL = 7,
-    STORE_SETTING_LAST = 7,
+    STORE_SETTING_ENCRYPTION = 8,
+    STORE_SETTING_LAST = 8,
 };
 #define STORE_SETTING_MAX (1u << 20) /* bytes */
 int store_setting_get(struct store *, struct bytes bucket, enum store_setting, struct arena *,

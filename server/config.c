@@ -90,6 +90,19 @@ static const struct setting settings[] = {
     {"default-object-ownership", "PAIL_DEFAULT_OBJECT_OWNERSHIP", NULL, TEXT, AT(default_object_ownership),
      "BucketOwnerEnforced", 0, 0, "RULE",
      "of new buckets: BucketOwnerEnforced (no access lists), BucketOwnerPreferred or ObjectWriter"},
+    {"default-encryption", "PAIL_DEFAULT_ENCRYPTION", NULL, TEXT, AT(default_encryption), "AES256", 0, 0, "AES256|none",
+     "of new objects when neither request nor bucket says it; none: they are kept as they come"},
+    {"allow-insecure-ssec", "PAIL_ALLOW_INSECURE_SSEC", NULL, SWITCH, AT(allow_insecure_ssec), "off", 0, 0, "on|off",
+     "for tests: customers' own keys (SSE-C) are taken without TLS"},
+    {"compress", "PAIL_COMPRESS", "MINIO_COMPRESSION_ENABLE", SWITCH, AT(compress), "off", 0, 0, "on|off",
+     "keep objects compressed where that saves space; the bucket tag pail:compress (on or off) decides for a bucket"},
+    {"compress-types", "PAIL_COMPRESS_TYPES", "MINIO_COMPRESSION_MIME_TYPES", TEXT, AT(compress_types),
+     "text/*,application/json,application/xml,application/x-ndjson,application/javascript,image/svg+xml", 0, 0,
+     "TYPE,...", "content types to compress; a * at the end stands for any rest"},
+    {"compress-extensions", "PAIL_COMPRESS_EXTENSIONS", "MINIO_COMPRESSION_EXTENSIONS", TEXT, AT(compress_extensions),
+     ".txt,.log,.csv,.json,.ndjson,.tar,.xml,.html,.sql,.svg", 0, 0, ".EXT,...",
+     "ends of keys to compress, whatever their type; with no types and no extensions, everything that is not "
+     "compressed already"},
     {"trusted-proxy", "PAIL_TRUSTED_PROXY", NULL, TEXT, AT(trusted_proxy), "", 0, 0, "CIDR,...",
      "proxies whose X-Forwarded-For and X-Forwarded-Proto are believed"},
     {"index-map-mib", "PAIL_INDEX_MAP_MIB", NULL, NUMBER, AT(index_map_mib), "65536", 1, 1048576, "MIB",
@@ -327,6 +340,8 @@ static int check(struct config *c, char *error)
                     "--default-object-ownership must be BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter, "
                     "not \"%s\"",
                     c->default_object_ownership);
+    if (strcmp(c->default_encryption, "AES256") != 0 && strcmp(c->default_encryption, "none") != 0)
+        return fail(error, "--default-encryption must be AES256 or none, not \"%s\"", c->default_encryption);
     struct client_proxies proxies;
     if (!client_proxies_parse(c->trusted_proxy, &proxies))
         return fail(error, "--trusted-proxy takes up to %d addresses or networks like 10.0.0.0/8, not \"%s\"",

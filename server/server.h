@@ -21,6 +21,7 @@ struct tls;
 struct addr_limit;
 struct identities;
 struct access_cache;
+struct keyring;
 
 struct server {
     const struct config *config;
@@ -30,7 +31,8 @@ struct server {
     struct store *store;
     struct pool *pool;
     struct identities *identities;
-    struct tls *tls; /* NULL: plain HTTP */
+    struct keyring *keyring; /* include/keyring.h */
+    struct tls *tls;         /* NULL: plain HTTP */
     struct loop **loops;
     unsigned n_loops;
     struct addr_limit *addresses; /* connections per peer address */
