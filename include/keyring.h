@@ -59,10 +59,16 @@ struct keyring_options {
     struct store *store;
     const struct crypt *master;        /* NULL: missing or wrong; what it sealed is UNAVAILABLE */
     const struct key_service *service; /* not NULL: new versions of keys are sealed by it instead of `master` */
+    bool no_background;                /* tests and commands: no thread of its own; see keyring_work */
 };
 /* KEYRING_OK also when keys cannot be opened: they are UNAVAILABLE. */
 int keyring_open(const struct keyring_options *, struct keyring **ret);
 void keyring_close(struct keyring **); /* accepts NULL inside */
+/*
+ * What the background thread does once in a while: makes the default keys, opens what is closed, goes on with sealing
+ * anew. True: there is more to do at once. [worker]
+ */
+bool keyring_work(struct keyring *);
 
 /* ---- envelopes ---- */
 

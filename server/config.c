@@ -47,7 +47,8 @@ static const struct setting settings[] = {
     {NULL, "PAIL_ROOT_PASSWORD", "MINIO_ROOT_PASSWORD", TEXT, AT(root_password), "", 0, 0, "SECRET",
      "its secret key; with neither set, minioadmin/minioadmin works from this machine alone"},
     {"master-key-file", "PAIL_MASTER_KEY_FILE", NULL, TEXT, AT(master_key_file), "", 0, 0, "FILE",
-     "64 hex digits that seal secret keys and sessions; unset: pail.key in DIR, made when nothing was sealed yet"},
+     "64 hex digits that seal all keys; unset: systemd's credential pail-master-key, PAIL_MASTER_KEY (the digits), or "
+     "pail.key in DIR, made when nothing was sealed yet"},
     {"jwks-dir", "PAIL_JWKS_DIR", NULL, TEXT, AT(jwks_dir), "", 0, 0, "DIR",
      "keys of OpenID Connect providers: their JWKS as HOST_PATH.json, with _ for each / of the provider's URL"},
     {"threads", "PAIL_THREADS", NULL, NUMBER, AT(threads), "0", 0, 256, "N", "event loops; 0: one per core"},

@@ -30,6 +30,8 @@
 #include "backends.h"
 #include "server/conn.h"
 #include "data_dir.h"
+#include "keyring.h"
+#include "master_key.h"
 #include "server/iam/identities.h"
 #include "server/listener.h"
 #include "server/loop.h"
@@ -91,6 +93,24 @@ static void warn_of_short_days(uint64_t seconds)
              (unsigned long long)seconds, (unsigned long long)seconds);
 }
 
+/* Where the master key lies is nothing to find out when it is lost. */
+static void tell_of_master_key(const struct master_key *k)
+{
+    if (!k->crypt) {
+        printf("\n*** %s.\n*** Secret keys of users and encrypted objects are NOT available; everything else is.\n\n",
+               k->problem);
+        log_error("start", "%s; secret keys of users and encrypted objects are not available", k->problem);
+    } else if (k->from == MASTER_KEY_FROM_FOLDER) {
+        printf("Master key: %s%s. Whoever has the folder has the key, too; `pail key move PATH` takes it elsewhere.\n",
+               k->path, k->made ? " (new)" : "");
+        log_info("start", "the master key lies in the data folder: %s", k->path);
+    } else {
+        printf("Master key: %s\n", k->path);
+    }
+    if (k->crypt && k->left)
+        log_warn("start", "pail.key in the data folder is not in use: the master key comes from %s", k->path);
+}
+
 static void print_welcome(const struct server *s, const char *where)
 {
     const struct config *cfg = s->config;
@@ -110,6 +130,7 @@ static void print_welcome(const struct server *s, const char *where)
                "Try: AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=... AWS_DEFAULT_REGION=%s aws --endpoint-url %s://%s "
                "s3 ls\n",
                cfg->root_user, cfg->root_user, *cfg->region ? cfg->region : "us-east-1", scheme, where);
+    tell_of_master_key(s->master_key);
     if (cfg->lifecycle_day_s)
         warn_of_short_days(cfg->lifecycle_day_s);
     fflush(stdout);
@@ -186,6 +207,7 @@ static void stop_server(struct server *s, struct listener **listener)
             loop_finish(s->loops[i]);
     while (atomic_load(&s->n_conns) > 0 && usleep(1000) == 0);
     identities_close(&s->identities);
+    keyring_close(&s->keyring); /* its thread works on the store */
     store_close(&s->store);
     listener_free(listener); /* its events belong to a loop */
     for (unsigned i = 0; i < s->n_loops; i++)
@@ -196,11 +218,28 @@ static void stop_server(struct server *s, struct listener **listener)
     tls_free(&s->tls);
 }
 
+static bool open_keys(struct server *s, const struct data_dir *dir, const char *environment, struct master_key *master,
+                      char error[512])
+{
+    struct master_key_options mo = {
+        .store = s->store, .data_dir = dir->path, .file = s->config->master_key_file, .environment = environment};
+    if (!master_key_open(&mo, master, error))
+        return false;
+    s->master_key = master;
+    struct keyring_options ko = {.store = s->store, .master = master->crypt};
+    int rc = keyring_open(&ko, &s->keyring);
+    if (rc != KEYRING_OK)
+        snprintf(error, 512, "the keys of %.300s cannot be read: %s", dir->path, keyring_rc_name(rc));
+    return rc == KEYRING_OK;
+}
+
 /* What may be refused, in the order in which a refusal touches least. */
-static bool prepare(struct server *s, struct data_dir *dir, struct listener **listener, char where[300],
-                    char error[512])
+static bool prepare(struct server *s, struct data_dir *dir, struct listener **listener, struct master_key *master,
+                    char where[300], char error[512])
 {
     const struct config *cfg = s->config;
+    char environment[MASTER_KEY_TEXT];
+    master_key_take_environment(environment); /* the store has threads */
     if (!checksum_self_test()) {
         snprintf(error, 512, "the checksum code of this build is broken; it will not touch data");
         return false;
@@ -218,7 +257,11 @@ static bool prepare(struct server *s, struct data_dir *dir, struct listener **li
     s->store = backends_open(cfg, dir, error);
     if (!s->store)
         return false;
-    struct identities_options who = {.store = s->store, .config = cfg, .data_dir = dir->path};
+    bool good = open_keys(s, dir, environment, master, error);
+    OPENSSL_cleanse(environment, sizeof environment);
+    if (!good)
+        return false;
+    struct identities_options who = {.store = s->store, .config = cfg, .crypt = master->crypt};
     return identities_open(&who, &s->identities, error);
 }
 
@@ -246,6 +289,7 @@ static int serve(const struct config *cfg)
 {
     struct server s = {.config = cfg};
     struct data_dir dir = {.lock_fd = -1};
+    struct master_key master = {0};
     struct listener *listener = NULL;
     char error[512], where[300];
     sigset_t signals;
@@ -254,7 +298,7 @@ static int serve(const struct config *cfg)
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread, the store's too: they inherit it */
-    bool ready = prepare(&s, &dir, &listener, where, error);
+    bool ready = prepare(&s, &dir, &listener, &master, where, error);
     if (ready && !log_writer_start()) {
         snprintf(error, sizeof error, "the system has no thread for the log");
         ready = false;
@@ -262,6 +306,7 @@ static int serve(const struct config *cfg)
     if (ready)
         run(&s, listener, where, &signals);
     stop_server(&s, &listener);
+    master_key_close(&master);
     data_dir_close(&dir);
     if (!ready)
         return die(error);

@@ -20,8 +20,9 @@ struct loop;
 struct tls;
 struct addr_limit;
 struct identities;
-struct access_cache;
 struct keyring;
+struct master_key;
+struct access_cache;
 
 struct server {
     const struct config *config;
@@ -31,8 +32,9 @@ struct server {
     struct store *store;
     struct pool *pool;
     struct identities *identities;
-    struct keyring *keyring; /* include/keyring.h */
-    struct tls *tls;         /* NULL: plain HTTP */
+    struct keyring *keyring;             /* include/keyring.h */
+    const struct master_key *master_key; /* include/master_key.h */
+    struct tls *tls;                     /* NULL: plain HTTP */
     struct loop **loops;
     unsigned n_loops;
     struct addr_limit *addresses; /* connections per peer address */

@@ -208,6 +208,14 @@ static bool is_path(struct bytes text)
     return text.n && text.p[0] == '/' && text.p[text.n - 1] == '/';
 }
 
+int query_need_master_key(struct query_call *c)
+{
+    if (c->ids->crypt)
+        return 0;
+    return query_fail(c, 503, "ServiceUnavailable",
+                      "The server has no master key that opens its data, so it cannot issue keys; its log says why.");
+}
+
 static int invalid(struct query_call *c, struct bytes name, struct bytes value, const char *why)
 {
     char first = name.p[0] >= 'A' && name.p[0] <= 'Z' ? (char)(name.p[0] + 'a' - 'A') : name.p[0];

@@ -44,7 +44,7 @@
 struct identities {
     struct store *store;
     const struct config *config;
-    struct crypt *crypt;
+    const struct crypt *crypt; /* NULL: nothing can be sealed or opened */
     struct pool *pool;
     pthread_mutex_t changing;
     _Atomic uint64_t generation; /* counts changes */

@@ -19,7 +19,7 @@ HOMES = [
     (r"<lmdb\.h>", r"storage/(index_lmdb|lmdb_\w+|longkey)\.[ch]|include/index_lmdb\.h|tests/.*", "LMDB"),
     (r"<rados/", r"storage/\w*_rados\.[ch]", "librados"),
     (r"<curl/", r"server/http_client\.c", "libcurl"),
-    (r"<jansson", r"server/(iam|api|auth)/.*|server/\w*\.c|admin/.*|storage/keyring\.c|tests/.*", "jansson"),
+    (r"<jansson", r"server/(iam|api|auth)/.*|server/\w*\.c|admin/.*|storage/keyring\w*\.c|tests/.*", "jansson"),
     (r"<libxml/", r"server/xml/.*|server/serve\.c|tests/.*", "libxml2"),
     (r"<event2/|<event\.h>", r"server/(loop|listener|conn\w*|tls|outbound|serve)\.[ch]|tests/.*", "libevent"),
 ]
