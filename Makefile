@@ -103,6 +103,8 @@ MAIN_OBJ := $(MAINS:%.c=$(B)/%.o)
 PLAIN_SRC := $(if $(or $(PLAIN),$(filter thread,$(SANITIZER))),tests/plain/main.c)
 UNIT_OBJ := $(UNIT_SRC:%.c=$(B)/%.o) $(PLAIN_SRC:%.c=$(B)/%.o)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/%)
+BENCH_SRC := $(wildcard tests/bench/*.c)
+BENCH_BIN := $(BENCH_SRC:tests/bench/%.c=$(B)/bench_%)
 
 # One line a file, unless V=1 asks for the whole command.
 ifeq ($(V),)
@@ -111,7 +113,7 @@ say = @printf '  %-5s %s\n' $(1) $(2)
 endif
 
 # --- building ------------------------------------------------------------------------
-.PHONY: all lib unit-bin fuzz-bins model-bins
+.PHONY: all lib unit-bin fuzz-bins model-bins bench-bins
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(B)/pail
@@ -119,6 +121,7 @@ lib: $(B)/libpail.a
 unit-bin: $(B)/unit
 fuzz-bins: $(FUZZ_BIN)
 model-bins: $(B)/xml_samples
+bench-bins: $(BENCH_BIN)
 
 $(B)/pail: $(MAIN_OBJ) $(B)/libpail.a
 	$(call say,LINK,$@)
@@ -142,6 +145,10 @@ $(B)/xml_samples: $(B)/tests/model/xml_samples.o $(B)/libpail.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
+$(B)/bench_%: $(B)/tests/bench/%.o $(DOUBLE_SRC:%.c=$(B)/%.o) $(B)/libpail.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
 # The flags are kept in a file, so that changing them rebuilds what depends on them.
 FLAGS_TEXT = $(subst ','\'',$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS))
 $(B)/flags: FORCE
@@ -159,7 +166,8 @@ libraries:
 	@pkg-config --exists $(PKGS) || { echo 'Libraries are missing; "make deps" installs them:' >&2; \
 	    pkg-config --print-errors --exists $(PKGS); exit 1; }
 
--include $(B)/tests/model/xml_samples.d $(OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(FUZZ_SRC:%.c=$(B)/%.d)
+-include $(B)/tests/model/xml_samples.d $(OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(FUZZ_SRC:%.c=$(B)/%.d) \
+    $(BENCH_SRC:%.c=$(B)/%.d)
 
 # --- using ---------------------------------------------------------------------------
 .PHONY: run deps test install uninstall clean help
@@ -214,8 +222,8 @@ check-rules:
 	@$(PYTHON) tests/check/rules.py
 
 check-warnings:
-	@$(MAKE) --no-print-directory -s WERROR=1 SANITIZER= CC=gcc all unit-bin model-bins
-	@$(MAKE) --no-print-directory -s WERROR=1 SANITIZER= CC=clang all unit-bin model-bins
+	@$(MAKE) --no-print-directory -s WERROR=1 SANITIZER= CC=gcc all unit-bin model-bins bench-bins
+	@$(MAKE) --no-print-directory -s WERROR=1 SANITIZER= CC=clang all unit-bin model-bins bench-bins
 
 check-tidy: $(LINTED:%.c=$(B)/tidy/%.ok)
 # Each file is looked at again only when it or a header changed.
@@ -249,7 +257,7 @@ torture:
 
 bench:
 	@deploy/deps.sh build bench
-	@$(MAKE) --no-print-directory SANITIZER= all
+	@$(MAKE) --no-print-directory SANITIZER= all bench-bins
 	@$(PYTHON) tests/bench/run.py --build $(BUILD) $(ARGS)
 
 # Lines executed by the unit tests, one line a file; details by gcov in the folder named at the end.

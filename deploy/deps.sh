@@ -52,6 +52,7 @@ bench python3            runs the measurements
 bench openssl            the speed of one core's MD5
 bench nginx-light        the raw limit to compare with
 bench wrk                the load
+bench linux-perf         the profile of a request
 TABLE
 }
 

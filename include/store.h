@@ -146,6 +146,9 @@ int store_setting_put(struct store *, struct bytes bucket, enum store_setting, s
 /* Names in order, those greater than `after` (may be empty) that start with `prefix`. [worker] */
 int store_bucket_list(struct store *, struct bytes prefix, struct bytes after, size_t max, struct arena *,
                       struct store_bucket **ret, size_t *ret_n, bool *ret_more);
+/* The same, of one owner: others' buckets are passed over where they lie. [worker] */
+int store_bucket_list_of(struct store *, struct bytes owner, struct bytes prefix, struct bytes after, size_t max,
+                         struct arena *, struct store_bucket **ret, size_t *ret_n, bool *ret_more);
 
 /* ---- documents of other modules ---- */
 

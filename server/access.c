@@ -157,9 +157,12 @@ bool access_decode_acl(struct arena *a, struct bytes v, struct bytes owner, stru
 
 struct bytes access_canonical_id(struct server *s, struct bytes account, struct arena *a)
 {
+    struct iam_owner owner;
     struct iam_account found;
     if (bytes_eq_str(account, ACCESS_ANONYMOUS))
         return BYTES_LIT(ACL_ANONYMOUS_ID);
+    if (identities_owner(s->identities, account, &owner))
+        return owner.canonical_id;
     return identities_account(s->identities, account, a, &found) ? found.canonical_id : BYTES_NONE;
 }
 

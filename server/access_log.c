@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "server/conn.h"
+#include "server/iam/query.h"
 #include "server/ops.h"
 #include "server/req.h"
 #include "server/server.h"
@@ -40,11 +41,18 @@ static void put_name(struct buf *out, const char *label, struct bytes name)
     }
 }
 
+/* Of IAM and STS the action, since all of them come by one row of the table of operations. */
+static const char *operation(const struct req *r)
+{
+    const char *action = query_name(r);
+    return action ? action : r->op ? r->op->name : "-";
+}
+
 void access_log_trouble(const char *event, const struct req *r, const char *what)
 {
     struct buf line;
     buf_init(&line, 4096);
-    buf_printf(&line, "%s %s", r->id, r->op ? r->op->name : "-");
+    buf_printf(&line, "%s %s", r->id, operation(r));
     if (r->bucket_name.n)
         put_name(&line, " bucket=", r->bucket_name);
     if (r->key.n)
@@ -59,7 +67,7 @@ void access_log_request(const struct req *r)
     if (!r->server->config->access_log || !log_enabled(LOG_INFO))
         return;
     const struct conn *c = r->conn;
-    const char *op = r->op ? r->op->name : "-", *error = r->err.code ? s3_error_code(r->err.code) : "-";
+    const char *op = operation(r), *error = r->err.code ? s3_error_code(r->err.code) : "-";
     double ms = (double)(clock_mono_ns() - r->began_ns) / 1e6;
     const char *note = r->resp.status == 0 ? " aborted" : r->resp.broken ? " broken" : "";
     struct buf line;

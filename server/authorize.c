@@ -124,9 +124,19 @@ static bool policies_use_body(const struct iam_request *q)
     return false;
 }
 
-static bool has_policies(const struct iam_request *q)
+static bool any_asks(struct iam_policies list)
 {
-    return q->resource_policy || q->identity.n || q->group.n || q->session.n || q->boundary;
+    for (size_t i = 0; i < list.n; i++)
+        if (iam_policy_uses_any(list.list[i]))
+            return true;
+    return false;
+}
+
+/* For any fact at all: most policies name actions and resources alone. */
+static bool policies_ask(const struct iam_request *q)
+{
+    return (q->resource_policy && iam_policy_uses_any(q->resource_policy)) || any_asks(q->identity) ||
+           any_asks(q->group) || any_asks(q->session) || (q->boundary && iam_policy_uses_any(q->boundary));
 }
 
 static const struct iam_context *context_of(struct req *r)
@@ -212,10 +222,15 @@ static struct bytes resource_arn(struct req *r, const struct target *t)
 {
     if (!t->bucket_name.n)
         return BYTES_NONE;
-    if (!t->key.p)
-        return arena_bytesf(r->arena, "arn:aws:s3:::%.*s", (int)t->bucket_name.n, t->bucket_name.p);
-    return arena_bytesf(r->arena, "arn:aws:s3:::%.*s/%.*s", (int)t->bucket_name.n, t->bucket_name.p, (int)t->key.n,
-                        t->key.p);
+    struct bytes head = BYTES_LIT("arn:aws:s3:::");
+    char *text = arena_alloc(r->arena, head.n + t->bucket_name.n + 1 + t->key.n), *w = text;
+    w = mempcpy(w, head.p, head.n);
+    w = mempcpy(w, t->bucket_name.p, t->bucket_name.n);
+    if (t->key.p) {
+        *w++ = '/';
+        w = mempcpy(w, t->key.p, t->key.n);
+    }
+    return bytes_of(text, (size_t)(w - text));
 }
 
 /* Caller and policies. */
@@ -240,7 +255,7 @@ static struct iam_decision decide(struct req *r, struct target *t, const char *a
             t->settings->block.restrict_buckets || account_block(r, t->bucket->owner).restrict_buckets;
     if (t->settings && t->settings->ownership != ACL_BUCKET_OWNER_ENFORCED)
         ask_lists(r, t, q);
-    if (has_policies(q)) {
+    if (policies_ask(q)) {
         q->context = context_of(r);
         facts_of_resource(r->authorization->context, q->resource_account, t->version_id);
         bool tags =
@@ -371,15 +386,23 @@ static int require_all(struct req *r, struct target *t)
 static int check_payer(struct req *r, const struct target *t)
 {
     struct bytes payer = req_header(r, "x-amz-request-payer");
-    bool listing = r->op->level == ON_BUCKET && bytes_starts(bytes_str(r->op->action), BYTES_LIT("s3:ListBucket"));
     if (!payer.p)
         payer = req_param(r, "x-amz-request-payer");
-    if (!t->bucket || !t->bucket->requester_pays || (!t->key.p && !listing) || of_owner(r, t))
+    if (!t->bucket || !t->bucket->requester_pays || of_owner(r, t))
         return 0;
     if (r->who.anonymous || !bytes_eq_str(payer, "requester"))
         return req_fail(r, S3E_ACCESS_DENIED);
+    if (!r->authorization->requester_pays)
+        resp_header(r, "x-amz-request-charged", BYTES_LIT("requester"));
     r->authorization->requester_pays = true;
     return 0;
+}
+
+/* Reading and writing objects and listing them is paid for. */
+static bool is_charged(const struct req *r, const struct target *t)
+{
+    return t->key.p || r->op->flags & OP_EACH_KEY ||
+           (r->op->level == ON_BUCKET && bytes_starts(bytes_str(r->op->action), BYTES_LIT("s3:ListBucket")));
 }
 
 /* Who has the right, but in another account, learns that a policy is the owner's business alone. */
@@ -401,12 +424,25 @@ static bool waits_for_body(const struct req *r, const struct target *t)
     return policies_use_body(&q);
 }
 
+/* A request about the server itself: its body too must be signed, so that nobody on the way can change it. */
+static int check_first_root(struct req *r)
+{
+    bool hashed = !req_has_body(r) || r->auth.payload == AUTH_PAYLOAD_HASH;
+    if (is_root(r) && bytes_eq_str(r->who.account, ROOT_ACCOUNT_ID) && r->auth.mechanism == AUTH_SIGV4_HEADER && hashed)
+        return 0;
+    return req_failf(r, S3E_ACCESS_DENIED,
+                     "Only the root of the first account may do this, in a request whose headers and body are signed "
+                     "with Signature Version 4.");
+}
+
 int authorize_request(struct req *r)
 {
     struct authorization *z = r->authorization = arena_new(r->arena, struct authorization);
     const char *refused = identity_refused_here(r);
     if (refused)
         return req_failf(r, S3E_ACCESS_DENIED, "%s", refused);
+    if (r->op->flags & OP_FIRST_ROOT)
+        return check_first_root(r);
     if (r->bucket.name.n) {
         int rc = access_of_bucket(r->server, &r->bucket, r->arena, &z->settings);
         if (rc < 0)
@@ -420,10 +456,8 @@ int authorize_request(struct req *r)
     } else if (!z->pending && require_all(r, &t) < 0) {
         return -1;
     }
-    if (check_payer(r, &t) < 0)
+    if (is_charged(r, &t) && check_payer(r, &t) < 0)
         return -1;
-    if (z->requester_pays)
-        resp_header(r, "x-amz-request-charged", BYTES_LIT("requester"));
     return check_owner_only(r, &t);
 }
 
@@ -493,7 +527,7 @@ int authorize_source(struct req *r, const struct store_bucket *b, struct bytes k
         return -1;
     const char *action = action_for(&t, "s3:GetObject", "s3:GetObjectVersion");
     if (require(r, &t, action) == 0)
-        return 0;
+        return check_payer(r, &t);
     if (r->err.code != S3E_ACCESS_DENIED || !may_learn_absence(r, &t, action))
         return -1;
     r->err = (struct req_error){0};
@@ -554,7 +588,7 @@ int authorize_kms(struct req *r, const char *action, struct bytes key_arn)
     q.resource = key_arn;
     q.resource_account = BYTES_LIT(ROOT_ACCOUNT_ID);
     q.context = &no_facts;
-    if (has_policies(&q)) {
+    if (policies_ask(&q)) {
         q.context = context_of(r);
         facts_of_resource(r->authorization->context, q.resource_account, BYTES_NONE);
         facts_of_object(r->authorization->context, NULL);

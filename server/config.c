@@ -50,7 +50,7 @@ static const struct setting settings[] = {
      "64 hex digits that seal all keys; unset: systemd's credential pail-master-key, PAIL_MASTER_KEY (the digits), or "
      "pail.key in DIR, made when nothing was sealed yet"},
     {"jwks-dir", "PAIL_JWKS_DIR", NULL, TEXT, AT(jwks_dir), "", 0, 0, "DIR",
-     "keys of OpenID Connect providers: their JWKS as HOST_PATH.json, with _ for each / of the provider's URL"},
+     "keys of OpenID Connect providers, used instead of those that they publish: HOST_PATH.json, with _ for each /"},
     {"threads", "PAIL_THREADS", NULL, NUMBER, AT(threads), "0", 0, 256, "N", "event loops; 0: one per core"},
     {"workers", "PAIL_WORKERS", NULL, NUMBER, AT(workers), "32", 2, 1024, "N", "worker threads for disk and hashing"},
     {"log-format", "PAIL_LOG_FORMAT", NULL, TEXT, AT(log_format), "text", 0, 0, "text|json",

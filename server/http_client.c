@@ -7,6 +7,7 @@
 #include "http_client.h"
 
 #include <curl/curl.h>
+#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include "base/check.h"
 
 #define CONNECT_TIMEOUT_MS 5000L
+#define HEADER_LINE_MAX    (16 * 1024) /* a session token is the longest */
 
 struct reply_buffer {
     char *p;
@@ -50,10 +52,23 @@ static size_t take(char *p, size_t one, size_t n, void *arg)
     return n;
 }
 
+/* S3 wants the body's hash in a header, which older versions of the library do not add. */
+static struct curl_slist *add_body_hash(struct curl_slist *list, const struct http_client_request *q)
+{
+    static const char name[] = "x-amz-content-sha256: ";
+    unsigned char digest[32];
+    char line[sizeof name + 2 * sizeof digest];
+    CHECK(EVP_Digest(q->body.n ? q->body.p : "", q->body.n, digest, NULL, EVP_sha256(), NULL) == 1);
+    memcpy(line, name, sizeof name - 1);
+    hex_encode(digest, sizeof digest, line + sizeof name - 1);
+    line[sizeof line - 1] = '\0';
+    return curl_slist_append(list, line);
+}
+
 static struct curl_slist *header_list(const struct http_client_request *q)
 {
     struct curl_slist *list = NULL;
-    char line[4096];
+    char line[HEADER_LINE_MAX];
     for (size_t i = 0; i < q->n_headers; i++) {
         snprintf(line, sizeof line, "%s: %s", q->headers[i].name, q->headers[i].value);
         list = curl_slist_append(list, line);
@@ -62,7 +77,10 @@ static struct curl_slist *header_list(const struct http_client_request *q)
         snprintf(line, sizeof line, "x-amz-security-token: %s", q->session_token);
         list = curl_slist_append(list, line);
     }
-    return curl_slist_append(list, "Expect:"); /* small bodies: no round trip for leave to send */
+    if (q->access_key && (!q->service || strcmp(q->service, "s3") == 0))
+        list = add_body_hash(list, q);
+    /* Small bodies: no round trip for leave to send. What is signed must also be sent, which this one is not. */
+    return q->access_key ? list : curl_slist_append(list, "Expect:");
 }
 
 static void set_signature(CURL *c, const struct http_client_request *q)

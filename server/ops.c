@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "server/api/api.h"
 #include "server/iam/query.h"
+#include "server/own_ops.h"
 #include "server/req.h"
 
 #define DOC_SMALL (64u * 1024)
@@ -595,7 +596,7 @@ static const struct op_extra extras[] = {
     {OP_MAKES, "x-amz-object-lock-mode", NULL, NULL, "s3:PutObjectRetention", NULL},
     {OP_MAKES, "x-amz-object-lock-retain-until-date", NULL, NULL, "s3:PutObjectRetention", NULL},
     {OP_MAKES, "x-amz-object-lock-legal-hold", NULL, NULL, "s3:PutObjectLegalHold", NULL},
-    {OP_MAKES, "if-match", NULL, NULL, "s3:GetObject", NULL},
+    {OP_CREATES, "if-match", NULL, NULL, "s3:GetObject", NULL},
     {OP_DELETES, "x-amz-bypass-governance-retention", "true", NULL, "s3:BypassGovernanceRetention", NULL},
     {OP_DELETES, "if-match", NULL, "*", "s3:GetObject", NULL},
     {OP_READS_ABOUT, NULL, NULL, NULL, "s3:GetObject", "s3:GetObjectVersion"},
@@ -648,10 +649,10 @@ static bool sent(const struct req *r, const char *header)
 }
 
 /* How many of the row's conditions the request meets; -1 when one is not met. */
-static int fits(const struct req *r, const struct s3_op *op)
+static int fits(const struct req *r, enum op_level level, const struct s3_op *op)
 {
     int n = 0;
-    if (op->method != r->head.method || op->level != level_of(r))
+    if (op->method != r->head.method || op->level != level)
         return -1;
     if (op->query) {
         const struct query_param *p = query_get(&r->query, op->query);
@@ -684,25 +685,28 @@ static const struct {
 
 static bool names(const struct query_param *p, const char *selector)
 {
-    size_t n = selector ? strcspn(selector, "=") : 0;
-    if (n == 0 || p->name.n != n || memcmp(p->name.p, selector, n) != 0)
+    if (!selector || p->name.n == 0 || selector[0] != p->name.p[0])
+        return false;
+    size_t n = strcspn(selector, "=");
+    if (p->name.n != n || memcmp(p->name.p, selector, n) != 0)
         return false;
     return selector[n] == '\0' || bytes_eq_str(p->value, selector + n + 1);
 }
 
 /*
  * Does the request have a parameter by which S3 selects an operation at this level, whatever the method? Then it never
- * means the plain one: DELETE /bucket?acl must not delete the bucket. `partNumber` alone also reads a part.
+ * means the plain one: DELETE /bucket?acl must not delete the bucket. `partNumber` alone also reads a part. What begins
+ * with "X-Amz-" is of a signature, or a header in the query, and selects nothing.
  */
-static bool names_other_operation(const struct req *r)
+static bool names_other_operation(const struct req *r, enum op_level level)
 {
     bool reads = r->head.method == HTTP_GET || r->head.method == HTTP_HEAD;
     for (size_t i = 0; i < r->query.n; i++) {
         const struct query_param *p = &r->query.params[i];
-        if (reads && bytes_eq_str(p->name, "partNumber"))
+        if (bytes_starts(p->name, BYTES_LIT("X-Amz-")) || (reads && bytes_eq_str(p->name, "partNumber")))
             continue;
         for (size_t k = 0; k < ARRAY_LEN(model); k++)
-            if (model[k].level == level_of(r) && (names(p, model[k].query) || names(p, model[k].query2)))
+            if (model[k].level == level && (names(p, model[k].query) || names(p, model[k].query2)))
                 return true;
     }
     return false;
@@ -710,17 +714,20 @@ static bool names_other_operation(const struct req *r)
 
 const struct s3_op *op_match(const struct req *r, enum s3_error *ret_error)
 {
-    const struct s3_op *best = NULL;
+    const struct s3_op *best = own_op_match(r, ret_error);
+    if (best || *ret_error != S3E_OK)
+        return best;
+    enum op_level level = level_of(r);
     int most = -1;
     for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
-        int n = fits(r, &ops[i]);
+        int n = fits(r, level, &ops[i]);
         if (n > most) {
             most = n;
             best = &ops[i];
         }
     }
-    if (best && (best->query || best->flags & OP_PUBLIC || !names_other_operation(r)))
+    if (best && (best->query || best->flags & OP_PUBLIC || !names_other_operation(r, level)))
         return best;
-    *ret_error = best || names_other_operation(r) ? S3E_NOT_IMPLEMENTED : S3E_METHOD_NOT_ALLOWED;
+    *ret_error = best || names_other_operation(r, level) ? S3E_NOT_IMPLEMENTED : S3E_METHOD_NOT_ALLOWED;
     return NULL;
 }

@@ -13,7 +13,13 @@
 
 struct req;
 
-enum op_level { ON_SERVICE, ON_BUCKET, ON_OBJECT, ON_CONTROL /* S3 Control: of an account */ };
+enum op_level {
+    ON_SERVICE,
+    ON_BUCKET,
+    ON_OBJECT,
+    ON_CONTROL, /* S3 Control: of an account */
+    ON_OWN,     /* the server's own, by path: server/own_ops.h */
+};
 
 enum op_kind {
     OP_LOOP,   /* no body; the handler runs on the loop and never waits (point look-ups in memory) */
@@ -36,6 +42,7 @@ enum op_kind {
 #define OP_DELETES     1024u /* an object or version */
 #define OP_QUERY       4096u /* IAM and STS: the action and the right it needs are in the form */
 #define OP_READS_ABOUT 2048u /* an object: GetObjectAttributes */
+#define OP_FIRST_ROOT  8192u /* for the root of the first account alone, signed with version 4 and the body's hash */
 
 struct s3_op {
     const char *name;
@@ -45,6 +52,7 @@ struct s3_op {
     const char *value;  /* ... with this value, if not NULL */
     const char *query2; /* and this one */
     const char *header; /* and this header (or hoisted parameter) */
+    const char *path;   /* ON_OWN */
     enum op_kind kind;
     const char *action;         /* IAM */
     const char *version_action; /* IAM, instead of it when the request names a versionId; NULL: there is no other */

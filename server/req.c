@@ -218,8 +218,10 @@ static int fail_auth(struct req *r, const struct auth_error *e)
 
 struct bytes req_param(const struct req *r, const char *name)
 {
-    struct bytes v = query_value(&r->query, name);
-    return v.p || !query_has(&r->query, name) ? v : BYTES_LIT("");
+    const struct query_param *p = query_get(&r->query, name);
+    if (!p)
+        return BYTES_NONE;
+    return p->value.p ? p->value : BYTES_LIT("");
 }
 
 bool req_has_param(const struct req *r, const char *name)
@@ -334,10 +336,11 @@ static enum step_result step_route(struct req *r)
 /* The parameters that every presigned query has: they stand for no header. */
 static bool is_of_signature(struct bytes name)
 {
-    static const char *const names[] = {"X-Amz-Algorithm", "X-Amz-Credential",    "X-Amz-Date",
-                                        "X-Amz-Expires",   "X-Amz-SignedHeaders", "X-Amz-Signature"};
+    static const struct bytes names[] = {{"X-Amz-Algorithm", 15}, {"X-Amz-Credential", 16},
+                                         {"X-Amz-Date", 10},      {"X-Amz-SignedHeaders", 19},
+                                         {"X-Amz-Expires", 13},   {"X-Amz-Signature", 15}};
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (bytes_eq_str(name, names[i]))
+        if (name.n == names[i].n && bytes_eq(name, names[i]))
             return true;
     return false;
 }
@@ -495,7 +498,8 @@ int req_check_owner(struct req *r, const char *header, struct bytes owner)
 
 static enum step_result step_bucket(struct req *r)
 {
-    if (r->op->level == ON_SERVICE || r->op->level == ON_CONTROL || (r->op->flags & OP_NO_BUCKET))
+    if (r->op->level == ON_SERVICE || r->op->level == ON_CONTROL || r->op->level == ON_OWN ||
+        (r->op->flags & OP_NO_BUCKET))
         return STEP_NEXT;
     int rc = store_bucket_get(r->server->store, r->bucket_name, r->arena, &r->bucket);
     if (rc < 0) {

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/log.h"
 #include "server/conn.h"
 #include "server/cors.h"
 #include "server/iam/query.h"
@@ -176,6 +177,26 @@ static void name_region(struct req *r)
     resp_header(r, "x-amz-bucket-region", r->bucket.region.n ? r->bucket.region : bytes_str(ours));
 }
 
+/* Of the server's own operations. */
+static void render_json(struct req *r)
+{
+    struct buf *out = &r->resp.doc;
+    const char *message = r->err.message ? r->err.message : s3_error_message(r->err.code);
+    buf_printf(out, "{\"code\":\"%s\",\"message\":\"", s3_error_code(r->err.code));
+    log_json_escape(out, bytes_str(message));
+    buf_printf(out, "\",\"requestId\":\"%s\"}", r->id);
+    r->resp.content_type = "application/json";
+}
+
+static void render_xml(struct req *r)
+{
+    const struct req_error *e = &r->err;
+    r->resp.content_type = "application/xml";
+    name_region(r);
+    s3_error_render(&r->resp.doc, e->code, e->message, e->extras, e->n_extras, resource_of(r), bytes_str(r->id),
+                    bytes_str(r->host_id));
+}
+
 void respond_error_document(struct req *r)
 {
     struct req_error *e = &r->err;
@@ -186,11 +207,11 @@ void respond_error_document(struct req *r)
         return;
     }
     resp->status = e->status ? e->status : s3_error_status(e->code);
-    resp->content_type = "application/xml";
-    name_region(r);
     buf_reset(&resp->doc);
-    s3_error_render(&resp->doc, e->code, e->message, e->extras, e->n_extras, resource_of(r), bytes_str(r->id),
-                    bytes_str(r->host_id));
+    if (r->op && r->op->level == ON_OWN)
+        render_json(r);
+    else
+        render_xml(r);
     resp->body = buf_bytes(&resp->doc);
     resp->length = r->head_ok && r->head.method == HTTP_HEAD ? 0 : resp->body.n;
 }

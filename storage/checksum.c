@@ -5,10 +5,10 @@
  *
  * OpenSSL 3 looks an algorithm up by name on every EVP_md5() or EVP_sha256() use, which costs more than hashing a short
  * input; so the EVP_MDs are fetched once per process, and the one-shot functions keep one EVP_MD_CTX per thread and
- * digest, which re-initialises without allocating.
+ * digest, which re-initialises without allocating; between calls it is always ready for the next.
  *
  * HMAC is written out over SHA-256 (RFC 2104), because EVP_MAC allocates and looks up parameters by name on each call.
- * Its key blocks are wiped, and the thread's context is re-initialised afterwards, which overwrites its chaining value.
+ * Its key blocks are wiped; making the thread's context ready again overwrites its chaining value.
  *
  * Threads: any; a context belongs to one thread at a time.
  */
@@ -149,48 +149,41 @@ static void ctx_end(EVP_MD_CTX *ctx, unsigned char *ret)
     CHECK(EVP_DigestFinal_ex(ctx, ret, NULL) == 1);
 }
 
-void md5_of(const void *p, size_t n, unsigned char ret[16])
+/* One message through a thread's context, which is left ready for the next. */
+static void ctx_digest(EVP_MD_CTX *ctx, const void *p, size_t n, unsigned char *ret)
 {
-    EVP_MD_CTX *ctx = thread_ctx_get()->md5;
-
-    ctx_restart(ctx);
     ctx_put(ctx, p, n);
     ctx_end(ctx, ret);
+    ctx_restart(ctx);
+}
+
+void md5_of(const void *p, size_t n, unsigned char ret[16])
+{
+    ctx_digest(thread_ctx_get()->md5, p, n, ret);
 }
 
 void sha256_of(const void *p, size_t n, unsigned char ret[32])
 {
-    EVP_MD_CTX *ctx = thread_ctx_get()->sha256;
-
-    ctx_restart(ctx);
-    ctx_put(ctx, p, n);
-    ctx_end(ctx, ret);
+    ctx_digest(thread_ctx_get()->sha256, p, n, ret);
 }
 
 void hmac_sha256(const void *key, size_t key_n, const void *p, size_t n, unsigned char ret[32])
 {
     EVP_MD_CTX *ctx = thread_ctx_get()->sha256;
-    unsigned char block[SHA256_BLOCK_BYTES] = {0}, inner[SHA256_BYTES];
+    unsigned char block[SHA256_BLOCK_BYTES + SHA256_BYTES] = {0}; /* the key's, and behind it the inner digest */
 
-    if (key_n > sizeof(block))
+    if (key_n > SHA256_BLOCK_BYTES)
         sha256_of(key, key_n, block);
     else if (key_n > 0)
         memcpy(block, key, key_n);
-    for (size_t i = 0; i < sizeof(block); i++)
+    for (size_t i = 0; i < SHA256_BLOCK_BYTES; i++)
         block[i] ^= 0x36;
-    ctx_restart(ctx);
-    ctx_put(ctx, block, sizeof(block));
-    ctx_put(ctx, p, n);
-    ctx_end(ctx, inner);
-    for (size_t i = 0; i < sizeof(block); i++)
+    ctx_put(ctx, block, SHA256_BLOCK_BYTES);
+    ctx_digest(ctx, p, n, block + SHA256_BLOCK_BYTES);
+    for (size_t i = 0; i < SHA256_BLOCK_BYTES; i++)
         block[i] ^= 0x36 ^ 0x5c;
-    ctx_restart(ctx);
-    ctx_put(ctx, block, sizeof(block));
-    ctx_put(ctx, inner, sizeof(inner));
-    ctx_end(ctx, ret);
-    ctx_restart(ctx);
+    ctx_digest(ctx, block, sizeof(block), ret);
     OPENSSL_cleanse(block, sizeof(block));
-    OPENSSL_cleanse(inner, sizeof(inner));
 }
 
 /* --- streaming ------------------------------------------------------------------------------------------------------

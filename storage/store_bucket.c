@@ -18,11 +18,15 @@
  */
 #include "storage/store_internal.h"
 
+#include <string.h>
+
 #include "base/check.h"
 #include "base/clock.h"
 
 #define GENERATION_NEVER UINT64_MAX /* what writers are told of a bucket that is being deleted */
 #define PARTITION_FIRST  (INDEX_PARTITION_SYSTEM + 1)
+
+#define OWNED_VISIT_BYTES (1u << 20) /* of records that one read of the index passes over */
 
 static void fill(struct store_bucket *ret, const struct rec_bucket *r)
 {
@@ -503,4 +507,70 @@ int store_bucket_list(struct store *st, struct bytes prefix, struct bytes after,
     *ret_n = n > max ? max : n;
     *ret_more = n > max;
     return STORE_OK;
+}
+
+struct owned { /* a visit that keeps one owner's buckets */
+    struct bytes owner;
+    size_t max, n, room;
+    struct arena *arena, *scratch;
+    struct store_bucket *found;
+    bool more, corrupt;
+};
+
+static void keep(struct owned *o, struct bytes name, const struct rec_bucket *r)
+{
+    if (o->n == o->room) {
+        struct store_bucket *grown = arena_new_array(o->arena, struct store_bucket, o->room * 2 + 64);
+        if (o->n)
+            memcpy(grown, o->found, o->n * sizeof *grown);
+        o->found = grown;
+        o->room = o->room * 2 + 64;
+    }
+    struct store_bucket *b = &o->found[o->n++];
+    b->name = bytes_dup(o->arena, name);
+    fill(b, r);
+    b->owner = bytes_dup(o->arena, r->b.owner);
+    b->region = bytes_dup(o->arena, r->b.region);
+}
+
+static enum index_visit owned_row(void *arg, struct bytes key, struct bytes value, struct buf *seek)
+{
+    struct owned *o = arg;
+    struct rec_bucket r = {0};
+    (void)seek;
+    arena_reset(o->scratch);
+    if (!record_decode(&rec_bucket, value, o->scratch, &r)) {
+        o->corrupt = true;
+        return INDEX_VISIT_STOP;
+    }
+    if (!bytes_eq(r.b.owner, o->owner))
+        return INDEX_VISIT_NEXT;
+    if (o->n == o->max) {
+        o->more = true;
+        return INDEX_VISIT_STOP;
+    }
+    keep(o, key_rest(key), &r);
+    return INDEX_VISIT_NEXT;
+}
+
+int store_bucket_list_of(struct store *st, struct bytes owner, struct bytes prefix, struct bytes after, size_t max,
+                         struct arena *a, struct store_bucket **ret, size_t *ret_n, bool *ret_more)
+{
+    struct bytes index_prefix = key_bucket(a, prefix);
+    bool within = bytes_cmp(after, prefix) >= 0 && after.n;
+    struct index_scan scan = {.partition = INDEX_PARTITION_SYSTEM,
+                              .from = within ? key_bucket(a, after) : index_prefix,
+                              .after = within,
+                              .prefix = index_prefix,
+                              .max_rows = SIZE_MAX,
+                              .max_bytes = OWNED_VISIT_BYTES};
+    struct owned o = {.owner = owner, .max = max, .arena = a, .scratch = arena_create(0)};
+    int rc = max ? store__visit(st, &scan, owned_row, &o) : STORE_OK;
+    arena_free(o.scratch);
+    if (rc == STORE_OK && o.corrupt)
+        rc = STORE_CORRUPT;
+    *ret = o.found;
+    *ret_n = o.n;
+    *ret_more = o.more;
+    return rc;
 }

@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "server/api/api.h"
 #include "server/authorize.h"
+#include "server/iam/identities.h"
 #include "server/server.h"
 
 static const struct {
@@ -139,6 +140,11 @@ static struct bytes encode(struct req *r, const struct acl *acl)
 static struct bytes writer_of(const struct req *r)
 {
     return r->who.account.n ? r->who.account : BYTES_LIT(ACCESS_ANONYMOUS);
+}
+
+struct bytes api_marker_owner(struct req *r)
+{
+    return authorize_settings(r)->ownership == ACL_BUCKET_OWNER_ENFORCED ? r->bucket.owner : writer_of(r);
 }
 
 int api_put_acl(struct req *r, struct store_put *put)
@@ -314,6 +320,14 @@ static int read_new(struct req *r, struct bytes owner, bool on_bucket, struct ac
     return rc < 0 ? -1 : refuse_public(r, ret);
 }
 
+/* p NULL: of nobody who is there. */
+static struct bytes name_of(struct req *r, struct bytes canonical_id)
+{
+    struct iam_account found;
+    return identities_account_of_canonical(r->server->identities, canonical_id, r->arena, &found) ? found.name
+                                                                                                  : BYTES_NONE;
+}
+
 /* As it works: without what IgnorePublicAcls takes away. */
 static int answer(struct req *r, const struct acl *acl)
 {
@@ -327,12 +341,14 @@ static int answer(struct req *r, const struct acl *acl)
                           .grants = arena_new_array(r->arena, struct xml_grant, shown.n + 1),
                           .n_grants = shown.n};
     doc.owner->id = acl->owner;
+    doc.owner->display_name = name_of(r, acl->owner);
     for (size_t i = 0; i < shown.n; i++) {
         const struct acl_grant *g = &shown.grants[i];
         struct xml_grantee *to = doc.grants[i].grantee = arena_new(r->arena, struct xml_grantee);
         const char *uri = acl_group_uri(g->grantee);
         to->type = uri ? BYTES_LIT("Group") : BYTES_LIT("CanonicalUser");
         to->id = uri ? BYTES_NONE : g->id;
+        to->display_name = uri ? BYTES_NONE : name_of(r, g->id);
         to->uri = uri ? bytes_str(uri) : BYTES_NONE;
         doc.grants[i].permission = bytes_str(acl_permission_name(g->permission));
     }

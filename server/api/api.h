@@ -22,6 +22,11 @@ int bucket_delete(struct req *);
 /* versioning.c */
 int versioning_put(struct req *);
 int versioning_get(struct req *);
+/* accounts.c */
+int account_create(struct req *);
+int account_list(struct req *);
+int account_get(struct req *);
+int account_delete(struct req *);
 /* list.c */
 int list_objects_v1(struct req *);
 int list_objects_v2(struct req *);
@@ -106,6 +111,8 @@ int upload_list(struct req *);
 
 /* ---- tags and locks (tagging.c, lock.c, bucket_settings.c) ---- */
 
+/* Who will own a delete marker: the bucket's owner where it owns all, otherwise who deletes. */
+struct bytes api_marker_owner(struct req *);
 /* Who will own what is written, and its access list: x-amz-acl, x-amz-grant-* (acl.c). */
 int api_put_acl(struct req *, struct store_put *);
 
@@ -193,7 +200,19 @@ void api_checksum_slot(struct req *, xml_checksums slots, const struct checksum_
 int api_checksum_parse(struct req *, const xml_checksums slots, struct checksum_value *ret);
 bool api_checksum_decode(enum checksum_alg, struct bytes base64, struct checksum_value *ret);
 struct bytes api_encoded(struct req *, struct bytes text, bool url); /* encoding-type=url */
+/* The owner of the bucket (ListBuckets: the caller's account); of an account by its id, ACCESS_ANONYMOUS too. */
 const struct xml_owner *api_owner(struct req *);
+const struct xml_owner *api_owner_of(struct req *, struct bytes account); /* may be asked within reads of the index */
+/* Owners of what lies in the request's bucket: the bucket's own, where it owns all; neighbours often have the same. */
+struct api_owners {
+    struct req *req;
+    const struct xml_owner *bucket, *last;
+    bool enforced;
+    char account[16];
+    size_t account_n; /* of the last one */
+};
+void api_owners_begin(struct req *, struct api_owners *ret);
+const struct xml_owner *api_owners_of(struct api_owners *, struct bytes account);
 
 /* An archived object (restore.c): can it be read now? Else InvalidObjectState. */
 int api_readable(struct req *, const struct store_object *);

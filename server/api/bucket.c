@@ -2,9 +2,11 @@
 /* Buckets: ListBuckets, CreateBucket, HeadBucket, GetBucketLocation, DeleteBucket. Threads: see ops.c. */
 #include <string.h>
 
+#include "accounts.h"
 #include "config.h"
 #include "server/api/api.h"
 #include "server/authorize.h"
+#include "server/own_ops.h"
 #include "server/server.h"
 
 #define BUCKETS_MAX 10000 /* a page of ListBuckets, as at AWS */
@@ -41,7 +43,8 @@ int bucket_list_all(struct req *r)
     struct store_bucket *buckets;
     size_t n;
     bool more;
-    int rc = store_bucket_list(r->server->store, prefix, after, (size_t)max, r->arena, &buckets, &n, &more);
+    int rc = store_bucket_list_of(r->server->store, r->who.account, prefix, after, (size_t)max, r->arena, &buckets, &n,
+                                  &more);
     if (rc < 0)
         return req_fail_store(r, rc);
     struct xml_bucket *rows = arena_new_array(r->arena, struct xml_bucket, n + 1);
@@ -132,14 +135,30 @@ static int authorize_new(struct req *r, const struct xml_create_bucket *body)
     return body->n_tags ? authorize_also(r, "s3:TagResource") : 0;
 }
 
+static int check_name(struct req *r)
+{
+    if (own_reserves(r->bucket_name))
+        req_failf(r, S3E_INVALID_BUCKET_NAME, "The name is reserved: paths of the server itself begin with it.");
+    else if (!name_is_valid(r->bucket_name))
+        req_fail(r, S3E_INVALID_BUCKET_NAME);
+    else
+        return 0;
+    return req_extra(r, "BucketName", r->bucket_name);
+}
+
+/* An account that was deleted meanwhile: its last deed is undone. */
+static int undo_new(struct req *r)
+{
+    int rc = store_bucket_delete(r->server->store, r->bucket_name);
+    return rc < 0 && rc != STORE_NO_SUCH_BUCKET ? req_fail_store(r, rc) : req_fail(r, S3E_INVALID_ACCESS_KEY_ID);
+}
+
 int bucket_create(struct req *r)
 {
     struct xml_create_bucket body = {0};
     struct store_bucket_new wanted = {.owner = r->who.account};
-    if (!name_is_valid(r->bucket_name)) {
-        req_fail(r, S3E_INVALID_BUCKET_NAME);
-        return req_extra(r, "BucketName", r->bucket_name);
-    }
+    if (check_name(r) < 0)
+        return -1;
     if (api_refuse_unsupported(r) < 0 || (r->body.n && req_document(r, &xml_create_bucket_doc, &body) < 0) ||
         check_location(r, body.location_constraint) < 0 || authorize_new(r, &body) < 0 ||
         api_new_bucket_read(r, &body, &wanted) < 0 || api_new_bucket_acl(r, &wanted) < 0)
@@ -158,6 +177,8 @@ int bucket_create(struct req *r)
     }
     if (rc < 0)
         return req_fail_store(r, rc);
+    if (!accounts_keeps(r->server->identities, r->who.account))
+        return undo_new(r);
     resp_headerf(r, "Location", "/%.*s", (int)r->bucket_name.n, r->bucket_name.p);
     resp_header(r, "x-amz-bucket-arn", bucket_arn(r, r->bucket_name));
     return 0;

@@ -14,6 +14,8 @@
 #include "server/http/date.h"
 #include "server/http/etag_match.h"
 #include "server/http/rfc2047.h"
+#include "server/iam/identities.h"
+#include "server/server.h"
 
 static const char meta_prefix[] = "x-amz-meta-";
 
@@ -450,7 +452,35 @@ struct bytes api_encoded(struct req *r, struct bytes text, bool url)
 
 const struct xml_owner *api_owner(struct req *r)
 {
+    return api_owner_of(r, r->bucket.name.n ? r->bucket.owner : r->who.account);
+}
+
+const struct xml_owner *api_owner_of(struct req *r, struct bytes account)
+{
     struct xml_owner *o = arena_new(r->arena, struct xml_owner);
-    o->id = BYTES_LIT(ROOT_CANONICAL_ID); /* one account, so every owner is it */
+    struct iam_owner found;
+    *o = (struct xml_owner){.id = BYTES_LIT("")};
+    if (bytes_eq_str(account, ACCESS_ANONYMOUS))
+        o->id = BYTES_LIT(ACL_ANONYMOUS_ID);
+    else if (identities_owner(r->server->identities, account, &found))
+        *o = (struct xml_owner){found.canonical_id, found.name};
     return o;
+}
+
+void api_owners_begin(struct req *r, struct api_owners *ret)
+{
+    *ret = (struct api_owners){.req = r, .bucket = api_owner(r)};
+    ret->enforced = authorize_settings(r)->ownership == ACL_BUCKET_OWNER_ENFORCED;
+}
+
+const struct xml_owner *api_owners_of(struct api_owners *o, struct bytes account)
+{
+    if (o->enforced || !account.n || bytes_eq(account, o->req->bucket.owner))
+        return o->bucket;
+    if (o->last && bytes_eq(account, bytes_of(o->account, o->account_n)))
+        return o->last;
+    o->last = api_owner_of(o->req, account);
+    o->account_n = account.n <= sizeof o->account ? account.n : 0;
+    memcpy(o->account, account.p, o->account_n);
+    return o->last;
 }

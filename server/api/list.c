@@ -14,8 +14,8 @@ struct page {
     struct req *req;
     struct xml_rows rows;
     const struct xml_field *object, *marker, *prefix; /* marker: ListObjectVersions only */
-    const struct xml_owner *owner;                    /* NULL: not wanted */
-    bool url, restore;
+    struct api_owners owners;
+    bool url, restore, show_owner;
     size_t n;
     struct buf name; /* the encoded key of the present row */
 };
@@ -63,7 +63,7 @@ static void add_row(void *arg, const struct store_list_row *row)
                                   .checksum_alg = row->checksum_alg,
                                   .checksum_type = row->checksum_type,
                                   .size = row->size,
-                                  .owner = p->owner,
+                                  .owner = p->show_owner ? api_owners_of(&p->owners, row->owner) : NULL,
                                   .storage_class = row->storage_class,
                                   .restore = restore_status(p, row, &status)};
     xml_rows_add(&p->rows, p->object, &item);
@@ -78,7 +78,7 @@ static void add_version(void *arg, const struct store_list_row *row)
     if (!name.p)
         return;
     if (row->marker) {
-        struct xml_marker_row item = {name, version, row->latest, row->mtime_ms, p->owner};
+        struct xml_marker_row item = {name, version, row->latest, row->mtime_ms, api_owners_of(&p->owners, row->owner)};
         xml_rows_add(&p->rows, p->marker, &item);
         return;
     }
@@ -90,7 +90,7 @@ static void add_version(void *arg, const struct store_list_row *row)
                                    .checksum_alg = row->checksum_alg,
                                    .checksum_type = row->checksum_type,
                                    .size = row->size,
-                                   .owner = p->owner,
+                                   .owner = api_owners_of(&p->owners, row->owner),
                                    .storage_class = row->storage_class,
                                    .restore = restore_status(p, row, &status)};
     xml_rows_add(&p->rows, p->object, &item);
@@ -114,9 +114,10 @@ static int read_query(struct req *r, struct list_query *q)
 
 /* `object` is the element of an ordinary row. */
 static void begin_page(struct req *r, const struct xml_doc *doc, const char *object, const struct list_query *q,
-                       const struct xml_owner *owner, struct page *p)
+                       bool show_owner, struct page *p)
 {
-    *p = (struct page){.req = r, .owner = owner, .url = q->url, .restore = q->restore};
+    *p = (struct page){.req = r, .show_owner = show_owner, .url = q->url, .restore = q->restore};
+    api_owners_begin(r, &p->owners);
     buf_init(&p->name, 3 * STORE_KEY_MAX + 1);
     p->object = xml_rows_field(doc, object);
     p->prefix = xml_rows_field(doc, "CommonPrefixes");
@@ -124,9 +125,9 @@ static void begin_page(struct req *r, const struct xml_doc *doc, const char *obj
 }
 
 static int run(struct req *r, const struct xml_doc *doc, const struct list_query *q, struct bytes after,
-               const struct xml_owner *owner, struct page *p, struct store_list_end *end)
+               bool show_owner, struct page *p, struct store_list_end *end)
 {
-    begin_page(r, doc, "Contents", q, owner, p);
+    begin_page(r, doc, "Contents", q, show_owner, p);
     struct store_list list = {.prefix = q->prefix, .delimiter = q->delimiter, .after = after, .max = (size_t)q->max};
     int rc = store_list_objects(r->server->store, &r->bucket, &list, add_row, p, r->arena, end);
     buf_fini(&p->name);
@@ -155,7 +156,7 @@ int list_objects_v1(struct req *r)
     struct page p;
     struct store_list_end end;
     struct bytes marker = req_param(r, "marker");
-    if (read_query(r, &q) < 0 || run(r, &xml_list_objects_doc, &q, marker, api_owner(r), &p, &end) < 0)
+    if (read_query(r, &q) < 0 || run(r, &xml_list_objects_doc, &q, marker, true, &p, &end) < 0)
         return -1;
     struct xml_list_objects doc = {.name = r->bucket_name,
                                    .prefix = api_encoded(r, present(q.prefix), q.url),
@@ -200,7 +201,7 @@ int list_objects_v2(struct req *r)
     bool owner = bytes_eq_str_nocase(req_param(r, "fetch-owner"), "true");
     if (token.p && read_token(r, token, &after) < 0)
         return -1;
-    if (read_query(r, &q) < 0 || run(r, &xml_list_objects_v2_doc, &q, after, owner ? api_owner(r) : NULL, &p, &end) < 0)
+    if (read_query(r, &q) < 0 || run(r, &xml_list_objects_v2_doc, &q, after, owner, &p, &end) < 0)
         return -1;
     struct xml_list_objects_v2 doc = {.name = r->bucket_name,
                                       .prefix = api_encoded(r, present(q.prefix), q.url),
@@ -245,7 +246,7 @@ int list_versions(struct req *r)
     list.prefix = q.prefix;
     list.delimiter = q.delimiter;
     list.max = (size_t)q.max;
-    begin_page(r, &xml_list_versions_doc, "Version", &q, api_owner(r), &p);
+    begin_page(r, &xml_list_versions_doc, "Version", &q, true, &p);
     p.marker = xml_rows_field(&xml_list_versions_doc, "DeleteMarker");
     int rc = store_version_list(r->server->store, &r->bucket, &list, add_version, &p, r->arena, &end);
     buf_fini(&p.name);

@@ -268,12 +268,15 @@ int part_list(struct req *r)
         if (u.checksum != CHECKSUM_NONE)
             api_checksum_slot(r, rows[i].checksums, &parts[i].checksum, CHECKSUM_TYPE_NONE, 0);
     }
+    struct api_owners owners;
+    api_owners_begin(r, &owners);
+    const struct xml_owner *owner = api_owners_of(&owners, u.owner);
     struct xml_list_parts doc = {.bucket = r->bucket_name,
                                  .key = r->key,
                                  .upload_id = u.id,
                                  .storage_class = u.storage_class,
-                                 .initiator = api_owner(r),
-                                 .owner = api_owner(r),
+                                 .initiator = owner,
+                                 .owner = owner,
                                  .marker = marker,
                                  .next_marker = n ? parts[n - 1].number : 0,
                                  .max_parts = max,
@@ -289,6 +292,7 @@ struct uploads_page {
     struct req *req;
     struct xml_rows rows;
     const struct xml_field *upload, *prefix;
+    struct api_owners owners;
     bool url;
 };
 
@@ -301,10 +305,11 @@ static void add_upload(void *arg, const struct store_upload_row *row)
         return;
     }
     const struct store_upload *u = &row->upload;
+    const struct xml_owner *owner = api_owners_of(&p->owners, u->owner);
     struct xml_upload_row item = {.key = api_encoded(p->req, u->key, p->url),
                                   .upload_id = u->id,
-                                  .initiator = api_owner(p->req),
-                                  .owner = api_owner(p->req),
+                                  .initiator = owner,
+                                  .owner = owner,
                                   .storage_class = u->storage_class,
                                   .initiated_ms = u->initiated_ms,
                                   .checksum_alg = u->checksum,
@@ -326,6 +331,7 @@ int upload_list(struct req *r)
     list.max = (size_t)max;
     if (list.key_marker.n)
         list.upload_id_marker = req_param(r, "upload-id-marker"); /* without key-marker it is ignored */
+    api_owners_begin(r, &p.owners);
     p.upload = xml_rows_field(&xml_list_uploads_doc, "Upload");
     p.prefix = xml_rows_field(&xml_list_uploads_doc, "CommonPrefixes");
     xml_rows_begin(&p.rows, &r->resp.doc, &xml_list_uploads_doc);

@@ -104,7 +104,7 @@ int object_delete(struct req *r)
         return -1;
     int rc = check_condition(r, &item);
     if (rc == STORE_OK) {
-        store_objects_delete(r->server->store, &r->bucket, r->bucket.owner, &item, 1);
+        store_objects_delete(r->server->store, &r->bucket, api_marker_owner(r), &item, 1);
         rc = item.rc;
     }
     if (rc < 0 && rc != STORE_NO_SUCH_VERSION) /* gone already is as good as gone */
@@ -205,7 +205,7 @@ int objects_delete(struct req *r)
         if (e->error == S3E_OK)
             e->item = &items[n++];
     }
-    store_objects_delete(r->server->store, &r->bucket, r->bucket.owner, items, n);
+    store_objects_delete(r->server->store, &r->bucket, api_marker_owner(r), items, n);
     struct xml_deleted_row *deleted = arena_new_array(r->arena, struct xml_deleted_row, want.n_objects + 1);
     struct xml_delete_error_row *errors = arena_new_array(r->arena, struct xml_delete_error_row, want.n_objects + 1);
     struct xml_delete_result doc = {.deleted = deleted, .errors = errors};

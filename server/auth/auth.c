@@ -101,7 +101,7 @@ size_t auth__header(const struct auth_request *req, const char *lower_name, stru
     size_t count = 0;
     for (size_t i = 0; i < req->header_count; i++) {
         const struct auth_header *h = &req->headers[i];
-        if (h->name.n != name.n || !bytes_eq_nocase(h->name, name))
+        if (!auth__is_name(h->name, name))
             continue;
         *ret_value = bytes_trim(h->value);
         count++;
@@ -177,7 +177,7 @@ static bool is_v4_query_name(struct bytes name)
     if (!auth__is_amz_name(name))
         return false;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (bytes_eq_nocase(name, names[i]))
+        if (auth__is_name(name, names[i]))
             return true;
     return false;
 }
@@ -188,20 +188,20 @@ static void find_traces(struct auth_work *w, struct traces *t)
     *t = (struct traces){0};
     for (size_t i = 0; i < w->req->header_count; i++) {
         const struct auth_header *h = &w->req->headers[i];
-        if (h->name.n == 13 && bytes_eq_nocase(h->name, BYTES_LIT("authorization"))) {
+        if (auth__is_name(h->name, BYTES_LIT("authorization"))) {
             w->authorization = bytes_trim(h->value);
             t->authorization++;
-        } else if (h->name.n == 4 && bytes_eq_nocase(h->name, BYTES_LIT("host"))) {
+        } else if (auth__is_name(h->name, BYTES_LIT("host"))) {
             w->host = bytes_trim(h->value);
         }
     }
     for (size_t i = 0; i < w->req->param_count; i++) {
         struct bytes name = w->req->params[i].name;
-        if (bytes_eq_nocase(name, BYTES_LIT("X-Amz-Security-Token")))
+        if (auth__is_name(name, BYTES_LIT("X-Amz-Security-Token")))
             token = true;
         else if (is_v4_query_name(name))
             t->v4_query = true;
-        else if (bytes_eq(name, BYTES_LIT("Signature")) || bytes_eq_nocase(name, BYTES_LIT("AWSAccessKeyId")))
+        else if (auth__is_name(name, BYTES_LIT("AWSAccessKeyId")) || bytes_eq(name, BYTES_LIT("Signature")))
             t->v2_query = true;
     }
     if (token && !t->v2_query) /* both versions name it alike */
@@ -249,7 +249,7 @@ static enum auth_status check_single_params(struct auth_work *w)
         if (!must_be_single(req->params[i].name, w->res->mechanism))
             continue;
         for (size_t j = i + 1; j < req->param_count; j++) {
-            if (!bytes_eq_nocase(req->params[i].name, req->params[j].name))
+            if (!auth__is_name(req->params[i].name, req->params[j].name))
                 continue;
             struct bytes name = auth__quote(w->arena, req->params[i].name);
             bool of_auth = is_v4_query_name(req->params[i].name);
@@ -272,7 +272,7 @@ static enum auth_status check_conflicts(struct auth_work *w)
             continue;
         for (size_t j = 0; j < req->header_count; j++) {
             const struct auth_header *h = &req->headers[j];
-            if (h->name.n != req->params[i].name.n || !bytes_eq_nocase(h->name, req->params[i].name))
+            if (!auth__is_name(h->name, req->params[i].name))
                 continue;
             if (!bytes_eq(bytes_trim(h->value), bytes_trim(req->params[i].value)))
                 return auth__fail(w, "InvalidRequest",

@@ -2,7 +2,8 @@
 /*
  * Canonical requests. The text is written once into one block of the arena whose size is known beforehand: every part
  * of the request appears at most once and grows at most threefold by encoding. Parameters are encoded before they are
- * sorted, for `%` and the unreserved characters sort differently than the bytes they stand for.
+ * sorted, for `%` and the unreserved characters sort differently than the bytes they stand for. Clients send most
+ * queries in order already; others are put in order from a copy.
  *
  * Invariants: the output depends on nothing but the input struct; no byte of client input is ever taken for a length.
  * Threads: any; pure but for the arena.
@@ -121,37 +122,48 @@ static void sort_params(struct auth_param *p, size_t n)
     }
 }
 
-/* The encoded parameters, sorted; their text lies at `scratch`. Returns how many. */
-static size_t encode_params(const struct canonical_input *in, char *scratch, struct auth_param *ret)
+/* The encoded parameters as they were sent, name=value&name=value; *ret_count of them, with their places, in `ret`. */
+static char *put_params(char *w, const struct canonical_input *in, struct auth_param *ret, size_t *ret_count)
 {
     size_t count = 0;
     for (size_t i = 0; i < in->req->param_count; i++) {
         const struct auth_param *p = &in->req->params[i];
         if (in->presigned && bytes_eq(p->name, BYTES_LIT("X-Amz-Signature")))
             continue;
-        char *value = canonical_encode(scratch, p->name, false);
-        char *end = canonical_encode(value, p->value, false);
-        ret[count].name = bytes_of(scratch, (size_t)(value - scratch));
-        ret[count++].value = bytes_of(value, (size_t)(end - value));
-        scratch = end;
+        if (count > 0)
+            *w++ = '&';
+        char *name = w, *equals = canonical_encode(w, p->name, false);
+        *equals = '=';
+        w = canonical_encode(equals + 1, p->value, false);
+        ret[count].name = bytes_of(name, (size_t)(equals - name));
+        ret[count++].value = bytes_of(equals + 1, (size_t)(w - equals - 1));
     }
-    sort_params(ret, count);
-    return count;
+    *ret_count = count;
+    return w;
 }
 
-static char *put_query(char *w, const struct canonical_input *in, struct arena *arena, size_t text_bound)
+static char *put_query(char *w, const struct canonical_input *in, struct arena *arena)
 {
-    size_t total = in->req->param_count;
-    if (total == 0)
-        return w;
-    struct auth_param *sorted = arena_alloc(arena, total * sizeof(*sorted));
-    size_t count = encode_params(in, arena_alloc(arena, text_bound + 1), sorted);
+    struct auth_param *params = arena_alloc(arena, in->req->param_count * sizeof(*params));
+    size_t count;
+    bool sorted = true;
+    char *start = w, *end = put_params(w, in, params, &count);
+    for (size_t i = 1; i < count && sorted; i++)
+        sorted = param_cmp(&params[i - 1], &params[i]) <= 0;
+    if (sorted)
+        return end;
+    struct bytes copy = bytes_dup(arena, bytes_of(start, (size_t)(end - start)));
+    for (size_t i = 0; i < count; i++) {
+        params[i].name.p = copy.p + (params[i].name.p - start);
+        params[i].value.p = copy.p + (params[i].value.p - start);
+    }
+    sort_params(params, count);
     for (size_t i = 0; i < count; i++) {
         if (i > 0)
             *w++ = '&';
-        w = put(w, sorted[i].name);
+        w = put(w, params[i].name);
         *w++ = '=';
-        w = put(w, sorted[i].value);
+        w = put(w, params[i].value);
     }
     return w;
 }
@@ -222,9 +234,9 @@ static size_t headers_bound(const struct canonical_input *in)
 struct bytes canonical_build(const struct canonical_input *in, struct arena *arena, bool *ret_absent)
 {
     const struct auth_request *req = in->req;
-    size_t query = query_bound(req);
-    size_t bound = req->method.n + 3 * req->raw_path.n + 1 + query + 2 * req->param_count + headers_bound(in) +
-                   in->signed_headers.n + in->payload.n + 5; /* five newlines between the six parts */
+    size_t bound = req->method.n + 3 * req->raw_path.n + 1 + query_bound(req) + 2 * req->param_count +
+                   headers_bound(in) + in->signed_headers.n + in->payload.n +
+                   5; /* five newlines between the six parts */
     char *text = arena_alloc(arena, bound), *w = text;
     bool absent = false;
 
@@ -232,7 +244,7 @@ struct bytes canonical_build(const struct canonical_input *in, struct arena *are
     *w++ = '\n';
     w = put_path(w, req->raw_path);
     *w++ = '\n';
-    w = put_query(w, in, arena, query);
+    w = put_query(w, in, arena);
     *w++ = '\n';
     for (size_t i = 0; i < in->names->count; i++)
         w = put_header(w, in, in->names->name[i], &absent);

@@ -5,6 +5,8 @@
 #ifndef PAIL_SERVER_AUTH_INTERNAL_H
 #define PAIL_SERVER_AUTH_INTERNAL_H
 
+#include <string.h>
+
 #include "server/auth/auth.h"
 #include "server/http/date.h"
 
@@ -33,6 +35,12 @@ static inline bool auth__is_amz_name(struct bytes name)
 {
     return name.n > 6 && (name.p[0] | 0x20) == 'x' && name.p[1] == '-' && (name.p[2] | 0x20) == 'a' &&
            (name.p[3] | 0x20) == 'm' && (name.p[4] | 0x20) == 'z' && name.p[5] == '-';
+}
+
+/* Names in any case; nearly all differ in length or are written alike, which is told here without a call. */
+static inline bool auth__is_name(struct bytes name, struct bytes wanted)
+{
+    return name.n == wanted.n && (memcmp(name.p, wanted.p, name.n) == 0 || bytes_eq_nocase(name, wanted));
 }
 
 /* x-amz-content-sha256: false when it is none of the values that S3 knows. Fills mode and hash only on success. */

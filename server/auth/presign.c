@@ -49,12 +49,14 @@ static bool read_query(const struct auth_request *req, struct query *q)
         if (!auth__is_amz_name(name))
             continue;
         for (int k = 0; k < Q_COUNT; k++) {
+            if (name.n != q_names[k].n)
+                continue;
             /* hoisted from a header, x-amz-content-sha256 may have either's case */
-            bool is = k == Q_CONTENT_SHA256 ? bytes_eq_nocase(name, q_names[k]) : bytes_eq(name, q_names[k]);
-            if (!is)
+            if (k == Q_CONTENT_SHA256 ? !bytes_eq_nocase(name, q_names[k]) : !bytes_eq(name, q_names[k]))
                 continue;
             q->value[k] = req->params[i].value;
             q->has[k] = true;
+            break;
         }
     }
     for (int k = 0; k < Q_REQUIRED; k++)

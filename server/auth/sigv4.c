@@ -33,11 +33,10 @@ bool sigv4_credential_parse(struct bytes text, struct sigv4_credential *ret)
     struct bytes part[4]; /* the last four, from the end */
     size_t end = text.n;
     for (int i = 0; i < 4; i++) {
-        size_t start = end;
-        while (start > 0 && text.p[start - 1] != '/')
-            start--;
-        if (start == 0)
+        const char *slash = end ? memrchr(text.p, '/', end) : NULL;
+        if (!slash)
             return false;
+        size_t start = (size_t)(slash - text.p) + 1;
         part[i] = bytes_cut(text, start, end - start);
         end = start - 1;
     }
@@ -493,12 +492,14 @@ bool auth__signing_date(struct bytes text, bool or_http, int64_t *ret_ms, char r
 {
     char date[DATE_ISO_BASIC_LEN + 1];
     int64_t seconds;
-    if (!date_parse_iso_basic(text, &seconds) && !(or_http && date_parse_imf(text, &seconds)))
+    bool basic = date_parse_iso_basic(text, &seconds); /* it has one spelling: no need to write it anew */
+    if (!basic && !(or_http && date_parse_imf(text, &seconds)))
         return false;
     if (seconds < 0)
         return false;
-    date_format_iso_basic(seconds, date);
-    memcpy(ret_date, date, AMZ_DATE_LEN);
+    if (!basic)
+        date_format_iso_basic(seconds, date);
+    memcpy(ret_date, basic ? text.p : date, AMZ_DATE_LEN);
     *ret_ms = seconds * 1000;
     return true;
 }

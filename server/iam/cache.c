@@ -46,9 +46,14 @@ void cache_free(struct cache **pc)
 
 static struct cache_set *set_of(struct cache *c, struct bytes key)
 {
-    uint64_t h = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < key.n; i++)
-        h = (h ^ (unsigned char)key.p[i]) * 0x100000001b3u;
+    uint64_t h = key.n, word = 0;
+    for (size_t i = 0; i < key.n; i += sizeof word) {
+        size_t left = key.n - i;
+        word = 0;
+        memcpy(&word, key.p + i, left < sizeof word ? left : sizeof word);
+        h = (h ^ word) * 0x9e3779b97f4a7c15u;
+        h ^= h >> 29;
+    }
     return &c->sets[(h ^ h >> 32) & (c->n - 1)];
 }
 

@@ -283,8 +283,9 @@ static bool relation_holds(enum condition_relation relation, int order)
     return false;
 }
 
-/* A value of the request, read once for all values of the policy. */
+/* A value of the request, read once for all values of the policy, and for all policies that compare it alike. */
 struct subject {
+    enum condition_test test;
     struct bytes text;
     bool valid;
     struct arn arn;
@@ -296,6 +297,7 @@ struct subject {
 
 static void read_subject(enum condition_test test, struct bytes text, struct subject *s)
 {
+    s->test = test;
     s->text = text;
     s->valid = true;
     if (test == TEST_ARN)
@@ -333,13 +335,26 @@ static bool value_matches(const struct iam_condition *c, const struct condition_
     }
 }
 
-/* Does this value of the request pass: match some value of the policy, or for a negated operator none? */
-static bool passes(const struct iam_condition *c, struct bytes text, const struct iam_context *ctx)
+/* The fact's value number `i`; `room` is for one that is not kept: texts need no reading, lists are rare. */
+static const struct subject *subject_of(enum condition_test test, struct iam_fact *f, size_t i,
+                                        const struct iam_context *ctx, struct subject *room)
 {
-    struct subject s;
-    read_subject(c->test, text, &s);
+    const struct subject *kept = f->subject;
+    bool keep = f->n == 1 && (test == TEST_IP || test == TEST_DATE || test == TEST_NUMBER || test == TEST_ARN);
+    if (keep && kept && kept->test == test)
+        return kept;
+    struct subject *s = keep ? arena_alloc(ctx->arena, sizeof *s) : room;
+    read_subject(test, f->values[i], s);
+    if (keep)
+        f->subject = s;
+    return s;
+}
+
+/* Does this value of the request pass: match some value of the policy, or for a negated operator none? */
+static bool passes(const struct iam_condition *c, const struct subject *s, const struct iam_context *ctx)
+{
     for (size_t i = 0; i < c->n; i++)
-        if (value_matches(c, &c->values[i], &s, ctx))
+        if (value_matches(c, &c->values[i], s, ctx))
             return !c->negated;
     return c->negated;
 }
@@ -354,14 +369,15 @@ static bool null_holds(const struct iam_condition *c, bool absent)
 
 bool condition_holds(const struct iam_condition *c, const struct iam_context *ctx)
 {
-    const struct iam_fact *f = iam_context_find(ctx, &c->key);
+    struct iam_fact *f = iam_context_find(ctx, &c->key);
+    struct subject room;
     if (c->test == TEST_NULL)
         return null_holds(c, !f);
     if (!f)
         return c->if_exists || c->quantifier == FOR_ALL_VALUES || (c->negated && c->quantifier != FOR_ANY_VALUE);
     bool all = c->quantifier == FOR_ALL_VALUES;
     for (size_t i = 0; i < f->n; i++)
-        if (passes(c, f->values[i], ctx) != all)
+        if (passes(c, subject_of(c->test, f, i, ctx, &room), ctx) != all)
             return !all;
     return all;
 }

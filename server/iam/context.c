@@ -80,9 +80,9 @@ static bool same_tail(enum iam_key_id id, struct bytes a, struct bytes b)
     return rows[id].type == IAM_TYPE_TAG ? bytes_eq_nocase(a, b) : bytes_eq(a, b);
 }
 
-const struct iam_fact *iam_context_find(const struct iam_context *c, const struct iam_key *key)
+struct iam_fact *iam_context_find(const struct iam_context *c, const struct iam_key *key)
 {
-    const struct iam_fact *f = c->facts[key->id];
+    struct iam_fact *f = c->facts[key->id];
     while (f && !same_tail(key->id, f->tail, key->tail))
         f = f->next;
     return f && f->n ? f : NULL;
@@ -101,6 +101,7 @@ static void set(struct iam_context *c, const struct iam_key *key, const struct b
     }
     f->values = values;
     f->n = n;
+    f->subject = NULL;
 }
 
 static const struct bytes *one_value(struct iam_context *c, struct bytes value)

@@ -69,6 +69,7 @@ struct iam_fact {
     struct bytes tail;
     const struct bytes *values;
     size_t n;
+    const void *subject; /* condition.c's: its only value as it was last compared; NULL: not yet */
 };
 
 struct iam_context {
@@ -94,6 +95,6 @@ void iam_context_set_tag(struct iam_context *, enum iam_key_id, struct bytes tag
 /* A key by its name, known or not (simulators, claims of tokens). False: no name of a key. */
 bool iam_context_set_named(struct iam_context *, struct bytes name, const struct bytes *values, size_t n);
 /* NULL: absent. */
-const struct iam_fact *iam_context_find(const struct iam_context *, const struct iam_key *);
+struct iam_fact *iam_context_find(const struct iam_context *, const struct iam_key *);
 
 #endif

@@ -63,6 +63,10 @@ static bool resource_matches(const struct question *q, const struct iam_statemen
         return arn_match(&s->resources[i], q->resource);
     if (arn_never_matches(&s->resources[i], q->resource))
         return false;
+    if (!s->not_resource && q->resource &&
+        wild_differs(&s->resources[i].part[ARN_RESOURCE], condition_variable_value, q->r->context,
+                     q->resource->part[ARN_RESOURCE]))
+        return false;
     if (arn_bind(q->r->context->arena, &s->resources[i], condition_variable_value, q->r->context, &bound))
         return arn_match(&bound, q->resource);
     *ret_unbound = true;

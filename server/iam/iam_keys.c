@@ -10,6 +10,8 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "server/iam/iam_api.h"
+#include "server/identity.h"
+#include "server/iam/jwks.h"
 
 static struct change change_of(struct query_call *c)
 {
@@ -39,19 +41,9 @@ static struct bytes owner_name(const json_t *owner)
     return account ? BYTES_NONE : record_text(owner, "name");
 }
 
-static json_t *new_key_record(struct query_call *c, const json_t *owner, struct bytes id, struct bytes secret)
+static bool is_active(const json_t *key)
 {
-    struct bytes where = arena_bytesf(c->arena, "access key %.*s", (int)id.n, id.p);
-    struct bytes sealed = crypt_seal(c->ids->crypt, c->arena, secret, where);
-    char *coded = arena_alloc(c->arena, base64_len(sealed.n));
-    base64_encode(sealed.p, sealed.n, coded);
-    json_t *key = json_in(c->arena, json_object());
-    json_object_set_new(key, "account", json_of_bytes(c->account));
-    json_object_set_new(key, "user", json_of_bytes(owner_name(owner)));
-    json_object_set_new(key, "status", json_string("Active"));
-    json_object_set_new(key, "created", json_integer(clock_wall_ms()));
-    json_object_set_new(key, "secret", json_of_bytes(bytes_of(coded, base64_len(sealed.n))));
-    return key;
+    return bytes_eq(record_text(key, "status"), BYTES_LIT("Active"));
 }
 
 static void render_key(struct query_call *c, struct bytes user, struct bytes id, const json_t *key)
@@ -73,7 +65,7 @@ int iam_create_key(struct query_call *c)
         return query_fail(c, 409, "LimitExceeded", "Cannot exceed quota for AccessKeysPerUser: %d",
                           IAM_MAX_KEYS_PER_USER);
     struct bytes id = new_unique_id(c->arena, "AKIA", IAM_ACCESS_KEY_LEN), secret = new_secret(c->arena);
-    json_t *key = new_key_record(c, owner, id, secret);
+    json_t *key = new_key_record(c->ids, c->arena, c->account, owner_name(owner), id, secret);
     json_array_append_new(keys, json_of_bytes(id));
     change_put(&change, key_of_access_key(c->arena, id), key);
     change_put(&change, owner_key, owner);
@@ -137,16 +129,36 @@ static int find_key(struct query_call *c, struct bytes *ret_owner_key, json_t **
     return rc == STORE_OK ? 0 : query_fail_store(c, rc);
 }
 
+/* The root of a further account has nothing but its keys: the last one that works stays. */
+static int keep_last_key(struct query_call *c, const json_t *owner, struct bytes id)
+{
+    const json_t *keys = json_object_get(owner, "keys");
+    json_t *key;
+    if (owner_name(owner).n || bytes_eq_str(c->account, ROOT_ACCOUNT_ID))
+        return 0;
+    for (size_t i = 0; i < json_array_size(keys); i++) {
+        struct bytes other = json_bytes(json_array_get(keys, i));
+        if (!bytes_eq(other, id) &&
+            record_get(c->ids, c->arena, key_of_access_key(c->arena, other), &key) == STORE_OK && is_active(key))
+            return 0;
+    }
+    return query_fail(c, 409, "DeleteConflict",
+                      "This is the last active key of the account's root: make another first.");
+}
+
 int iam_update_key(struct query_call *c)
 {
     struct change change = change_of(c);
     struct bytes owner_key;
     json_t *owner, *key;
     size_t at;
+    struct bytes id = query_text(c, "AccessKeyId");
     if (find_key(c, &owner_key, &owner, &at, &key) < 0)
         return -1;
     json_object_set_new(key, "status", json_of_bytes(query_text(c, "Status")));
-    change_put(&change, key_of_access_key(c->arena, query_text(c, "AccessKeyId")), key);
+    if (!is_active(key) && keep_last_key(c, owner, id) < 0)
+        return -1;
+    change_put(&change, key_of_access_key(c->arena, id), key);
     return query_apply(c, &change);
 }
 
@@ -156,7 +168,7 @@ int iam_delete_key(struct query_call *c)
     struct bytes owner_key, id = query_text(c, "AccessKeyId");
     json_t *owner, *key;
     size_t at;
-    if (find_key(c, &owner_key, &owner, &at, &key) < 0)
+    if (find_key(c, &owner_key, &owner, &at, &key) < 0 || keep_last_key(c, owner, id) < 0)
         return -1;
     json_array_remove(record_list(owner, "keys"), at);
     change_put(&change, owner_key, owner);
@@ -255,14 +267,11 @@ int iam_account_summary(struct query_call *c)
 
 /* ---- identity providers ---- */
 
-/* https://HOST[/PATH], without query or port; *ret what follows the scheme, which the provider is called by. */
+/* https://HOST[:PORT][/PATH], or http:// on loopback; *ret what follows the scheme, which the provider is called by. */
 static int check_url(struct query_call *c, struct bytes url, struct bytes *ret)
 {
-    struct bytes rest = bytes_cut(url, 8, url.n);
-    bool good = bytes_starts(url, BYTES_LIT("https://")) && rest.n > 0 && rest.p[0] != '/';
-    for (size_t i = 0; i < rest.n && good; i++)
-        good = rest.p[i] > ' ' && rest.p[i] < 0x7f && !strchr("?#\"<>\\^`{|}:@", rest.p[i]);
-    if (!good)
+    struct bytes rest = bytes_cut(url, bytes_starts(url, BYTES_LIT("https://")) ? 8 : 7, url.n);
+    if (!jwks_url_good(url, true) || bytes_find_char(url, '?', 0) >= 0)
         return query_fail(c, 400, "ValidationError", "Invalid Open ID Connect Provider URL");
     while (rest.n && rest.p[rest.n - 1] == '/')
         rest.n--;
@@ -314,6 +323,8 @@ int iam_create_provider(struct query_call *c)
         return -1;
     record = json_in(c->arena, json_object());
     json_object_set_new(record, "url", json_of_bytes(url));
+    if (bytes_starts(query_text(c, "Url"), BYTES_LIT("http://")))
+        json_object_set_new(record, "plain", json_true());
     json_object_set_new(record, "created", json_integer(clock_wall_ms()));
     set_list(record, "clients", clients, n_clients);
     set_list(record, "thumbprints", prints, n_prints);

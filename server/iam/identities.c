@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "config.h"
 #include "server/http/date.h"
+#include "server/iam/jwks.h"
 #include "server/iam/records.h"
 #include "server/identity.h"
 #include "server/pool.h"
@@ -32,6 +33,8 @@
 #define LOAD_TRIES     5
 #define USE_WRITTEN_MS (15 * 60 * 1000) /* how exactly the last use of a key is known */
 #define SECRET_BELONGS "access key "
+#define FIRST_NAME     "root"
+#define FIRST_EMAIL    "root@localhost"
 
 /* ---- the first account ---- */
 
@@ -41,24 +44,52 @@ static bool fail(char *error, const char *path, const char *why)
     return false;
 }
 
-static bool make_first_account(struct identities *ids, struct arena *a, char *error)
+/* What leads to the first account: its record, and its name since accounts have names that lead to them. */
+static int put_first_account(struct identities *ids, struct arena *a, bool fresh)
 {
     struct bytes id = BYTES_LIT(ROOT_ACCOUNT_ID), canonical = BYTES_LIT(ROOT_CANONICAL_ID);
-    json_t *record;
-    int rc = record_get(ids, a, key_of_account(a, id), &record);
-    if (rc == STORE_OK)
-        return true;
-    if (rc == STORE_NO_SUCH_SETTING) {
-        struct change c = {.ids = ids, .arena = a};
-        record = json_in(a, json_pack("{s:s,s:s,s:s,s:s,s:I,s:i}", "id", ROOT_ACCOUNT_ID, "canonical",
-                                      ROOT_CANONICAL_ID, "name", "root", "email", "root@localhost", "created",
-                                      (json_int_t)clock_wall_ms(), "gen", 1));
+    struct change c = {.ids = ids, .arena = a};
+    if (fresh) {
+        json_t *record = json_in(a, json_pack("{s:s,s:s,s:s,s:s,s:I,s:i}", "id", ROOT_ACCOUNT_ID, "canonical",
+                                              ROOT_CANONICAL_ID, "name", FIRST_NAME, "email", FIRST_EMAIL, "created",
+                                              (json_int_t)clock_wall_ms(), "gen", 1));
         change_put(&c, key_of_account(a, id), record);
         change_put_text(&c, key_of_canonical(a, canonical), id);
-        change_put_text(&c, key_of_email(a, BYTES_LIT("root@localhost")), id);
-        rc = change_apply(&c);
+        change_put_text(&c, key_of_email(a, BYTES_LIT(FIRST_EMAIL)), id);
     }
+    change_put_text(&c, key_of_account_name(a, BYTES_LIT(FIRST_NAME)), id);
+    return change_apply(&c);
+}
+
+static bool make_first_account(struct identities *ids, struct arena *a, char *error)
+{
+    json_t *record;
+    struct bytes id;
+    int rc = record_get(ids, a, key_of_account(a, BYTES_LIT(ROOT_ACCOUNT_ID)), &record);
+    bool fresh = rc == STORE_NO_SUCH_SETTING;
+    if (rc == STORE_OK)
+        rc = store_doc_get(ids->store, key_of_account_name(a, BYTES_LIT(FIRST_NAME)), a, &id);
+    if (rc == STORE_NO_SUCH_SETTING)
+        rc = put_first_account(ids, a, fresh);
     return rc == STORE_OK || fail(error, "the first account cannot be made", store_rc_name(rc));
+}
+
+/* Keys are unique: the one of the settings would hide another one. */
+static bool check_root_user(struct identities *ids, struct arena *a, char *error)
+{
+    const char *user = ids->config->root_user;
+    json_t *key;
+    int rc = record_get(ids, a, key_of_access_key(a, bytes_str(user)), &key);
+    if (rc == STORE_NO_SUCH_SETTING)
+        return true;
+    if (rc != STORE_OK)
+        return fail(error, "identities cannot be read", store_rc_name(rc));
+    struct bytes account = record_text(key, "account");
+    return fail(error, user,
+                arena_printf(a,
+                             "the root user's access key is taken already, in account %.*s; set another "
+                             "PAIL_ROOT_USER",
+                             (int)account.n, account.n ? account.p : ""));
 }
 
 static struct principal root_of(struct arena *a, struct bytes account, struct bytes canonical)
@@ -99,12 +130,13 @@ bool identities_open(const struct identities_options *o, struct identities **ret
     ids->forever = arena_create(0);
     ids->principals = cache_create(PRINCIPAL_SETS);
     ids->policies = cache_create(POLICY_SETS);
+    ids->jwks = jwks_create(NULL, NULL);
     managed_open(ids->forever);
     struct principal *root = arena_new(ids->forever, struct principal);
     *root = root_of(ids->forever, BYTES_LIT(ROOT_ACCOUNT_ID), BYTES_LIT(ROOT_CANONICAL_ID));
     ids->root = root;
     ids->root_gen = generation_of_root(o->config);
-    bool good = make_first_account(ids, a, error);
+    bool good = make_first_account(ids, a, error) && check_root_user(ids, a, error) && owners_load(ids, error);
     arena_free(a);
     if (good)
         *ret = ids;
@@ -125,6 +157,8 @@ void identities_close(struct identities **pids)
         return;
     cache_free(&ids->principals);
     cache_free(&ids->policies);
+    jwks_free(&ids->jwks);
+    crypt_close(&ids->own_crypt);
     arena_free(ids->forever);
     pthread_mutex_destroy(&ids->changing);
     free(ids);

@@ -99,6 +99,14 @@ void identities_note_use(struct identities *, struct bytes access_key, int64_t n
 struct iam_account {
     struct bytes id, canonical_id, name, email;
 };
+/*
+ * How an account is shown as an owner, also one that is gone by now. Looked up in memory, with texts that stay: this
+ * may be asked within a read of the index.
+ */
+struct iam_owner {
+    struct bytes canonical_id, name;
+};
+bool identities_owner(const struct identities *, struct bytes account, struct iam_owner *ret);
 /* False: there is none. Texts in the arena. [loop] */
 bool identities_account(struct identities *, struct bytes id, struct arena *, struct iam_account *ret);
 bool identities_account_of_canonical(struct identities *, struct bytes canonical_id, struct arena *,

@@ -67,6 +67,8 @@ enum jwt_result jwt_parse(struct arena *a, struct bytes text, struct jwt *ret)
     else
         return JWT_BAD_ALGORITHM;
     ret->key_id = text_of(header, "kid");
+    if (json_object_get(header, "kid") && !ret->key_id.n) /* a number or nothing: it chooses no key, nor any */
+        return JWT_MALFORMED;
     return JWT_OK;
 }
 

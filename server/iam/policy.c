@@ -706,6 +706,14 @@ bool iam_policy_uses(const struct iam_policy *p, enum iam_key_id id)
     return p->keys[id / 64] >> (id % 64) & 1;
 }
 
+bool iam_policy_uses_any(const struct iam_policy *p)
+{
+    uint64_t any = 0;
+    for (size_t i = 0; i < KEY_WORDS; i++)
+        any |= p->keys[i];
+    return any != 0;
+}
+
 bool iam_policy_is_public(const struct iam_policy *p)
 {
     return p->is_public;

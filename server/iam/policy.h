@@ -88,6 +88,7 @@ const struct iam_principal *iam_policy_principals(const struct iam_policy *, siz
 /* Is the key in a condition or a variable? So that what is costly to know (tags of objects) is looked up when needed.
  */
 bool iam_policy_uses(const struct iam_policy *, enum iam_key_id);
+bool iam_policy_uses_any(const struct iam_policy *); /* without any, no fact is needed to judge by it */
 /* Bucket policies: does an Allow reach people that are not named, as GetBucketPolicyStatus means it? */
 bool iam_policy_is_public(const struct iam_policy *);
 /* Characters as IAM counts them: white space is free. */

@@ -602,6 +602,15 @@ static int check_caller(struct query_call *c)
     return 0;
 }
 
+/* With the lock: whoever changes something in an account finds it there. */
+static int check_account(struct query_call *c)
+{
+    struct iam_account found;
+    if (c->who->caller.account.n == 0 || identities_account(c->ids, c->account, c->arena, &found))
+        return 0;
+    return query_fail(c, 403, "InvalidClientTokenId", "The security token included in the request is invalid.");
+}
+
 static int run(struct query_call *c)
 {
     struct buf *out = c->out;
@@ -611,7 +620,7 @@ static int run(struct query_call *c)
         buf_printf(out, "<%sResult>", c->action->name);
     if (alone)
         records_lock(c->ids);
-    int rc = decide(c) < 0 ? -1 : c->action->handle(c);
+    int rc = (alone && check_account(c) < 0) || decide(c) < 0 ? -1 : c->action->handle(c);
     if (alone)
         records_unlock(c->ids);
     if (!empty)
@@ -619,6 +628,11 @@ static int run(struct query_call *c)
     buf_printf(out, "<ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata></%sResponse>", c->req->id,
                c->action->name);
     return rc;
+}
+
+const char *query_name(const struct req *r)
+{
+    return r->query_call && r->query_call->action ? r->query_call->action->name : NULL;
 }
 
 int query_handle(struct req *r)

@@ -87,5 +87,7 @@ int query_apply(struct query_call *, struct change *);
 
 int query_handle(struct req *); /* the handler of its row in the table of operations */
 void query_respond_error(struct req *);
+/* Which action was asked for, for the log; NULL before that is known. */
+const char *query_name(const struct req *);
 
 #endif

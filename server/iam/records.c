@@ -4,9 +4,11 @@
  * to case; records keep them as they were given.
  *
  *   iam/check                      a known text, sealed: tells a wrong master key
- *   iam/a/ACCOUNT                  account: {id, canonical, name, email, created, gen}
+ *   iam/a/ACCOUNT                  account: {id, canonical, name, email, created, gen, keys (of its root)}
  *   iam/c/CANONICAL                -> account's id
  *   iam/e/EMAIL                    -> account's id
+ *   iam/w/name                     -> account's id
+ *   iam/z/ACCOUNT                  an account that is gone: {canonical, name}; its objects may be in others' buckets
  *   iam/u/ACCOUNT/name             user: {id, name, path, created, gen, tags, boundary, attached, inline, groups, keys}
  *   iam/g/ACCOUNT/name             group: {id, name, path, created, attached, inline}
  *   iam/r/ACCOUNT/name             role: {id, name, path, created, gen, trust, description, max_session, tags, ...}
@@ -28,6 +30,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/rand.h"
 
 /* ---- keys ---- */
@@ -58,6 +61,16 @@ struct bytes key_of_canonical(struct arena *a, struct bytes canonical_id)
 struct bytes key_of_email(struct arena *a, struct bytes email)
 {
     return key_of(a, "e", bytes_lower(a, email));
+}
+
+struct bytes key_of_account_name(struct arena *a, struct bytes name)
+{
+    return key_of(a, "w", bytes_lower(a, name));
+}
+
+struct bytes key_of_gone_account(struct arena *a, struct bytes id)
+{
+    return key_of(a, "z", id);
 }
 
 struct bytes key_of_entity(struct arena *a, enum entity kind, struct bytes account, struct bytes name)
@@ -276,6 +289,22 @@ struct bytes new_document_id(struct arena *a)
     rand_bytes(random, sizeof random);
     hex_encode(random, sizeof random, p);
     return bytes_of(p, 2 * sizeof random);
+}
+
+json_t *new_key_record(struct identities *ids, struct arena *a, struct bytes account, struct bytes user,
+                       struct bytes id, struct bytes secret)
+{
+    struct bytes where = arena_bytesf(a, "access key %.*s", (int)id.n, id.p);
+    struct bytes sealed = crypt_seal(ids->crypt, a, secret, where);
+    char *coded = arena_alloc(a, base64_len(sealed.n));
+    base64_encode(sealed.p, sealed.n, coded);
+    json_t *key = json_in(a, json_object());
+    json_object_set_new(key, "account", json_of_bytes(account));
+    json_object_set_new(key, "user", json_of_bytes(user));
+    json_object_set_new(key, "status", json_string("Active"));
+    json_object_set_new(key, "created", json_integer(clock_wall_ms()));
+    json_object_set_new(key, "secret", json_of_bytes(bytes_of(coded, base64_len(sealed.n))));
+    return key;
 }
 
 struct bytes iam_arn(struct arena *a, const char *type, struct bytes account, struct bytes path, struct bytes name)

@@ -41,17 +41,28 @@
 #define IAM_ACCESS_KEY_LEN 20
 #define IAM_SECRET_LEN     40
 
+#define ACCOUNT_KEYS "iam/a/" /* what the keys of accounts begin with; of those that are gone: */
+#define GONE_KEYS    "iam/z/"
+
+#define OWNER_SLOTS 1024 /* of the table of owners, a power of two */
+struct owner_entry;
+
 struct identities {
     struct store *store;
     const struct config *config;
+    bool offline;              /* there is no server: the settings need not be its settings */
     const struct crypt *crypt; /* NULL: nothing can be sealed or opened */
+    struct crypt *own_crypt;   /* the same, when it is to be closed here */
     struct pool *pool;
     pthread_mutex_t changing;
     _Atomic uint64_t generation; /* counts changes */
     struct cache *principals, *policies;
+    struct jwks *jwks; /* keys of identity providers */
     struct arena *forever;
     const struct principal *root; /* of the first account, whose keys are settings */
     int64_t root_gen;             /* what its sessions are bound to: other credentials end them */
+    /* All accounts that there ever were, by id: entries are added with `changing` held and stay for ever. */
+    struct owner_entry *_Atomic owners[OWNER_SLOTS];
 };
 
 enum entity { ENTITY_USER, ENTITY_GROUP, ENTITY_ROLE, ENTITY_POLICY, ENTITY_PROVIDER, ENTITIES };
@@ -61,6 +72,8 @@ enum entity { ENTITY_USER, ENTITY_GROUP, ENTITY_ROLE, ENTITY_POLICY, ENTITY_PROV
 struct bytes key_of_account(struct arena *, struct bytes id);
 struct bytes key_of_canonical(struct arena *, struct bytes canonical_id);
 struct bytes key_of_email(struct arena *, struct bytes email);
+struct bytes key_of_account_name(struct arena *, struct bytes name); /* any case */
+struct bytes key_of_gone_account(struct arena *, struct bytes id);
 struct bytes key_of_entity(struct arena *, enum entity, struct bytes account, struct bytes name); /* name: any case */
 struct bytes key_of_access_key(struct arena *, struct bytes id);
 struct bytes key_of_last_use(struct arena *, struct bytes id);
@@ -108,6 +121,15 @@ struct bytes new_unique_id(struct arena *, const char *prefix, size_t len); /* "
 struct bytes new_secret(struct arena *);
 struct bytes new_document_id(struct arena *);
 struct bytes iam_arn(struct arena *, const char *type, struct bytes account, struct bytes path, struct bytes name);
+
+/* The record of a new access key of a user, or of an account's root (empty), with its secret sealed. In the arena. */
+json_t *new_key_record(struct identities *, struct arena *, struct bytes account, struct bytes user, struct bytes id,
+                       struct bytes secret);
+
+/* ---- accounts (accounts.c) ---- */
+
+bool owners_load(struct identities *, char ret_error[512]); /* start-up */
+void owners_add(struct identities *, struct bytes id, struct bytes canonical_id, struct bytes name);
 
 /* ---- policies (managed.c, identities.c) ---- */
 

@@ -189,6 +189,18 @@ static void become_federated(struct arena *a, const struct session *s, struct pr
     p->n_tags = 0;
 }
 
+/* Sessions of an identity provider's people end with it, and do not live on with another of its name. */
+static int check_provider(struct identities *ids, struct arena *a, const struct session *s)
+{
+    struct bytes prefix = iam_arn(a, "oidc-provider", s->account, BYTES_NONE, BYTES_NONE);
+    struct bytes url = bytes_cut(s->provider, prefix.n, s->provider.n);
+    json_t *record;
+    int rc = record_get(ids, a, key_of_entity(a, ENTITY_PROVIDER, s->account, url), &record);
+    if (rc == STORE_OK && record_number(record, "created") > s->issued_ms)
+        rc = STORE_NO_SUCH_SETTING;
+    return rc;
+}
+
 int session_load(struct identities *ids, struct arena *a, const struct session *s, struct principal *p)
 {
     bool role = s->kind == SESSION_ROLE || s->kind == SESSION_WEB_IDENTITY;
@@ -198,6 +210,8 @@ int session_load(struct identities *ids, struct arena *a, const struct session *
                   : principal_load_user(ids, a, s->account, s->name, p, &record);
     if (rc == STORE_OK)
         rc = principal_generation(ids, a, s->account, record, &generation);
+    if (rc == STORE_OK && s->kind == SESSION_WEB_IDENTITY)
+        rc = check_provider(ids, a, s);
     if (rc != STORE_OK)
         return rc;
     if (generation != s->generation || (record && !bytes_eq(p->caller.unique_id, s->unique_id)))

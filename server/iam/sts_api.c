@@ -13,9 +13,11 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "config.h"
 #include "server/iam/iam_api.h"
+#include "server/iam/jwks.h"
 #include "server/iam/jwt.h"
 
 #define ROLE_SECONDS      3600
@@ -413,16 +415,17 @@ static int assume_role(struct query_call *c)
 
 /* ---- roles for the bearers of other people's tokens ---- */
 
-/* https://HOST/PATH, as its provider is called by: without scheme and last slash. */
+/* HOST/PATH, as an issuer's provider is called by: without scheme and last slash. */
 static struct bytes provider_of(struct bytes issuer)
 {
-    struct bytes url = bytes_starts(issuer, BYTES_LIT("https://")) ? bytes_cut(issuer, 8, issuer.n) : BYTES_NONE;
+    bool tls = bytes_starts(issuer, BYTES_LIT("https://")), plain = bytes_starts(issuer, BYTES_LIT("http://"));
+    struct bytes url = tls || plain ? bytes_cut(issuer, tls ? 8 : 7, issuer.n) : BYTES_NONE;
     while (url.n && url.p[url.n - 1] == '/')
         url.n--;
     return url;
 }
 
-/* The provider's keys, from the folder that the settings name. */
+/* The provider's keys from the folder that the settings name; they go before those that it publishes. */
 static bool read_keys(struct query_call *c, struct bytes url, struct bytes *ret)
 {
     const char *folder = c->ids->config->jwks_dir;
@@ -446,6 +449,7 @@ static int bad_token(struct query_call *c, const char *why)
 
 static int check_times(struct query_call *c, const struct jwt *t)
 {
+    static const char *const begins[] = {"nbf", "iat"};
     int64_t now = c->req->now_ms / 1000, expires, from;
     if (!jwt_number(t, "exp", &expires))
         return bad_token(c, "Missing a required claim: exp");
@@ -454,24 +458,42 @@ static int check_times(struct query_call *c, const struct jwt *t)
                           "Token expired: current date/time %lld must be before the "
                           "expiration date/time %lld",
                           (long long)now, (long long)expires);
-    if (jwt_number(t, "nbf", &from) && from > now + SKEW_SECONDS)
-        return bad_token(c, "The token is not valid yet");
-    if (jwt_number(t, "iat", &from) && from > now + SKEW_SECONDS)
-        return bad_token(c, "The token was issued in the future");
+    for (size_t i = 0; i < ARRAY_LEN(begins); i++) {
+        if (!json_object_get(t->claims, begins[i]))
+            continue;
+        if (!jwt_number(t, begins[i], &from))
+            return query_fail(c, 400, "InvalidIdentityToken", "The claim %s is no time", begins[i]);
+        if (from > now + SKEW_SECONDS)
+            return bad_token(c, i ? "The token was issued in the future" : "The token is not valid yet");
+    }
     return 0;
 }
 
-static int check_signature(struct query_call *c, const struct jwt *t, struct bytes url)
+/* JWT_BAD_KEYS also when the provider does not give any. */
+static enum jwt_result verify(struct query_call *c, const struct jwt *t, struct bytes url, bool plain)
 {
-    struct bytes keys;
-    if (!read_keys(c, url, &keys))
-        return query_fail(c, 400, "IDPCommunicationError",
-                          "The keys of the identity provider are not known to this server.");
-    switch (jwt_verify(c->arena, t, keys)) {
+    struct bytes keys, issuer = arena_bytesf(c->arena, "%s%.*s", plain ? "http://" : "https://", (int)url.n, url.p);
+    struct jwks_set set;
+    if (read_keys(c, url, &keys))
+        return jwt_verify(c->arena, t, keys);
+    if (!jwks_get(c->ids->jwks, c->arena, issuer, 0, clock_mono_ms(), &set))
+        return JWT_BAD_KEYS;
+    enum jwt_result result = jwt_verify(c->arena, t, set.text);
+    /* The provider may have begun to sign with another key since. */
+    if ((result == JWT_NO_KEY || (result == JWT_BAD_SIGNATURE && !t->key_id.n)) &&
+        jwks_get(c->ids->jwks, c->arena, issuer, set.serial, clock_mono_ms(), &set))
+        result = jwt_verify(c->arena, t, set.text);
+    return result;
+}
+
+static int check_signature(struct query_call *c, const struct jwt *t, struct bytes url, bool plain)
+{
+    switch (verify(c, t, url, plain)) {
     case JWT_OK:
         return 0;
-    case JWT_BAD_KEYS:
-        return query_fail(c, 400, "IDPCommunicationError", "The keys of the identity provider cannot be read.");
+    case JWT_BAD_KEYS: /* what went wrong is for the log: it would tell strangers about the server's network */
+        return query_fail(c, 400, "IDPCommunicationError",
+                          "The identity provider's keys could not be had. Try again later.");
     case JWT_NO_KEY:
         return bad_token(c, "Couldn't retrieve verification key from your identity provider, please reference "
                             "AssumeRoleWithWebIdentity documentation for requirements");
@@ -480,36 +502,48 @@ static int check_signature(struct query_call *c, const struct jwt *t, struct byt
     }
 }
 
-/* The audience that the provider lets in: one of aud that is among its client ids. */
+/* The audience that the provider lets in: azp where there is one, else one of aud, that is among its client ids. */
 static struct bytes audience_of(struct query_call *c, const struct jwt *t, const json_t *provider)
 {
     const json_t *clients = json_object_get(provider, "clients");
+    bool party = json_object_get(t->claims, "azp") != NULL;
     for (size_t i = 0; i < json_array_size(clients); i++) {
         struct bytes client = json_bytes(json_array_get(clients, i));
-        if (jwt_has_audience(t, client))
+        if (party ? bytes_eq(jwt_text(t, "azp"), client) : jwt_has_audience(t, client))
             return bytes_dup(c->arena, client);
     }
     return BYTES_NONE;
 }
 
+/* The keys that trust policies see. As on AWS, `aud` is the authorized party where a token names one; then `oaud` is
+ * its audience. */
 static void add_claims(struct query_call *c, const struct jwt *t, struct bytes url)
 {
-    static const char *const claims[] = {"aud", "sub", "amr", "azp", "email", "oaud"};
-    for (size_t i = 0; i < ARRAY_LEN(claims); i++) {
+    bool party = json_object_get(t->claims, "azp") != NULL;
+    const struct {
+        const char *key, *claim;
+    } rows[] = {{"aud", party ? "azp" : "aud"},
+                {"oaud", "aud"},
+                {"azp", "azp"},
+                {"sub", "sub"},
+                {"amr", "amr"},
+                {"email", "email"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct bytes *values;
-        size_t n = jwt_texts(c->arena, t, claims[i], &values);
+        size_t n = jwt_texts(c->arena, t, rows[i].claim, &values);
         if (n)
-            iam_context_set_named(&c->context, arena_bytesf(c->arena, "%.*s:%s", (int)url.n, url.p, claims[i]), values,
-                                  n);
+            iam_context_set_named(&c->context, arena_bytesf(c->arena, "%.*s:%s", (int)url.n, url.p, rows[i].key),
+                                  values, n);
     }
 }
 
-static int find_provider(struct query_call *c, struct bytes account, struct bytes url, json_t **ret)
+static int find_provider(struct query_call *c, struct bytes account, struct bytes url, bool plain, json_t **ret)
 {
     int rc = url.n && url.n <= 255
                  ? record_get(c->ids, c->arena, key_of_entity(c->arena, ENTITY_PROVIDER, account, url), ret)
                  : STORE_NO_SUCH_SETTING;
-    if (rc == STORE_NO_SUCH_SETTING || (rc == STORE_OK && !bytes_eq(record_text(*ret, "url"), url)))
+    if (rc == STORE_NO_SUCH_SETTING || (rc == STORE_OK && (!bytes_eq(record_text(*ret, "url"), url) ||
+                                                           json_is_true(json_object_get(*ret, "plain")) != plain)))
         return bad_token(c, "No OpenIDConnect provider found in your account for the token's issuer");
     return rc == STORE_OK ? 0 : query_fail_store(c, rc);
 }
@@ -527,9 +561,11 @@ static int assume_role_with_web_identity(struct query_call *c)
     if (parsed != JWT_OK)
         return bad_token(c, "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access "
                             "Token)");
-    struct bytes url = provider_of(jwt_text(&token, "iss")), subject = jwt_text(&token, "sub");
-    if (read_policies(c, &s) < 0 || find_role(c, &role) < 0 || find_provider(c, role.account, url, &provider) < 0 ||
-        check_signature(c, &token, url) < 0 || check_times(c, &token) < 0)
+    struct bytes issuer = jwt_text(&token, "iss"), url = provider_of(issuer), subject = jwt_text(&token, "sub");
+    bool plain = bytes_starts(issuer, BYTES_LIT("http://"));
+    if (read_policies(c, &s) < 0 || find_role(c, &role) < 0 ||
+        find_provider(c, role.account, url, plain, &provider) < 0 || check_signature(c, &token, url, plain) < 0 ||
+        check_times(c, &token) < 0)
         return -1;
     struct bytes audience = audience_of(c, &token, provider);
     if (!audience.n)

@@ -20,6 +20,8 @@
  */
 #define WILD_MAX_TOKENS 1024
 #define WORD_BITS       64
+/* Texts so short are searched place by place: memmem's tables cost more than that. */
+#define WILD_SHORT_TEXT 256
 
 static bool is_continuation(char c)
 {
@@ -317,11 +319,24 @@ static bool search_automaton(const struct wild_piece *p, size_t n, struct bytes 
     return false;
 }
 
+static const char *find_literal(struct bytes t, size_t from, struct bytes literal)
+{
+    const char *p = t.p + from, *end = t.p + t.n;
+    if (t.n - from > WILD_SHORT_TEXT)
+        return memmem(p, t.n - from, literal.p, literal.n);
+    for (; (size_t)(end - p) >= literal.n; p++) {
+        p = memchr(p, literal.p[0], (size_t)(end - p) - literal.n + 1);
+        if (!p || memcmp(p, literal.p, literal.n) == 0)
+            return p;
+    }
+    return NULL;
+}
+
 /* Moves *pos behind the first place at or after it where the segment matches. */
 static bool segment_search(const struct wild_piece *p, size_t n, struct bytes t, size_t *pos)
 {
     if (n == 1 && p->kind == WILD_LITERAL) {
-        const char *found = memmem(t.p + *pos, t.n - *pos, p->text.p, p->text.n);
+        const char *found = find_literal(t, *pos, p->text);
         if (found)
             *pos = (size_t)(found - t.p) + p->text.n;
         return found != NULL;
@@ -347,8 +362,10 @@ static size_t segment_length(const struct wild_piece *p, size_t n)
 bool wild_match(const struct wild *w, struct bytes t)
 {
     const struct wild_piece *p = w->pieces, *end = p + w->n;
-    size_t pos = 0, len = segment_length(p, w->n);
     CHECK(!w->variables);
+    if (w->n && p->kind == WILD_LITERAL && (t.n < p->text.n || t.p[0] != p->text.p[0]))
+        return false; /* most patterns differ at once */
+    size_t pos = 0, len = segment_length(p, w->n);
     if (!t.p)
         t.p = "";
     if (!segment_at(p, len, t, &pos))
@@ -364,6 +381,20 @@ bool wild_match(const struct wild *w, struct bytes t)
             return false;
     }
     return true;
+}
+
+bool wild_differs(const struct wild *w, wild_value_f *value, const void *ctx, struct bytes text)
+{
+    struct bytes part;
+    for (size_t i = 0; i < w->n; i++) {
+        const struct wild_piece *p = &w->pieces[i];
+        if (p->kind == WILD_ANY || p->kind == WILD_ONE || !piece_value(p, value, ctx, &part))
+            return false;
+        if (!bytes_starts(text, part))
+            return true;
+        text = bytes_cut(text, part.n, text.n);
+    }
+    return text.n > 0;
 }
 
 bool wild_may_start(const struct wild *w, struct bytes prefix)

@@ -45,6 +45,8 @@ typedef bool wild_value_f(const void *ctx, const void *variable, struct bytes *r
 bool wild_compile(struct arena *, struct bytes text, unsigned flags, wild_name_f *name, struct wild *ret);
 /* False: a variable without value and default, so that the pattern matches nothing. */
 bool wild_bind(struct arena *, const struct wild *, wild_value_f *value, const void *ctx, struct wild *ret);
+/* Told without binding, by what the pattern begins with: it does not match. False: perhaps, or it cannot be bound. */
+bool wild_differs(const struct wild *, wild_value_f *value, const void *ctx, struct bytes text);
 /* For patterns without variables: the whole text, from its first to its last byte. */
 bool wild_match(const struct wild *, struct bytes text);
 /* Could some text that starts with `prefix` match? Variables may become anything. */

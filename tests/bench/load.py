@@ -2,6 +2,7 @@
 """What the measurements are made with: wrk for load, nginx for the raw limit, counters of /proc."""
 import hashlib
 import hmac
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import urllib.parse
 
 import s3client
 
@@ -84,9 +86,10 @@ def wrk_once(where, method, base, threads, connections, body):
 class Presigner:
     """Presigned targets by the hundred thousand: what is the same in all of them is computed once."""
 
-    def __init__(self, pail):
+    def __init__(self, pail, access_key=None, secret_key=None):
+        """By the server's root, unless another key is given."""
         self.host = f"{pail.host}:{pail.port}"
-        self.signer = s3client.Signer(pail.access_key, pail.secret_key, pail.region)
+        self.signer = s3client.Signer(access_key or pail.access_key, secret_key or pail.secret_key, pail.region)
         self.stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
 
     def one(self, method, path, query=(), headers=None):
@@ -104,6 +107,31 @@ class Presigner:
             path = f"/{bucket}/{name}"
             digest = hashlib.sha256(f"{method}\n{path}".encode() + after).hexdigest()
             yield f"{path}?{query}&X-Amz-Signature={hmac.digest(key, before + digest.encode(), 'sha256').hex()}"
+
+
+class Iam:
+    """Calls of IAM's query API by a server's root: iam("CreateUser", UserName="ann")."""
+
+    def __init__(self, pail):
+        self.client = s3client.Client(pail.host, pail.port, pail.access_key, pail.secret_key)
+        self.client.signer.service = "iam"
+
+    def __call__(self, action, **parameters):
+        body = urllib.parse.urlencode(dict(parameters, Action=action, Version="2010-05-08")).encode()
+        reply = self.client.request("POST", body=body, headers={"content-type": "application/x-www-form-urlencoded"})
+        if not reply.ok:
+            raise LoadError(f"{action}: {reply!r}")
+        return reply
+
+    def user(self, name, documents):
+        """A new user to whom these policies are attached; access key and secret."""
+        self("CreateUser", UserName=name)
+        for number, statements in enumerate(documents):
+            text = json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))
+            arn = self("CreatePolicy", PolicyName=f"{name}-{number}", PolicyDocument=text).value("Arn")
+            self("AttachUserPolicy", UserName=name, PolicyArn=arn)
+        key = self("CreateAccessKey", UserName=name)
+        return key.value("AccessKeyId"), key.value("SecretAccessKey")
 
 
 def write_lines(path, lines):
@@ -210,6 +238,31 @@ class MemoryPeak(threading.Thread):
 def disk_used(folder):
     return sum(os.lstat(os.path.join(where, name)).st_blocks * 512
                for where, _, names in os.walk(folder) for name in names)
+
+
+def sampled_shares(pid, file, groups, run):
+    """What `run` answers, and each group's share of the process's samples in user mode meanwhile: those with a
+    function of the group on the stack. None for the shares where perf cannot be used."""
+    command = ["perf", "record", "-q", "-e", "cpu-clock:u", "-F", "997", "--call-graph", "dwarf,16384", "-o", file]
+    try:
+        perf = subprocess.Popen(command + ["-p", str(pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    except OSError:
+        return run(), None
+    _running.add(perf)
+    time.sleep(0.5)  # it begins
+    result = run()
+    ended = perf.poll() is not None
+    perf.send_signal(signal.SIGINT)
+    perf.wait()
+    _running.discard(perf)
+    text = subprocess.run(["perf", "script", "-i", file, "--no-inline", "-F", "ip,sym"], capture_output=True,
+                          text=True).stdout
+    samples = [set(re.findall(r"^\s+[0-9a-f]+ (\S+)", sample, re.M)) for sample in text.split("\n\n")]
+    samples = [names for names in samples if names]
+    if ended or len(samples) < 100:
+        return result, None
+    return result, {group: sum(1 for names in samples if names & functions) / len(samples)
+                    for group, functions in groups.items()}
 
 
 # --- raw limits ---------------------------------------------------------------------------

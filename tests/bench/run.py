@@ -16,6 +16,7 @@ Ends with 0 when every row was measured, whether its target was met or not; with
 """
 import argparse
 import hashlib
+import json
 import os
 import random
 import resource
@@ -63,7 +64,7 @@ class Bench:
     """The settings, the running server, the running nginx, and what rows share."""
 
     def __init__(self, options):
-        self.quick = options.quick
+        self.quick, self.build = options.quick, os.path.abspath(options.build)
         self.rounds = options.rounds or (1 if self.quick else 7)
         self.seconds = 1 if self.quick else 2
         self.many = options.keys or (20_000 if self.quick else 1_000_000)
@@ -118,6 +119,10 @@ class Bench:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     # --- small tools
+    def program(self, name):
+        """One of the programs beside this one, as `make bench` builds them."""
+        return os.path.join(self.build, "release", f"bench_{name}")
+
     def bucket(self, name):
         reply = self.client.create_bucket(name)
         check(reply.ok or reply.code == "BucketAlreadyOwnedByYou", f"CreateBucket: {reply!r}")
@@ -584,6 +589,77 @@ def copy_large(b):
                f"{ratio:.2f}", "<= 3", ratio <= 3),
         Figure(f"  disk space used by {number:,} of them", f"{grown / MIB:,.1f} MiB", "", "", "< 0.1 % of the copies",
                grown < number * b.huge / 1000),
+    ]
+
+
+# --- identities ---------------------------------------------------------------------------
+
+STATEMENTS, POLICIES = 20, 10  # of a user with many rights
+
+
+@row("decision")
+def decision(b):
+    """A program of its own calls the server's code without a server."""
+    done = subprocess.run([b.program("decide")], capture_output=True, text=True)
+    check(done.returncode == 0, f"bench_decide: {done.stderr}")
+    kinds = {name: int(ns) / 1000 for name, ns in (line.split("\t") for line in done.stdout.splitlines())}
+    worst = max(kinds, key=kinds.get)
+    return Figure(f"decision, {POLICIES} policies of {STATEMENTS} statements", f"{kinds[worst]:.1f} us", "", "", "< 20 us",
+                  kinds[worst] < 20,
+                  "by what the statements differ in: " + ", ".join(f"{name} {us:.1f} us" for name, us in kinds.items()))
+
+
+def statement(effect, action, resource, **more):
+    return dict({"Effect": effect, "Action": action, "Resource": f"arn:aws:s3:::{resource}"}, **more)
+
+
+def many_statements(bucket, number):
+    """One policy of a user with many: most are about other buckets, some forbid a part of this one."""
+    crawler = {"Condition": {"StringLike": {"aws:UserAgent": f"*crawler-{number}*"}}}
+    found = [statement("Allow", ["s3:GetObject", "s3:PutObject"], f"team-{number}-{i}/*") for i in range(14)]
+    found += [statement("Deny", "s3:*", f"{bucket}/*/draft-{number}-{i}-*") for i in range(4)]
+    found += [statement("Deny", "s3:*Object", f"{bucket}/*", **crawler), statement("Allow", "s3:*Object", f"{bucket}/*")]
+    assert len(found) == STATEMENTS
+    return found
+
+
+def profiled_get(b, title, bucket, key):
+    """Figure: which part of a GET's processor time goes into who is asking and whether he may."""
+    groups = {"SigV4": {"step_authenticate", "auth_verify"}, "decision": {"step_authorize", "authorize_request"}}
+    targets = b.lines("profile", load.Presigner(b.pail, *key).many("GET", bucket, (f"{i:06}" for i in range(1000))))
+
+    def run():
+        return b.cpu_of([b.pail.pid], lambda: load.wrk(b.where, "cycle", "GET", targets, 64, 4 * b.seconds))
+    result, shares = load.sampled_shares(b.pail.pid, os.path.join(b.folder, "perf.data"), groups, run)
+    if not shares:
+        return Figure(title, "not measured", "", "", "< 15 %", None, "perf cannot be used here")
+    total = (result.user + result.system) / result.requests * 1e6
+    cost = {name: share * result.user / result.requests * 1e6 for name, share in shares.items()}
+    share = sum(cost.values()) / total
+    return Figure(title, f"{100 * share:.1f} %", f"{total:.1f} us a request", "", "< 15 %", share < 0.15,
+                  ", ".join(f"{name} {us:.2f} us" for name, us in cost.items()))
+
+
+@row("profile")
+def profile(b):
+    b.ready()
+    plain, ruled = b.bucket("profile"), b.bucket("profile-ruled")
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [
+        dict(statement("Deny", "s3:*", f"{ruled}/*", Condition={"Bool": {"aws:SecureTransport": "true"}}),
+             Principal="*")]}).encode()
+    reply = b.client.request("PUT", ruled, None, ["policy"], policy, {"content-md5": s3client.content_md5(policy)})
+    check(reply.ok, f"PutBucketPolicy: {reply!r}")
+    for i in range(1000):
+        for bucket in (plain, ruled):
+            check(b.client.put(bucket, f"{i:06}", random.Random(i).randbytes(4 * KIB)).ok, "PUT")
+    iam = load.Iam(b.pail)
+    reader = iam.user("reader", [[statement("Allow", ["s3:GetObject", "s3:ListBucket"], f"{plain}*")]])
+    many = iam.user("many-rights", (many_statements(ruled, number) for number in range(POLICIES)))
+    title = "SigV4 and decision, of a GET of 4 KiB by"
+    return [
+        profiled_get(b, f"{title} a user with a policy", plain, reader),
+        profiled_get(b, "  by root", plain, ()),
+        profiled_get(b, f"  by one with {POLICIES} of {STATEMENTS} statements, beside a bucket policy", ruled, many),
     ]
 
 

@@ -35,14 +35,14 @@ def stamp_now():
 class Signer:
     """AWS Signature Version 4 for one principal in one region."""
 
-    def __init__(self, access_key, secret_key, region="us-east-1"):
-        self.access_key, self.secret_key, self.region = access_key, secret_key, region
+    def __init__(self, access_key, secret_key, region="us-east-1", service="s3"):
+        self.access_key, self.secret_key, self.region, self.service = access_key, secret_key, region, service
         self._day, self._day_key = None, None
 
     def signing_key(self, day):
         if day != self._day:
             key = ("AWS4" + self.secret_key).encode()
-            for part in (day, self.region, "s3", "aws4_request"):
+            for part in (day, self.region, self.service, "aws4_request"):
                 key = hmac.new(key, part.encode(), hashlib.sha256).digest()
             self._day, self._day_key = day, key
         return self._day_key
@@ -57,7 +57,7 @@ class Signer:
         signed = dict(headers, **{"x-amz-date": stamp, "x-amz-content-sha256": payload_hash})
         names = ";".join(sorted(signed))
         lines = "".join(f"{name}:{' '.join(signed[name].split())}\n" for name in sorted(signed))
-        scope = f"{stamp[:8]}/{self.region}/s3/aws4_request"
+        scope = f"{stamp[:8]}/{self.region}/{self.service}/aws4_request"
         signature = self._signature(stamp, scope, "\n".join((method, path, query, lines, names, payload_hash)))
         signed["authorization"] = (f"AWS4-HMAC-SHA256 Credential={self.access_key}/{scope}, "
                                    f"SignedHeaders={names}, Signature={signature}")
@@ -71,7 +71,7 @@ class Signer:
         signed = dict(headers or {}, host=host)
         names = ";".join(sorted(signed))
         stamp = stamp or stamp_now()
-        scope = f"{stamp[:8]}/{self.region}/s3/aws4_request"
+        scope = f"{stamp[:8]}/{self.region}/{self.service}/aws4_request"
         pairs = list(query) + [("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
                                ("X-Amz-Credential", f"{self.access_key}/{scope}"), ("X-Amz-Date", stamp),
                                ("X-Amz-Expires", str(expires)), ("X-Amz-SignedHeaders", names)]

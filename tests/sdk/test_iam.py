@@ -10,7 +10,6 @@ import base64
 import json
 import os
 import shutil
-import subprocess
 import time
 
 import boto3
@@ -20,6 +19,7 @@ from botocore.exceptions import ClientError
 
 from aws import setup as setup_aws
 from cases import case, contains, equal, main, true
+from oidc import Keys, b64
 
 ACCOUNT = "000000000000"
 JWKS = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"pail-jwks-{os.getpid()}")
@@ -472,58 +472,14 @@ def federated_users_and_minio_keys(t):
 
 # --- web identities ------------------------------------------------------------------------------------
 
-def b64(data):
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-class Provider:
-    """An identity provider's keys, made and used through the openssl program."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.rsa, self.ec = os.path.join(folder, "rsa.pem"), os.path.join(folder, "ec.pem")
-        self.run("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", self.rsa)
-        self.run("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", self.ec)
-        modulus = self.run("rsa", "-in", self.rsa, "-noout", "-modulus").decode().strip().split("=")[1]
-        point = self.run("ec", "-in", self.ec, "-pubout", "-outform", "DER")[-64:]
-        keys = [{"kty": "RSA", "kid": "r1", "use": "sig", "alg": "RS256", "n": b64(bytes.fromhex(modulus)), "e": "AQAB"},
-                {"kty": "EC", "kid": "e1", "crv": "P-256", "x": b64(point[:32]), "y": b64(point[32:])}]
-        os.makedirs(JWKS, exist_ok=True)
-        with open(os.path.join(JWKS, ISSUER[8:].replace("/", "_") + ".json"), "w") as f:
-            json.dump({"keys": keys}, f)
-
-    def run(self, *words, **more):
-        return subprocess.run(["openssl", *words], check=True, capture_output=True, **more).stdout
-
-    def token(self, alg="RS256", kid=None, key=None, **claims):
-        header = {"alg": alg, "typ": "JWT", "kid": kid or ("r1" if alg == "RS256" else "e1")}
-        body = {"iss": ISSUER, "sub": "user-1", "aud": "app-1", "exp": int(time.time()) + 600, **claims}
-        body = {k: v for k, v in body.items() if v is not None}
-        text = b64(json.dumps(header).encode()) + "." + b64(json.dumps(body).encode())
-        if alg == "none":
-            return text + "."
-        signature = self.run("dgst", "-sha256", "-sign", key or (self.ec if alg == "ES256" else self.rsa),
-                             input=text.encode())
-        if alg == "ES256":
-            signature = self.raw(signature)
-        return text + "." + b64(signature)
-
-    @staticmethod
-    def raw(der):
-        at = 2
-        parts = []
-        for _ in range(2):
-            n = der[at + 1]
-            parts.append(der[at + 2:at + 2 + n].lstrip(b"\0").rjust(32, b"\0"))
-            at += 2 + n
-        return b"".join(parts)
-
-
 @case
 def web_identities(t):
     if t.pail.external:
         t.skip("the server has no folder of ours for keys")
-    provider = Provider(t.folder())
+    provider = Keys(t.folder())
+    os.makedirs(JWKS, exist_ok=True)
+    with open(os.path.join(JWKS, ISSUER[8:].replace("/", "_") + ".json"), "w") as f:
+        json.dump({"keys": provider.public}, f)
     try:
         arn = t.iam.create_open_id_connect_provider(Url=ISSUER, ClientIDList=["app-1", "app-2"],
                                                     ThumbprintList=["a" * 40])["OpenIDConnectProviderArn"]
@@ -539,24 +495,27 @@ def web_identities(t):
     t.iam.put_role_policy(RoleName=role, PolicyName="p", PolicyDocument=allow("iam:ListUsers"))
     sts = t.session.client("sts", config=Config(signature_version=UNSIGNED))
 
-    def assume(token):
-        return sts.assume_role_with_web_identity(RoleArn=role_arn, RoleSessionName="web", WebIdentityToken=token)
+    def token(alg="RS256", **more):
+        return provider.token(alg, **{"iss": ISSUER, **more})
+
+    def assume(text):
+        return sts.assume_role_with_web_identity(RoleArn=role_arn, RoleSessionName="web", WebIdentityToken=text)
     for alg in ("RS256", "ES256"):
-        given = assume(provider.token(alg))
+        given = assume(token(alg))
         equal((given["SubjectFromWebIdentityToken"], given["Audience"], given["Provider"]), ("user-1", "app-1", arn), alg)
         client(t, "iam", given["Credentials"]).list_users(MaxItems=1)
-    fails("AccessDenied", 403, assume, provider.token(aud="app-2"))
-    fails("AccessDenied", 403, assume, provider.token(sub="admin"))
-    fails("InvalidIdentityToken", 400, assume, provider.token(aud="app-3"), text="audience")
-    fails("InvalidIdentityToken", 400, assume, provider.token(alg="none"))
-    fails("InvalidIdentityToken", 400, assume, provider.token(alg="HS256", key=provider.rsa))
-    fails("InvalidIdentityToken", 400, assume, provider.token(kid="../../etc/passwd"))
-    fails("InvalidIdentityToken", 400, assume, provider.token(kid="e1"))
-    fails("InvalidIdentityToken", 400, assume, provider.token(iss="https://evil.example.org"))
-    fails("InvalidIdentityToken", 400, assume, provider.token(exp=None))
+    fails("AccessDenied", 403, assume, token(aud="app-2"))
+    fails("AccessDenied", 403, assume, token(sub="admin"))
+    fails("InvalidIdentityToken", 400, assume, token(aud="app-3"), text="audience")
+    fails("InvalidIdentityToken", 400, assume, token(alg="none"))
+    fails("InvalidIdentityToken", 400, assume, token(alg="HS256", key=provider.files["RS256"]))
+    fails("InvalidIdentityToken", 400, assume, token(kid="../../etc/passwd"))
+    fails("InvalidIdentityToken", 400, assume, token(kid="e1"))
+    fails("InvalidIdentityToken", 400, assume, token(iss="https://evil.example.org"))
+    fails("InvalidIdentityToken", 400, assume, token(exp=None))
     fails("InvalidIdentityToken", 400, assume, "a.b.c")
-    fails("ExpiredTokenException", 400, assume, provider.token(exp=int(time.time()) - 1))
-    good = provider.token()
+    fails("ExpiredTokenException", 400, assume, token(exp=int(time.time()) - 1))
+    good = token()
     head, body, signature = good.split(".")
     changed = json.loads(base64.urlsafe_b64decode(body + "=="))
     changed["sub"] = "user-2"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Buckets: create, look up, list, delete; crashes and races of these sequences. */
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/double/index_double.h"
@@ -71,6 +72,44 @@ Test(store_bucket, list)
     cr_assert_eq(store_bucket_list(w.store, BYTES_LIT("ab"), BYTES_LIT("b"), 9, w.arena, &found, &n, &more), STORE_OK);
     cr_assert(n == 0 && !more);
     cr_assert_eq(store_bucket_list(w.store, BYTES_NONE, BYTES_NONE, 0, w.arena, &found, &n, &more), STORE_OK);
+    cr_assert(n == 0 && !more);
+    world_close(&w);
+}
+
+Test(store_bucket, list_of_one_owner)
+{
+    struct world w = world_open();
+    struct store_bucket b, *found;
+    char name[16];
+    size_t n;
+    bool more;
+    for (unsigned i = 0; i < 300; i++) {
+        struct store_bucket_new want = {.owner = i % 3 ? BYTES_LIT("bob") : BYTES_LIT("ann"), .region = BYTES_LIT("r")};
+        snprintf(name, sizeof name, "n%03u", i);
+        cr_assert_eq(store_bucket_create(w.store, bytes_str(name), &want, w.arena, &b), STORE_OK);
+    }
+    for (size_t max = 1; max < 300; max = max * 3 + 1) {
+        struct bytes after = BYTES_NONE;
+        unsigned at = 0;
+        do {
+            cr_assert_eq(
+                store_bucket_list_of(w.store, BYTES_LIT("ann"), BYTES_LIT("n"), after, max, w.arena, &found, &n, &more),
+                STORE_OK);
+            cr_assert(n <= max && (n == max || !more));
+            for (size_t i = 0; i < n; i++, at++) {
+                snprintf(name, sizeof name, "n%03u", at * 3);
+                cr_assert(bytes_eq_str(found[i].name, name) && bytes_eq_str(found[i].owner, "ann"));
+            }
+            after = found[n - 1].name;
+        } while (more);
+        cr_assert_eq(at, 100);
+    }
+    cr_assert_eq(
+        store_bucket_list_of(w.store, BYTES_LIT("carl"), BYTES_NONE, BYTES_NONE, 9, w.arena, &found, &n, &more),
+        STORE_OK);
+    cr_assert(n == 0 && !more);
+    cr_assert_eq(store_bucket_list_of(w.store, BYTES_LIT("bob"), BYTES_NONE, BYTES_NONE, 0, w.arena, &found, &n, &more),
+                 STORE_OK);
     cr_assert(n == 0 && !more);
     world_close(&w);
 }

@@ -73,6 +73,8 @@ Test(jwt, what_is_no_token)
         {"eyJhbGciOiJub25lIn0." CLAIMS ".", JWT_BAD_ALGORITHM},                    /* none */
         {"eyJhbGciOiJIUzI1NiJ9." CLAIMS ".AAAA", JWT_BAD_ALGORITHM},               /* HS256 */
         {"eyJhbGciOiJSUzI1NiIsImNyaXQiOlsieCJdfQ." CLAIMS ".AAAA", JWT_MALFORMED}, /* crit */
+        {"eyJhbGciOiJSUzI1NiIsImtpZCI6MX0." CLAIMS ".AAAA", JWT_MALFORMED},        /* kid is a number */
+        {"eyJhbGciOiJSUzI1NiIsImtpZCI6IiJ9." CLAIMS ".AAAA", JWT_MALFORMED},       /* kid is empty */
         {"eyJhbGciOiJSUzI1NiJ9.W10.AAAA", JWT_MALFORMED},                          /* claims are a list */
         {"eyJhbGciOiJSUzI1NiJ9." CLAIMS ".", JWT_BAD_SIGNATURE},
     };

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The operations that are the server's own and not S3's, by path: /pail/... They are found before S3's; the bucket
+ * names that they stand on cannot be given to buckets. Their errors are JSON: {"code", "message", "requestId"}.
+ * Threads: constant.
+ */
+#ifndef PAIL_SERVER_OWN_OPS_H
+#define PAIL_SERVER_OWN_OPS_H
+
+#include "base/bytes.h"
+#include "s3_error.h"
+
+struct req;
+struct s3_op;
+
+/* NULL: with *ret_error OK it is no path of ours, otherwise there is no such method there. */
+const struct s3_op *own_op_match(const struct req *, enum s3_error *ret_error);
+/* The part of the path that a row's last `*` stands for. */
+struct bytes own_last_segment(const struct req *);
+/* Names that no bucket may have, since paths of the server begin with them. */
+bool own_reserves(struct bytes bucket_name);
+/* The table, for tests and documents. */
+const struct s3_op *own_op_table(size_t *ret_n);
+
+#endif

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A stand-in for an OpenID Connect identity provider: keys, tokens, and a web server that publishes the keys.
+
+    with Issuer(folder) as idp:
+        idp.url                         "http://127.0.0.1:PORT/realms/one"
+        idp.token("ES256", sub="ann")   a signed token of this issuer
+        idp.rotate()                    from now on other keys
+        idp.replies["keys"] = ...       something else than the right document: (status, headers, body) or a function
+"""
+import base64
+import http.server
+import json
+import os
+import subprocess
+import threading
+import time
+
+
+def b64(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def openssl(*words, **more):
+    return subprocess.run(["openssl", *words], check=True, capture_output=True, **more).stdout
+
+
+class Keys:
+    """An RSA key and one on P-256, made and used through the openssl program."""
+
+    def __init__(self, folder, number=1):
+        self.ids = {"RS256": f"r{number}", "ES256": f"e{number}"}
+        self.files = {alg: os.path.join(folder, kid + ".pem") for alg, kid in self.ids.items()}
+        rsa, ec = self.files["RS256"], self.files["ES256"]
+        openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", rsa)
+        openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", ec)
+        modulus = openssl("rsa", "-in", rsa, "-noout", "-modulus").decode().strip().split("=")[1]
+        point = openssl("ec", "-in", ec, "-pubout", "-outform", "DER")[-64:]
+        self.public = [
+            {"kty": "RSA", "kid": self.ids["RS256"], "use": "sig", "alg": "RS256", "n": b64(bytes.fromhex(modulus)),
+             "e": "AQAB"},
+            {"kty": "EC", "kid": self.ids["ES256"], "crv": "P-256", "x": b64(point[:32]), "y": b64(point[32:])}]
+
+    def token(self, alg="RS256", kid=None, key=None, header=None, **claims):
+        head = {"alg": alg, "typ": "JWT", "kid": kid or self.ids.get(alg, self.ids["RS256"]), **(header or {})}
+        head = {k: v for k, v in head.items() if v is not None}
+        body = {"sub": "user-1", "aud": "app-1", "exp": int(time.time()) + 600, **claims}
+        body = {k: v for k, v in body.items() if v is not None}
+        text = b64(json.dumps(head).encode()) + "." + b64(json.dumps(body).encode())
+        if alg == "none":
+            return text + "."
+        signature = openssl("dgst", "-sha256", "-sign", key or self.files.get(alg, self.files["RS256"]),
+                            input=text.encode())
+        return text + "." + b64(raw(signature) if alg == "ES256" else signature)
+
+
+def raw(der):
+    """r and s side by side, of an ECDSA signature in DER."""
+    at, parts = 2, []
+    for _ in range(2):
+        n = der[at + 1]
+        parts.append(der[at + 2:at + 2 + n].lstrip(b"\0").rjust(32, b"\0"))
+        at += 2 + n
+    return b"".join(parts)
+
+
+class Issuer:
+    def __init__(self, folder, path="/realms/one"):
+        self.folder, self.path, self.number = folder, path, 0
+        self.replies, self.asked = {}, []
+        self.server = None
+        self.rotate()
+        self.port = 0
+
+    def rotate(self):
+        self.number += 1
+        self.keys = Keys(self.folder, self.number)
+
+    def token(self, alg="RS256", **more):
+        return self.keys.token(alg, **{"iss": self.url, **more})
+
+    def count(self, what):
+        return self.asked.count(what)
+
+    def _reply(self, path):
+        what = {self.path + "/.well-known/openid-configuration": "discovery", self.path + "/keys": "keys"}.get(path)
+        if what is None:
+            return 404, {}, b"nothing here"
+        self.asked.append(what)
+        other = self.replies.get(what)
+        if other is not None:
+            return other() if callable(other) else other
+        if what == "keys":
+            return 200, {}, json.dumps({"keys": self.keys.public}).encode()
+        return 200, {}, json.dumps({"issuer": self.url, "jwks_uri": self.url + "/keys"}).encode()
+
+    def start(self):
+        """Listens, on the port of before if there was one."""
+        issuer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                status, headers, body = issuer._reply(self.path)
+                try:
+                    self.send_response(status)
+                    for name, value in headers.items():
+                        self.send_header(name, value)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
+                except OSError:
+                    pass  # the other side had enough
+
+            def log_message(self, *_):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+
+        self.server = Server(("127.0.0.1", self.port), Handler)
+        self.port = self.server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}{self.path}"
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self.thread.start()
+        return self
+
+    def stop(self):
+        if self.server:
+            self.server.shutdown()
+            self.server.server_close()
+            self.server = None
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
