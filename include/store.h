@@ -59,7 +59,7 @@ enum store_rc {
     STORE_BUCKET_STATE = -25,    /* versioning and lock exclude this change: InvalidBucketState */
     STORE_NO_SUCH_SETTING = -26, /* the bucket has no configuration of that kind */
     STORE_NO_LOCK = -27,         /* retention or hold in a bucket without object lock */
-    STORE_WRONG_KEY = -28,       /* the object is encrypted, and the key given is none or another one */
+    STORE_WRONG_KEY = -28,       /* an encrypted object or upload without a key, or a plain one with one */
 };
 
 const char *store_rc_name(int rc);
@@ -221,7 +221,8 @@ struct store_extent; /* private: where bytes lie */
  *
  * Each blob has a data key of its own, sealed with the object key beside its extent; copies seal the data keys anew and
  * move no bytes. Bytes are AES-256-GCM chunks (storage/seal.h says which), so a range costs what it touches, and a
- * chunk, blob or data key in another place does not open: STORE_CORRUPT.
+ * chunk, blob or data key in another place does not open: STORE_CORRUPT. Whoever opened an envelope has the right key,
+ * so a data key that another one was given for is no case of its own.
  */
 #define STORE_KEY_BYTES    32
 #define STORE_ENVELOPE_MAX 4096 /* bytes */
@@ -329,16 +330,17 @@ struct store_span { /* verified bytes */
  * reader. Opening registers the reader: blobs that it may need are not removed until it is closed, even if the object
  * is deleted or overwritten. To be sure of that for the object record itself, open within the same loop turn as the
  * get, or expect NO_SUCH_KEY from next and look the object up again. `object_key`: of an encrypted object
- * (WRONG_KEY), copied and wiped at close; NULL for others. [loop]
+ * (WRONG_KEY), copied and wiped at close; NULL for others. CORRUPT: what lies in the record does not open. [loop]
  */
 int store_read_open(struct store *, const struct store_object *, uint64_t offset, uint64_t length,
                     const unsigned char *object_key, struct store_read **ret);
 /*
  * The next span, at most `max` bytes. `nowait`: STORE_WOULD_BLOCK instead of waiting for the disk (call again on a
  * worker without nowait). What lies in a blob is read into `scratch` (max bytes, never NULL), where the span then is;
- * what lies in the object's record is not copied: such a span points into the object, and scratch stays untouched.
- * Spans end where blocks with a checksum end, if they can: with `max` a multiple of BLOB_BLOCK, read on until the end,
- * every block is read and verified once.
+ * what lies in the object's record is not copied: such a span points into the object, and scratch stays untouched
+ * (unless it is encrypted: then scratch it is).
+ * Spans end where blocks with a checksum end, or encrypted chunks, if they can: with `max` a multiple of BLOB_BLOCK,
+ * read on until the end, every block is read, verified and opened once.
  */
 int store_read_next(struct store_read *, size_t max, bool nowait, char *scratch, struct store_span *ret);
 void store_read_close(struct store_read **); /* accepts NULL inside [loop] */
@@ -388,7 +390,10 @@ int store_write_open(struct store *, const struct store_put *, struct store_writ
  */
 int store_write_append(struct store_write *, const void *p, size_t n);
 bool store_write_fits(const struct store_write *, size_t n);
-/* What the finished digests must be; any time before commit. A mismatch fails the commit and stores nothing. */
+/*
+ * What the finished digests must be; any time before commit, but an MD5 before the first byte where the ETag is opaque
+ * (nobody computes it then). A mismatch fails the commit and stores nothing; store_write_etag then tells the MD5.
+ */
 void store_write_expect_md5(struct store_write *, const unsigned char md5[16]);
 void store_write_expect_checksum(struct store_write *, const struct checksum_value *);
 /*

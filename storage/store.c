@@ -58,6 +58,7 @@ const char *store_rc_name(int rc)
         "BUCKET_STATE",
         "NO_SUCH_SETTING",
         "NO_LOCK",
+        "WRONG_KEY",
     };
     return rc <= 0 && (size_t)-rc < ARRAY_LEN(names) ? names[-rc] : "unknown";
 }
