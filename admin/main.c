@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "admin/commands.h"
 #include "base/check.h"
 #include "serve.h"
 #include "version.h"
@@ -19,6 +20,7 @@ static const struct command {
     int (*run)(int argc, char **argv); /* what comes after the command's name */
 } commands[] = {
     {"server", "DIR [settings]", "serve the S3 protocol over the data in DIR", serve_command},
+    {"check", "DIR [--fast] [--repair]", "look at all data and the index, while the server runs or not", check_command},
 };
 
 static void usage(FILE *to)

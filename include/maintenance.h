@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Looking after a data folder: check, backup and restore, recovery of a lost index. For the commands of that name; they
+ * open what they need by themselves and work beside a running server where it is said so.
+ *
+ * Everything that is found is told through callbacks in plain words, as it is found. Texts are valid during the call.
+ * Threads: one call on one thread; callbacks on the same.
+ */
+#ifndef PAIL_MAINTENANCE_H
+#define PAIL_MAINTENANCE_H
+
+#include "base/bytes.h"
+
+#define MAINTENANCE_TIERS_MAX 7
+#define MAINTENANCE_ERROR     512 /* bytes of an error's text */
+
+struct maintenance_folder {
+    const char *path;
+    struct maintenance_tier {
+        const char *storage_class, *path;
+    } tiers[MAINTENANCE_TIERS_MAX]; /* of blobs that lie in folders of their own */
+    size_t n_tiers;
+};
+
+/* How far it is: `done` of `total` (0: not known) in bytes or in pieces; `what` is a few fixed words. */
+struct maintenance_progress {
+    void (*tick)(void *arg, const char *what, uint64_t done, uint64_t total, bool bytes); /* may be NULL */
+    void *arg;
+};
+
+/* ---- check ---- */
+
+enum check_kind {
+    CHECK_INDEX,  /* pages or records of the index are damaged */
+    CHECK_RULE,   /* records contradict each other */
+    CHECK_OBJECT, /* an object, version or part whose bytes are missing or damaged; the blob is named too */
+    CHECK_BLOB,   /* a blob that is damaged, or that is missing though referred to */
+    CHECK_LAST_DAMAGE = CHECK_BLOB,
+    CHECK_ORPHAN,  /* a blob that nothing refers to: only room is lost */
+    CHECK_SPARE,   /* a reference or record that nobody needs */
+    CHECK_FOREIGN, /* a name that is not ours */
+    CHECK_MARKED,  /* marked as damaged by the scrubber or by a read, and damaged still */
+    CHECK_KINDS
+};
+const char *check_kind_name(enum check_kind);
+
+struct check_finding {
+    enum check_kind kind;
+    const char *what;
+    struct bytes bucket, key, version; /* empty: it is of nobody, or not known. `version` as the API shows it */
+    const char *blob;                  /* its id, or NULL */
+    const char *path;                  /* CHECK_ORPHAN, CHECK_FOREIGN: relative to `blobs` of the folder; or NULL */
+    uint64_t bytes;
+};
+
+struct check_report {
+    uint64_t buckets, objects, versions, markers, uploads, parts;
+    uint64_t object_bytes;      /* of objects and older versions, as clients see them */
+    uint64_t blobs, blob_bytes; /* files */
+    uint64_t read_bytes;        /* compared with their checksums */
+    uint64_t records, pages;    /* of the index */
+    uint64_t found[CHECK_KINDS];
+    uint64_t orphan_bytes;
+    uint64_t settling; /* blobs whose fate is open: finished moments ago, or shortly before a crash */
+    uint64_t waiting;  /* pieces of garbage that the collector has yet to take away */
+    uint64_t repaired, moved;
+};
+
+struct check_options {
+    struct maintenance_folder folder;
+    bool fast;   /* without the checksums of the data */
+    bool repair; /* the caller has the folder locked */
+    void (*finding)(void *arg, const struct check_finding *);
+    void (*repairing)(void *arg, const char *text); /* what is going to be done, before it is done */
+    void *arg;
+    struct maintenance_progress progress;
+};
+
+/*
+ * Looks at everything in a data folder (or a backup) and changes nothing; also while a server works in it: what is
+ * under way is not damage. With `repair` it then does what cannot lose data: orphans are moved to `found/` beside
+ * `blobs/`, references that nobody needs are dropped, references that are missing are put back.
+ * 0: it could be looked at, the report says what was found; -1: it could not, ret_error says why.
+ */
+int check_run(const struct check_options *, struct check_report *ret, char ret_error[MAINTENANCE_ERROR]);
+bool check_is_clean(const struct check_report *); /* no damage; orphans and foreign names are none */
+
+#endif
