@@ -21,6 +21,8 @@ static const struct command {
 } commands[] = {
     {"server", "DIR [settings]", "serve the S3 protocol over the data in DIR", serve_command},
     {"check", "DIR [--fast] [--repair]", "look at all data and the index, while the server runs or not", check_command},
+    {"backup", "DIR DEST [--verify]", "copy all data, while the server runs; again: only what is new", backup_command},
+    {"restore", "BACKUP DIR", "make a data folder from a backup", restore_command},
 };
 
 static void usage(FILE *to)

@@ -93,6 +93,12 @@ struct blob_ops {
      */
     int (*list)(struct blob_store *, const struct blob_id *after, size_t max, struct blob_id *ret, size_t *ret_n);
     /*
+     * Somebody outside holds all blobs, for he copies them: what an earlier state of the index refers to must stay. Who
+     * takes away a blob that was once referred to, asks after its last reference has gone and before he removes it.
+     * NULL: never.
+     */
+    bool (*held)(struct blob_store *);
+    /*
      * Verifies every byte of a blob as it lies on the disk, past the caches where possible. BLOB_OK and BLOB_CORRUPT
      * fill in *ret. NULL: blob_verify() reads it like anybody.
      */
@@ -117,6 +123,11 @@ int blob_verify(struct blob_store *, const struct blob_id *, const struct blob_p
 struct blob_store {
     const struct blob_ops *ops;
 };
+
+static inline bool blob_held(struct blob_store *st)
+{
+    return st->ops->held && st->ops->held(st);
+}
 
 /* Where a blob lies. */
 static inline unsigned blob_tier_of(const struct blob_store *st, const struct blob_id *id)

@@ -41,6 +41,13 @@ struct blob_file_stats {
 };
 
 /*
+ * A hold on the blobs below <folder>/blobs, whoever has them open: nothing that was referred to is removed until it is
+ * given up, or its process ends. errno: it cannot be had. Any number of them.
+ */
+int blob_file_hold(const char *folder, int *ret_fd);
+void blob_file_release(int *fd); /* -1: none */
+
+/*
  * Every name below blobs/ that is not a folder of ours, in no order: finished blobs (id, name), temporary files of
  * writers, and foreign names. `path` is relative to blobs/. A negative answer ends the walk, and is its answer.
  */

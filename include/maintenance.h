@@ -85,4 +85,49 @@ struct check_options {
 int check_run(const struct check_options *, struct check_report *ret, char ret_error[MAINTENANCE_ERROR]);
 bool check_is_clean(const struct check_report *); /* no damage; orphans and foreign names are none */
 
+/* ---- backup and restore ---- */
+
+struct backup_options {
+    struct maintenance_folder folder;
+    const char *dest;
+    bool without_key;                             /* leave the master key (pail.key) out */
+    bool copy;                                    /* copy blobs also where they could be linked */
+    void (*missing)(void *arg, const char *text); /* a blob that the data folder itself lacks */
+    void *arg;
+    struct maintenance_progress progress;
+};
+enum backup_key { BACKUP_KEY_INCLUDED, BACKUP_KEY_LEFT_OUT, BACKUP_KEY_ELSEWHERE };
+struct backup_report {
+    uint64_t blobs, blob_bytes; /* that the backup has */
+    uint64_t linked, copied, copied_bytes, kept, pruned;
+    uint64_t index_bytes;
+    uint64_t missing;
+    enum backup_key key;
+    bool first; /* there was none in `dest` before */
+};
+/*
+ * Copies a data folder, as of one moment, also while a server works in it (which then takes away no blobs until the
+ * copy is made). `dest` is new, empty, or has an earlier backup of the same data, to which only what is new is added;
+ * that one stays whole until the new one is, however this ends. 0, or -1 with ret_error.
+ * A blob that lies on the same file system is linked: it shares its bytes with the data folder.
+ */
+int backup_run(const struct backup_options *, struct backup_report *ret, char ret_error[MAINTENANCE_ERROR]);
+
+struct restore_options {
+    const char *backup;
+    struct maintenance_folder folder; /* new or empty, and so are those of its tiers */
+    bool copy;
+    bool fast; /* verify without the checksums of the data */
+    void (*finding)(void *arg, const struct check_finding *);
+    void *arg;
+    struct maintenance_progress progress;
+};
+struct restore_report {
+    uint64_t blobs, blob_bytes;
+    bool key; /* the backup had the master key */
+    struct check_report check;
+};
+/* A data folder from a backup, checked. What was found is told; the folder can be served in any case. */
+int restore_run(const struct restore_options *, struct restore_report *ret, char ret_error[MAINTENANCE_ERROR]);
+
 #endif

@@ -19,6 +19,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,60 @@ static int sync_removals(struct blob_store *base, const struct blob_id *ids, siz
         first = first == BLOB_OK ? rc : first;
     }
     return first;
+}
+
+/* ---- holds ---- */
+
+/*
+ * A lock that many may share; who wants to remove looks whether it could have it alone. It goes with its process. What
+ * cannot be told counts as held: nothing is lost by waiting.
+ */
+static bool held_at(const struct io *io, int root)
+{
+    int fd = io->openat(root, BLOB_HOLD_FILE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0);
+
+    if (fd < 0)
+        return errno != ENOENT;
+    bool held = flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    io->close(fd);
+    return held;
+}
+
+static bool held(struct blob_store *base)
+{
+    struct file_store *st = (struct file_store *)base;
+
+    return held_at(st->io, st->root);
+}
+
+int blob_file_hold(const char *folder, int *ret_fd)
+{
+    char path[PATH_MAX];
+
+    *ret_fd = -1;
+    if (snprintf(path, sizeof(path), "%s/blobs/" BLOB_HOLD_FILE, folder) >= (int)sizeof(path))
+        return ENAMETOOLONG;
+    int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
+    if (fd < 0)
+        return errno;
+    int rc;
+    do
+        rc = flock(fd, LOCK_SH);
+    while (rc < 0 && errno == EINTR);
+    if (rc < 0) {
+        rc = errno;
+        close(fd);
+        return rc;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+void blob_file_release(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
 }
 
 static void settled(struct blob_store *base, const struct blob_id *id)
@@ -131,6 +186,8 @@ static void recover_blob(struct recovery *r, const char *name, const struct blob
         return;
     }
     int answer = r->keep(r->arg, id, desc);
+    if (answer == 0 && held_at(r->store->io, r->store->root))
+        answer = -1; /* the state that is being copied may refer to it still */
     if (answer == 0)
         recover_unlink(r, name);
     else if (answer < 0)
@@ -299,6 +356,7 @@ static const struct blob_ops ops = {
     .close = store_close,
     .list = blob_file_list,
     .verify = blob_file_verify,
+    .held = held,
 };
 
 int blob_file_open(const struct blob_file_options *options, struct blob_store **ret_store)

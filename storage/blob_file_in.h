@@ -14,6 +14,7 @@
 #define BLOB_MARK_FILE       "unsettled"
 #define BLOB_MARK_FILE_TEMP  "unsettled.tmp"
 #define BLOB_PROBE_FILE      "probe.tmp"
+#define BLOB_HOLD_FILE       "hold"
 #define BLOB_FOLDER_NONE     UINT32_MAX
 #define BLOB_RECOVER_BLIND   16                 /* folders looked into when the mark is gone */
 #define BLOB_FOREIGN_LOG_MAX 16                 /* foreign names logged each run; all are counted */

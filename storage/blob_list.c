@@ -41,7 +41,8 @@ static int compare_ids(const void *x, const void *y)
 static bool is_own(const char *name)
 {
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, BLOB_MARK_FILE) == 0 ||
-           strcmp(name, BLOB_MARK_FILE_TEMP) == 0 || strcmp(name, BLOB_PROBE_FILE) == 0;
+           strcmp(name, BLOB_MARK_FILE_TEMP) == 0 || strcmp(name, BLOB_PROBE_FILE) == 0 ||
+           strcmp(name, BLOB_HOLD_FILE) == 0;
 }
 
 /* NULL with *ret_rc BLOB_OK: it is not there any more. */

@@ -248,6 +248,14 @@ static int tiers_list(struct blob_store *st, const struct blob_id *after, size_t
     return BLOB_OK;
 }
 
+static bool tiers_held(struct blob_store *st)
+{
+    for (unsigned i = 0; i < BLOB_TIERS_MAX; i++)
+        if (self(st)->stores[i] && blob_held(self(st)->stores[i]))
+            return true;
+    return false;
+}
+
 static int tiers_verify(struct blob_store *st, const struct blob_id *id, const struct blob_pace *pace,
                         struct blob_findings *ret)
 {
@@ -277,6 +285,7 @@ static const struct blob_ops ops = {
     .close = tiers_close,
     .list = tiers_list,
     .verify = tiers_verify,
+    .held = tiers_held,
 };
 
 struct blob_store *blob_tiers_open(struct blob_store *standard, const struct blob_tier *tiers, size_t n)

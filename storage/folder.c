@@ -6,6 +6,7 @@
  */
 #include "storage/folder.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -34,6 +35,17 @@ bool folder_has(const char *folder, const char *name)
     char path[FOLDER_PATH];
     struct stat st;
     return folder_join(path, folder, name) && stat(path, &st) == 0;
+}
+
+bool folder_is_empty(const char *path)
+{
+    DIR *dir = opendir(path);
+    bool empty = dir != NULL;
+    for (struct dirent *e; empty && (e = readdir(dir));)
+        empty = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || strcmp(e->d_name, "lost+found") == 0;
+    if (dir)
+        closedir(dir);
+    return empty;
 }
 
 int folder_sync(const char *path)
@@ -114,7 +126,7 @@ int folder_find_places(const struct maintenance_folder *f, struct folder_places 
     char text[SMALL_FILE];
     bool backup = !folder_has(f->path, FOLDER_MARK) && folder_has(f->path, FOLDER_BACKUP);
     ret->n = 0;
-    if (!backup && !folder_has(f->path, FOLDER_MARK))
+    if (!backup && !folder_has(f->path, FOLDER_MARK) && !folder_has(f->path, FOLDER_RESTORE))
         return folder_fail(error, f->path, folder_has(f->path, ".") ? "is no Pail data folder" : strerror(ENOENT));
     if (add_place(ret, 0, f->path, error) != 0)
         return -1;

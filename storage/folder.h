@@ -9,14 +9,19 @@
 #include "maintenance.h"
 #include "storage/check_in.h"
 
-#define FOLDER_MARK   "pail.format" /* of a data folder */
-#define FOLDER_TIERS  "pail.tiers"
-#define FOLDER_TIER   "pail.tier"
-#define FOLDER_BACKUP "pail.backup" /* of a backup; its tiers lie below tiers/ */
-#define FOLDER_INDEX  "index"
-#define FOLDER_DATA   "index/data.mdb"
-#define FOLDER_PLACES (MAINTENANCE_TIERS_MAX + 1)
-#define FOLDER_PATH   4096
+#define FOLDER_MARK    "pail.format" /* of a data folder */
+#define FOLDER_TIERS   "pail.tiers"
+#define FOLDER_TIER    "pail.tier"
+#define FOLDER_BACKUP  "pail.backup"       /* of a backup; its tiers lie below tiers/ */
+#define FOLDER_PART    "pail.backup.part"  /* instead: of one that never came to its end */
+#define FOLDER_RESTORE "pail.restoring"    /* of a data folder that is being filled */
+#define FOLDER_SAVED   "pail.format.saved" /* a backup's copy of the data folder's mark */
+#define FOLDER_ID      "pail.id"           /* random, made by the first backup: whose backup it is */
+#define FOLDER_KEY     "pail.key"
+#define FOLDER_INDEX   "index"
+#define FOLDER_DATA    "index/data.mdb"
+#define FOLDER_PLACES  (MAINTENANCE_TIERS_MAX + 1)
+#define FOLDER_PATH    4096
 
 struct folder_places {
     size_t n;
@@ -37,6 +42,7 @@ int folder_open_blobs(const struct folder_places *, struct check_place *ret_plac
                       char error[MAINTENANCE_ERROR]);
 
 bool folder_has(const char *folder, const char *name);
+bool folder_is_empty(const char *path); /* but for lost+found, which a fresh file system has */
 /* folder/name; false when it does not fit. */
 bool folder_join(char out[FOLDER_PATH], const char *folder, const char *name);
 int folder_sync(const char *path);                                             /* 0 or errno */
