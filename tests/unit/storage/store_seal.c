@@ -3,10 +3,10 @@
  * Encrypted objects: that they read back as they were written, whatever way they went, and that nothing which somebody
  * did to the disk meanwhile gives a byte. Blobs of the world have no checksums, so here only the cipher can notice.
  */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <openssl/crypto.h>
 
@@ -855,6 +855,133 @@ Test(store_seal, parts_survive_a_rotation)
     cr_assert_eq(world_complete(&w, &w.bucket, "k", u.id, 1, &one, &etag, NULL), STORE_OK);
     cr_assert_eq(object_of(&w, "k")->envelope.n, STORE_KEY_BYTES + 2);
     cr_assert_eq(read_range(&w, object_of(&w, "k"), world_bytes(w.arena, 3, 40000), 0, 40000, 65536), STORE_OK);
+    world_close(&w);
+}
+
+/* ---- the process dies ---- */
+
+static bool holds_either(struct world *w, const char *key, unsigned old, unsigned new, size_t n, bool must_be_new)
+{
+    return world_holds(w, &w->bucket, key, new, n) || (!must_be_new && world_holds(w, &w->bucket, key, old, n));
+}
+
+static int upload_over(struct world *w, const char *key, unsigned seed, size_t n)
+{
+    struct store_put put = {
+        .bucket = &w->bucket, .key = bytes_str(key), .owner = BYTES_LIT("alice"), .seal = world_seal(w, seed)};
+    struct store_upload u;
+    struct store_etag etag;
+    unsigned one = 1;
+    int rc = store_upload_create(w->store, &put, CHECKSUM_TYPE_NONE, w->arena, &u);
+    if (rc == STORE_OK)
+        rc = world_put_part(w, &w->bucket, key, u.id, 1, seed, n, &etag);
+    return rc == STORE_OK ? world_complete(w, &w->bucket, key, u.id, 1, &one, &etag, NULL) : rc;
+}
+
+Test(store_seal, DUR_03_killed_at_every_step)
+{
+    static const size_t both[] = {3000, 100000};
+    for (int what = 0; what < 12; what++)
+        for (unsigned nth = 1, over = 0; !over; nth++) {
+            struct world w = sealed_world();
+            size_t n = both[what & 1];
+            int rc;
+            cr_assert_eq(world_put(&w, &w.bucket, "k", 1, n, NULL), STORE_OK);
+            cr_assert_eq(world_put(&w, &w.bucket, "source", 2, n, NULL), STORE_OK);
+            world_kill_at(&w, nth, what & 2);
+            if (what < 4)
+                rc = world_put(&w, &w.bucket, "k", 2, n, NULL);
+            else if (what < 8)
+                rc = world_copy(&w, &w.bucket, "source", &w.bucket, "k");
+            else
+                rc = upload_over(&w, "k", 2, n);
+            over = !world_killed(&w);
+            world_restart(&w);
+            cr_assert(holds_either(&w, "k", 1, 2, n, rc == STORE_OK), "%d, step %u", what, nth);
+            world_collect(&w);
+            cr_assert(holds_either(&w, "k", 1, 2, n, rc == STORE_OK), "%d, step %u", what, nth);
+            cr_assert(world_holds(&w, &w.bucket, "source", 2, n));
+            world_check(&w, true);
+            world_close(&w);
+        }
+}
+
+/* ---- nothing stays in memory ---- */
+
+#define REGION_MAX (256ul << 20) /* bytes; what is larger is a sanitizer's own */
+
+/* How often the pattern lies in memory that this process may write. `mask` hides our own copy. */
+static size_t find_in_memory(const unsigned char *masked, size_t n, unsigned char mask)
+{
+    FILE *maps = fopen("/proc/self/maps", "r"), *mem = fopen("/proc/self/mem", "r");
+    char line[512], *page = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    size_t found = 0;
+    cr_assert(maps && mem && page != MAP_FAILED);
+    setvbuf(mem, NULL, _IONBF, 0);
+    while (fgets(line, sizeof line, maps)) {
+        unsigned long from, to;
+        char mode[5];
+        if (sscanf(line, "%lx-%lx %4s", &from, &to, mode) != 3 || mode[0] != 'r' || mode[1] != 'w' ||
+            to - from > REGION_MAX)
+            continue;
+        for (unsigned long at = from; at < to; at += 1 << 19) {
+            size_t len = to - at < 1 << 20 ? to - at : 1 << 20;
+            if (at == (unsigned long)page || fseek(mem, (long)at, SEEK_SET) || fread(page, 1, len, mem) != len)
+                continue;
+            const char *p = page;
+            while ((p = memchr(p, masked[0] ^ mask, (size_t)(page + len - p)))) {
+                size_t same = 1;
+                while (same < n && p + same < page + len && (unsigned char)(p[same] ^ mask) == masked[same])
+                    same++;
+                found += same == n;
+                p++;
+            }
+        }
+    }
+    munmap(page, 1 << 20);
+    fclose(maps);
+    fclose(mem);
+    return found;
+}
+
+/* Of what was written and read, and of the key; sanitizers keep freed memory aside, so what was freed is seen too. */
+Test(store_seal, keys_and_clear_text_are_wiped)
+{
+    enum { MASK = 0xa7, SIZE = 300000, MARK = 24 };
+    static unsigned char key_masked[STORE_KEY_BYTES], mark_masked[MARK];
+    static const size_t both[] = {5000, SIZE};
+    static char bytes[SIZE]; /* of the test: wiped before it looks */
+    struct world w = world_open();
+    rand_bytes(key_masked, sizeof key_masked);
+    rand_bytes(mark_masked, sizeof mark_masked);
+    for (size_t turn = 0; turn < 2; turn++) {
+        unsigned char key[STORE_KEY_BYTES];
+        struct store_put put = {.bucket = &w.bucket, .key = BYTES_LIT("k"), .expected_size = both[turn]};
+        struct store_write *wr;
+        struct store_read *r;
+        struct store_span span = {.n = 1};
+        for (size_t i = 0; i < sizeof key; i++)
+            key[i] = key_masked[i] ^ MASK;
+        for (size_t i = 0; i < both[turn]; i++)
+            bytes[i] = (char)(mark_masked[i % MARK] ^ MASK);
+        put.seal = (struct store_seal){.key = key, .envelope = BYTES_LIT("an envelope")};
+        cr_assert_eq(store_write_open(w.store, &put, &wr), STORE_OK);
+        cr_assert_eq(store_write_append(wr, bytes, 4000), STORE_OK);
+        cr_assert_eq(store_write_append(wr, bytes + 4000, both[turn] - 4000), STORE_OK);
+        cr_assert_eq(store_write_commit_wait(wr), STORE_OK);
+        store_write_close(&wr);
+        struct store_object *o = object_of(&w, "k");
+        memset(bytes, 0, sizeof bytes);
+        cr_assert_eq(store_read_open(w.store, o, 10, both[turn] - 20, key, &r), STORE_OK);
+        while (span.n)
+            cr_assert_eq(store_read_next(r, 70000, false, bytes, &span), STORE_OK);
+        cr_assert(find_in_memory(mark_masked, MARK, MASK) > 0, "it finds what is there");
+        store_read_close(&r);
+        OPENSSL_cleanse(key, sizeof key);
+        OPENSSL_cleanse(bytes, sizeof bytes);
+        cr_assert_eq(find_in_memory(mark_masked, MARK, MASK), 0, "clear text of %zu bytes", both[turn]);
+        cr_assert_eq(find_in_memory(key_masked, sizeof key_masked, MASK), 0, "a key");
+    }
     world_close(&w);
 }
 
