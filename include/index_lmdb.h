@@ -67,7 +67,7 @@ struct index_lmdb_verify {
 };
 /*
  * Walks every page and record of an index opened by index_lmdb_open_snapshot. INDEX_OK: it can be read (single records
- * may be damaged, as was told); INDEX_CORRUPT: parts of it cannot.
+ * may be damaged, as was told; NULL: nobody listens); INDEX_CORRUPT: parts of it cannot.
  */
 int index_lmdb_verify(struct index *, const struct index_lmdb_verify *, struct index_lmdb_census *ret);
 

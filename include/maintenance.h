@@ -130,4 +130,32 @@ struct restore_report {
 /* A data folder from a backup, checked. What was found is told; the folder can be served in any case. */
 int restore_run(const struct restore_options *, struct restore_report *ret, char ret_error[MAINTENANCE_ERROR]);
 
+/* ---- recovery of a lost or broken index ---- */
+
+struct recover_options {
+    struct maintenance_folder folder; /* the caller has it locked */
+    bool force;                       /* although the present index is whole */
+    bool complete_uploads;            /* parts of uploads that nothing is known of become objects, if none is missing */
+    void (*note)(void *arg, const char *text); /* one line about something that needs a look */
+    void *arg;
+    struct maintenance_progress progress;
+};
+struct recover_report {
+    int64_t snapshot_ms;   /* of the snapshot that was used; 0: there was none */
+    char moved_to[64];     /* where the old index is now, below the folder; empty: there was none */
+    uint64_t buckets_made; /* whose name and owner came from blobs */
+    uint64_t known;        /* blobs that the snapshot knew */
+    uint64_t objects, uploads, parts, completed; /* put back from what blobs say */
+    uint64_t gone;            /* objects and versions of the snapshot without their data: deleted or replaced since */
+    uint64_t moved;           /* objects found again in another storage class */
+    uint64_t superseded;      /* blobs that were garbage by then */
+    uint64_t pieces, damaged; /* blobs that cannot be placed: part of something; unreadable */
+};
+/*
+ * Makes a new index from the last snapshot in DIR/snapshots, if there is one, and what the blobs say about themselves,
+ * and puts it in the place of the old one, which is kept beside. No blob is touched. 0, or -1 with ret_error and the
+ * old index where it was.
+ */
+int recover_run(const struct recover_options *, struct recover_report *ret, char ret_error[MAINTENANCE_ERROR]);
+
 #endif

@@ -9,19 +9,20 @@
 #include "maintenance.h"
 #include "storage/check_in.h"
 
-#define FOLDER_MARK    "pail.format" /* of a data folder */
-#define FOLDER_TIERS   "pail.tiers"
-#define FOLDER_TIER    "pail.tier"
-#define FOLDER_BACKUP  "pail.backup"       /* of a backup; its tiers lie below tiers/ */
-#define FOLDER_PART    "pail.backup.part"  /* instead: of one that never came to its end */
-#define FOLDER_RESTORE "pail.restoring"    /* of a data folder that is being filled */
-#define FOLDER_SAVED   "pail.format.saved" /* a backup's copy of the data folder's mark */
-#define FOLDER_ID      "pail.id"           /* random, made by the first backup: whose backup it is */
-#define FOLDER_KEY     "pail.key"
-#define FOLDER_INDEX   "index"
-#define FOLDER_DATA    "index/data.mdb"
-#define FOLDER_PLACES  (MAINTENANCE_TIERS_MAX + 1)
-#define FOLDER_PATH    4096
+#define FOLDER_MARK      "pail.format" /* of a data folder */
+#define FOLDER_TIERS     "pail.tiers"
+#define FOLDER_TIER      "pail.tier"
+#define FOLDER_BACKUP    "pail.backup"       /* of a backup; its tiers lie below tiers/ */
+#define FOLDER_PART      "pail.backup.part"  /* instead: of one that never came to its end */
+#define FOLDER_RESTORE   "pail.restoring"    /* of a data folder that is being filled */
+#define FOLDER_SAVED     "pail.format.saved" /* a backup's copy of the data folder's mark */
+#define FOLDER_ID        "pail.id"           /* random, made by the first backup: whose backup it is */
+#define FOLDER_KEY       "pail.key"
+#define FOLDER_INDEX     "index"
+#define FOLDER_DATA      "index/data.mdb"
+#define FOLDER_SNAPSHOTS "snapshots" /* a folder a snapshot, named by its time in ms, with data.mdb */
+#define FOLDER_PLACES    (MAINTENANCE_TIERS_MAX + 1)
+#define FOLDER_PATH      4096
 
 struct folder_places {
     size_t n;
