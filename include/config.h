@@ -30,12 +30,13 @@ struct config {
     const char *certs_dir; /* empty: plain HTTP */
     const char *root_user, *root_password;
     const char *master_key_file; /* empty: pail.key in dir */
-    const char *jwks_dir;        /* keys of identity providers, one file each; empty: none */
-    bool default_credentials;    /* neither was set: minioadmin, from this machine alone */
-    uint64_t threads;            /* event loops; 0: one per core */
-    uint64_t workers;            /* threads for document operations and blob I/O */
-    const char *log_format;      /* text, json */
-    const char *log_level;       /* error, warn, info, debug */
+    const char *vault_address, *vault_key, *vault_mount, *vault_token_file, *vault_ca_file, *vault_namespace;
+    const char *jwks_dir;     /* keys of identity providers, one file each; empty: none */
+    bool default_credentials; /* neither was set: minioadmin, from this machine alone */
+    uint64_t threads;         /* event loops; 0: one per core */
+    uint64_t workers;         /* threads for document operations and blob I/O */
+    const char *log_format;   /* text, json */
+    const char *log_level;    /* error, warn, info, debug */
     bool access_log;
 
     /* Limits of a client's requests. */

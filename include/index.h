@@ -141,6 +141,11 @@ struct index_ops {
      */
     int (*drop)(struct index *, uint64_t partition);
     void (*close)(struct index **); /* waits for what was submitted */
+    /*
+     * Writes the whole index as of one moment, durably, to a new file that the same backend can open; damage that is
+     * met on the way is INDEX_CORRUPT. While others read and write. NULL: this backend has no such files.
+     */
+    int (*copy)(struct index *, const char *file);
 };
 
 /* Every backend's handle begins with this. */

@@ -461,7 +461,8 @@ int store_copy(struct store *, const struct store_copy *, struct arena *, struct
  * Visits the envelopes of all objects, versions and uploads, at most `max` a call, from `*cursor` on (empty: from the
  * beginning; afterwards where to go on, in the arena; empty again: that was the end). `look` sees each; when it answers
  * true, *ret_new takes the envelope's place, unless the object has changed meanwhile (that is then left alone: what
- * changed it has sealed anew). For the rotation of keys and for counting what a key is used for. [worker]
+ * changed it has sealed anew). Others may write meanwhile: what exists from beginning to end is seen, once. For the
+ * rotation of keys and for counting what a key is used for. [worker]
  */
 typedef bool store_envelope_f(void *arg, uint64_t partition, struct bytes key, struct bytes envelope, struct arena *,
                               struct bytes *ret_new);
@@ -491,6 +492,7 @@ struct store_list_row { /* valid during the call only */
     int64_t restore_ready_ms, restored_until_ms;
     struct store_version version; /* from here on: store_version_list only */
     bool latest, marker;
+    struct bytes envelope;
 };
 typedef void store_list_f(void *arg, const struct store_list_row *);
 

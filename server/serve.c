@@ -40,6 +40,7 @@
 #include "server/tls.h"
 #include "server/xml/parse.h"
 #include "store.h"
+#include "vault.h"
 #include "version.h"
 
 #define CERTS_CHECK_S 5 /* how often certificate files are looked at */
@@ -101,7 +102,8 @@ static void tell_of_master_key(const struct master_key *k)
                k->problem);
         log_error("start", "%s; secret keys of users and encrypted objects are not available", k->problem);
     } else if (k->from == MASTER_KEY_FROM_FOLDER) {
-        printf("Master key: %s%s. Whoever has the folder has the key, too; `pail key move PATH` takes it elsewhere.\n",
+        printf("Master key: %s%s. Whoever has the folder has the key, too; `pail key move FILE --data DIR` takes it "
+               "elsewhere.\n",
                k->path, k->made ? " (new)" : "");
         log_info("start", "the master key lies in the data folder: %s", k->path);
     } else {
@@ -208,6 +210,7 @@ static void stop_server(struct server *s, struct listener **listener)
     while (atomic_load(&s->n_conns) > 0 && usleep(1000) == 0);
     identities_close(&s->identities);
     keyring_close(&s->keyring); /* its thread works on the store */
+    vault_close(&s->vault);
     store_close(&s->store);
     listener_free(listener); /* its events belong to a loop */
     for (unsigned i = 0; i < s->n_loops; i++)
@@ -226,7 +229,11 @@ static bool open_keys(struct server *s, const struct data_dir *dir, const char *
     if (!master_key_open(&mo, master, error))
         return false;
     s->master_key = master;
-    struct keyring_options ko = {.store = s->store, .master = master->crypt};
+    s->vault = vault_open(s->config, error);
+    if (!s->vault && *error)
+        return false;
+    struct keyring_options ko = {
+        .store = s->store, .master = master->crypt, .service = vault_service(s->vault), .no_background = false};
     int rc = keyring_open(&ko, &s->keyring);
     if (rc != KEYRING_OK)
         snprintf(error, 512, "the keys of %.300s cannot be read: %s", dir->path, keyring_rc_name(rc));

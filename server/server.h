@@ -22,6 +22,7 @@ struct addr_limit;
 struct identities;
 struct keyring;
 struct master_key;
+struct vault;
 struct access_cache;
 
 struct server {
@@ -34,6 +35,7 @@ struct server {
     struct identities *identities;
     struct keyring *keyring;             /* include/keyring.h */
     const struct master_key *master_key; /* include/master_key.h */
+    struct vault *vault;                 /* NULL: the master key seals keys */
     struct tls *tls;                     /* NULL: plain HTTP */
     struct loop **loops;
     unsigned n_loops;

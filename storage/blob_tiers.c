@@ -227,6 +227,43 @@ static void tiers_close(struct blob_store **pst)
     free(t);
 }
 
+/* Tier after tier, which is the order of the ids. */
+static int tiers_list(struct blob_store *st, const struct blob_id *after, size_t max, struct blob_id *ret,
+                      size_t *ret_n)
+{
+    unsigned first = after ? after->b[0] : 0;
+    *ret_n = 0;
+    for (unsigned i = first; i < BLOB_TIERS_MAX && *ret_n < max; i++) {
+        struct blob_store *store = self(st)->stores[i];
+        struct blob_id mine = after ? *after : (struct blob_id){{0}};
+        size_t n = 0;
+        mine.b[0] = 0;
+        int rc = store ? store->ops->list(store, after && i == first ? &mine : NULL, max - *ret_n, ret + *ret_n, &n)
+                       : BLOB_OK;
+        if (rc != BLOB_OK)
+            return rc;
+        for (size_t k = 0; k < n; k++)
+            ret[(*ret_n)++].b[0] = (unsigned char)i;
+    }
+    return BLOB_OK;
+}
+
+static bool tiers_held(struct blob_store *st)
+{
+    for (unsigned i = 0; i < BLOB_TIERS_MAX; i++)
+        if (self(st)->stores[i] && blob_held(self(st)->stores[i]))
+            return true;
+    return false;
+}
+
+static int tiers_verify(struct blob_store *st, const struct blob_id *id, const struct blob_pace *pace,
+                        struct blob_findings *ret)
+{
+    struct blob_id mine;
+    struct blob_store *store = inner_of(st, id, &mine);
+    return store ? blob_verify(store, &mine, pace, ret) : BLOB_IO;
+}
+
 static const struct blob_ops ops = {
     .name = "tiers",
     .tier = tiers_tier,
@@ -246,6 +283,9 @@ static const struct blob_ops ops = {
     .settled = tiers_settled,
     .space = tiers_space,
     .close = tiers_close,
+    .list = tiers_list,
+    .verify = tiers_verify,
+    .held = tiers_held,
 };
 
 struct blob_store *blob_tiers_open(struct blob_store *standard, const struct blob_tier *tiers, size_t n)

@@ -22,9 +22,6 @@
 #include "store.h"
 #include "storage/keyring_in.h"
 
-/* How long ago a key must have sealed last to be deleted: an upload that began then may be about to end. */
-#define REST_MS (60 * 60 * 1000)
-
 const char *keyring_rc_name(int rc)
 {
     static const char *const names[] = {

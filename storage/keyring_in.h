@@ -5,7 +5,8 @@
  *   keyring.c           keys in memory, what requests ask, changes
  *   keyring_envelope.c  envelopes: format, sealing, opening; pure
  *   keyring_doc.c       documents of keys, and what seals their versions
- *   keyring_work.c      the background: opening what was closed, sealing envelopes anew, counting uses
+ *   keyring_work.c      the background: opening what was closed, one step after the other of sealing anew
+ *   keyring_reseal.c    sealing envelopes anew, counting what a key is used for
  *
  * Locks. `lock` guards the array, the keys that it points to and their open versions; whoever reads takes a copy of
  * what he needs and lets go, so nobody waits longer than for some copying. `changing` is held by whoever changes keys,
@@ -93,8 +94,10 @@ struct keyring {
     pthread_cond_t sleep_cond;
     bool stop, woken;
     /* The worker's, and keyring_open's before it: */
-    int64_t retry_ms; /* how long it waits before it asks the key service again; 0: there is nothing to ask */
-    bool complained;  /* the log has it that the service does not answer */
+    int64_t ask_at_ms;  /* of the monotonic clock */
+    int64_t retry_ms;   /* how long it waits before it asks the key service again; 0: there is nothing to ask */
+    bool reseal_failed; /* the store could not; it is tried again after a while */
+    bool complained;    /* the log has it that the service does not answer */
 };
 
 /* With `lock` held. */
@@ -129,5 +132,10 @@ void keyring_open_closed(struct keyring *, unsigned failures_max);
 void keyring_start(struct keyring *);
 void keyring_stop(struct keyring *);
 void keyring_wake(struct keyring *);
+
+/* ---- keyring_reseal.c ---- */
+
+/* One batch of what rotations left to do. True: there is more to do. */
+bool keyring_reseal_step(struct keyring *);
 
 #endif

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "key_service.h"
 #include "storage/keyring_in.h"
@@ -19,6 +20,7 @@
 #define RETRY_FIRST_MS 1000
 #define RETRY_MOST_MS  60000
 #define FAILURES_MAX   3
+#define PACE_MOST_MS   1000
 
 struct closed {
     struct bytes name;
@@ -123,12 +125,14 @@ void keyring_open_closed(struct keyring *r, unsigned failures_max)
     r->retry_ms = !left ? 0 : !r->retry_ms ? RETRY_FIRST_MS : 2 * r->retry_ms;
     if (r->retry_ms > RETRY_MOST_MS)
         r->retry_ms = RETRY_MOST_MS;
+    r->ask_at_ms = clock_mono_ms() + r->retry_ms;
 }
 
 bool keyring_work(struct keyring *r)
 {
-    keyring_open_closed(r, FAILURES_MAX);
-    return false;
+    if (clock_mono_ms() >= r->ask_at_ms)
+        keyring_open_closed(r, FAILURES_MAX);
+    return keyring_reseal_step(r);
 }
 
 /* ---- the thread ---- */
@@ -155,11 +159,16 @@ static void sleep_for(struct keyring *r, int64_t ms)
 static void *work(void *arg)
 {
     struct keyring *r = arg;
-    bool more = true;
     while (!stopping(r)) {
-        if (!more || r->retry_ms)
+        int64_t from = clock_mono_ms();
+        bool more = keyring_work(r);
+        int64_t took = clock_mono_ms() - from;
+        if (more)
+            sleep_for(r, took < PACE_MOST_MS ? took + 1 : PACE_MOST_MS); /* half of the time is for requests */
+        else if (r->reseal_failed && (!r->retry_ms || r->retry_ms > RETRY_MOST_MS))
+            sleep_for(r, RETRY_MOST_MS);
+        else
             sleep_for(r, r->retry_ms);
-        more = !stopping(r) && keyring_work(r);
     }
     return NULL;
 }

@@ -661,6 +661,15 @@ int store_write_commit_wait(struct store_write *w)
     return waiter.rc;
 }
 
+static void wipe(struct store_write *w)
+{
+    if (w->buffer)
+        OPENSSL_cleanse(small_data(w), w->room);
+    OPENSSL_cleanse(&w->md5, sizeof w->md5); /* it has the end of the bytes */
+    OPENSSL_cleanse(w->key, sizeof w->key);
+    OPENSSL_cleanse(w->data_key, sizeof w->data_key);
+}
+
 void store_write_close(struct store_write **pw)
 {
     struct store_write *w = *pw;
@@ -670,10 +679,8 @@ void store_write_close(struct store_write **pw)
     const struct blob_ops *ops = w->store->blobs->ops;
     ops->abandon(&w->writer);
     coded_write_free(&w->coded);
-    if (w->sealed && w->buffer)
-        OPENSSL_cleanse(small_data(w), w->room);
-    OPENSSL_cleanse(w->key, sizeof w->key);
-    OPENSSL_cleanse(w->data_key, sizeof w->data_key);
+    if (w->sealed)
+        wipe(w);
     if (w->has_blob && w->fate != WRITE_UNKNOWN)
         store__blob_fate(w->store, &w->blob, w->fate == WRITE_DONE);
     checksum_free(w->kept);

@@ -27,6 +27,15 @@ int account_create(struct req *);
 int account_list(struct req *);
 int account_get(struct req *);
 int account_delete(struct req *);
+
+/* keys.c */
+int key_list(struct req *);
+int key_get(struct req *);
+int key_create(struct req *);
+int key_rotate(struct req *);
+int key_disable(struct req *);
+int key_enable(struct req *);
+int key_delete(struct req *);
 /* list.c */
 int list_objects_v1(struct req *);
 int list_objects_v2(struct req *);

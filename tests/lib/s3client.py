@@ -82,7 +82,7 @@ class Signer:
 
 
 def encode_query(pairs):
-    return "&".join(sorted(f"{quote(k)}={quote(v)}" for k, v in pairs))
+    return "&".join(f"{k}={v}" for k, v in sorted((quote(k), quote(v)) for k, v in pairs))
 
 
 class Reply:
