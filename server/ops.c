@@ -647,11 +647,11 @@ static bool sent(const struct req *r, const char *header)
     return false;
 }
 
-/* How many of the row's conditions the request meets; -1 when one is not met. */
-static int fits(const struct req *r, const struct s3_op *op)
+/* How many of the row's conditions the request, of this level, meets; -1 when one is not met. */
+static int fits(const struct req *r, enum op_level level, const struct s3_op *op)
 {
     int n = 0;
-    if (op->method != r->head.method || op->level != level_of(r))
+    if (op->method != r->head.method || op->level != level)
         return -1;
     if (op->query) {
         const struct query_param *p = query_get(&r->query, op->query);
@@ -684,7 +684,9 @@ static const struct {
 
 static bool names(const struct query_param *p, const char *selector)
 {
-    size_t n = selector ? strcspn(selector, "=") : 0;
+    if (!selector || !p->name.n || *selector != *p->name.p) /* asked often, and most differ here */
+        return false;
+    size_t n = strcspn(selector, "=");
     if (n == 0 || p->name.n != n || memcmp(p->name.p, selector, n) != 0)
         return false;
     return selector[n] == '\0' || bytes_eq_str(p->value, selector + n + 1);
@@ -694,7 +696,7 @@ static bool names(const struct query_param *p, const char *selector)
  * Does the request have a parameter by which S3 selects an operation at this level, whatever the method? Then it never
  * means the plain one: DELETE /bucket?acl must not delete the bucket. `partNumber` alone also reads a part.
  */
-static bool names_other_operation(const struct req *r)
+static bool names_other_operation(const struct req *r, enum op_level level)
 {
     bool reads = r->head.method == HTTP_GET || r->head.method == HTTP_HEAD;
     for (size_t i = 0; i < r->query.n; i++) {
@@ -702,7 +704,7 @@ static bool names_other_operation(const struct req *r)
         if (reads && bytes_eq_str(p->name, "partNumber"))
             continue;
         for (size_t k = 0; k < ARRAY_LEN(model); k++)
-            if (model[k].level == level_of(r) && (names(p, model[k].query) || names(p, model[k].query2)))
+            if (model[k].level == level && (names(p, model[k].query) || names(p, model[k].query2)))
                 return true;
     }
     return false;
@@ -710,17 +712,18 @@ static bool names_other_operation(const struct req *r)
 
 const struct s3_op *op_match(const struct req *r, enum s3_error *ret_error)
 {
+    enum op_level level = level_of(r);
     const struct s3_op *best = NULL;
     int most = -1;
     for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
-        int n = fits(r, &ops[i]);
+        int n = fits(r, level, &ops[i]);
         if (n > most) {
             most = n;
             best = &ops[i];
         }
     }
-    if (best && (best->query || best->flags & OP_PUBLIC || !names_other_operation(r)))
+    if (best && (best->query || best->flags & OP_PUBLIC || !names_other_operation(r, level)))
         return best;
-    *ret_error = best || names_other_operation(r) ? S3E_NOT_IMPLEMENTED : S3E_METHOD_NOT_ALLOWED;
+    *ret_error = best || names_other_operation(r, level) ? S3E_NOT_IMPLEMENTED : S3E_METHOD_NOT_ALLOWED;
     return NULL;
 }
