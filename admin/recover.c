@@ -67,10 +67,8 @@ static void print_losses(const struct recover_report *r)
            "  - the ids of versions that were written%s: they have new ones\n",
            since, since, since, since, since, r->uploads ? ": the parts are there, as uploads in progress" : "", since);
     if (snapshot)
-        puts("What may have come back although it was deleted since the snapshot: objects that lie in the index, "
-             "delete\n"
-             "markers' absence, buckets. What was deleted and had its data in blobs stays deleted, once those are "
-             "gone.");
+        puts("What may be there again although it was deleted since the snapshot: objects small enough to lie in the "
+             "index,\nbuckets, and what was hidden by a delete marker.");
 }
 
 static void report(const struct recover_report *r)
@@ -81,6 +79,9 @@ static void report(const struct recover_report *r)
     line(r->known, "blobs that the snapshot knew");
     line(r->buckets_made, "buckets made anew from what blobs say");
     line(r->objects, "objects put back");
+    line(r->snapshot_ms ? 0 : r->encrypted,
+         "of them are ENCRYPTED: their keys lay in the index, so only those with a key of their client's (SSE-C) can "
+         "be read");
     line(r->completed, "objects made of the parts of uploads (named above)");
     line(r->uploads, "uploads in progress again (named above)");
     line(r->parts, "parts put back");

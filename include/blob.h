@@ -65,6 +65,11 @@ struct blob_ops {
      * p. After a failure p holds nothing that was not verified.
      */
     int (*read)(struct blob_reader *, uint64_t offset, void *p, size_t n, bool nowait);
+    /*
+     * From now on read() compares (as at first) or not: for bytes that prove themselves, which are read in whole
+     * blocks. NULL: it always does.
+     */
+    void (*compare)(struct blob_reader *, bool);
     /* What the creator wrote; both in the arena. */
     int (*describe)(struct blob_reader *, struct arena *, struct bytes *ret_desc, struct bytes *ret_trailer);
     void (*close_reader)(struct blob_reader **); /* accepts NULL inside */

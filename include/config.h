@@ -65,7 +65,12 @@ struct config {
     bool compress; /* objects of the types and extensions below, unless a bucket says otherwise */
     const char *compress_types, *compress_extensions; /* with commas; `*` at the end of a type: any rest */
     const char *trusted_proxy;                        /* networks, with commas; checked */
-    uint64_t index_map_mib;                           /* first size of the index's memory map; it grows by itself */
+    bool verify_reads;                                /* compare blocks with their checksums whenever they are read */
+    uint64_t scrub_rate_mib;                          /* MiB/s; 0: never */
+    uint64_t scrub_interval_h;                        /* between the beginnings of two passes */
+    uint64_t snapshot_interval_h;                     /* of the index; 0: none */
+    uint64_t snapshots_kept;
+    uint64_t index_map_mib; /* first size of the index's memory map; it grows by itself */
 };
 
 /*

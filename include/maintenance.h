@@ -146,6 +146,7 @@ struct recover_report {
     uint64_t buckets_made; /* whose name and owner came from blobs */
     uint64_t known;        /* blobs that the snapshot knew */
     uint64_t objects, uploads, parts, completed; /* put back from what blobs say */
+    uint64_t encrypted;       /* of those objects: the keys lie in the index, so in the snapshot or nowhere */
     uint64_t gone;            /* objects and versions of the snapshot without their data: deleted or replaced since */
     uint64_t moved;           /* objects found again in another storage class */
     uint64_t superseded;      /* blobs that were garbage by then */

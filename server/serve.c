@@ -40,6 +40,7 @@
 #include "server/tls.h"
 #include "server/xml/parse.h"
 #include "store.h"
+#include "upkeep.h"
 #include "vault.h"
 #include "version.h"
 
@@ -208,6 +209,7 @@ static void stop_server(struct server *s, struct listener **listener)
         for (unsigned i = 0; i < s->n_loops; i++)
             loop_finish(s->loops[i]);
     while (atomic_load(&s->n_conns) > 0 && usleep(1000) == 0);
+    upkeep_close(&s->upkeep);
     identities_close(&s->identities);
     keyring_close(&s->keyring); /* its thread works on the store */
     vault_close(&s->vault);
@@ -240,6 +242,18 @@ static bool open_keys(struct server *s, const struct data_dir *dir, const char *
     return rc == KEYRING_OK;
 }
 
+static struct upkeep *open_upkeep(const struct server *s, const struct data_dir *dir)
+{
+    const struct config *cfg = s->config;
+    const uint64_t hour_ms = 60 * 60 * 1000;
+    return upkeep_open(&(struct upkeep_options){.store = s->store,
+                                                .folder = dir->path,
+                                                .scrub_rate = cfg->scrub_rate_mib << 20,
+                                                .scrub_interval_ms = cfg->scrub_interval_h * hour_ms,
+                                                .snapshot_interval_ms = cfg->snapshot_interval_h * hour_ms,
+                                                .snapshots_kept = (unsigned)cfg->snapshots_kept});
+}
+
 /* What may be refused, in the order in which a refusal touches least. */
 static bool prepare(struct server *s, struct data_dir *dir, struct listener **listener, struct master_key *master,
                     char where[300], char error[512])
@@ -269,7 +283,10 @@ static bool prepare(struct server *s, struct data_dir *dir, struct listener **li
     if (!good)
         return false;
     struct identities_options who = {.store = s->store, .config = cfg, .crypt = master->crypt};
-    return identities_open(&who, &s->identities, error);
+    if (!identities_open(&who, &s->identities, error))
+        return false;
+    s->upkeep = open_upkeep(s, dir);
+    return true;
 }
 
 static void run(struct server *s, struct listener *listener, const char *where, const sigset_t *signals)

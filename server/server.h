@@ -24,6 +24,7 @@ struct keyring;
 struct master_key;
 struct vault;
 struct access_cache;
+struct upkeep;
 
 struct server {
     const struct config *config;
@@ -36,6 +37,7 @@ struct server {
     struct keyring *keyring;             /* include/keyring.h */
     const struct master_key *master_key; /* include/master_key.h */
     struct vault *vault;                 /* NULL: the master key seals keys */
+    struct upkeep *upkeep;               /* include/upkeep.h */
     struct tls *tls;                     /* NULL: plain HTTP */
     struct loop **loops;
     unsigned n_loops;

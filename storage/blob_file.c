@@ -346,6 +346,7 @@ static const struct blob_ops ops = {
     .open = blob_file_open_reader,
     .length = blob_file_length,
     .read = blob_file_read,
+    .compare = blob_file_compare,
     .describe = blob_file_describe,
     .close_reader = blob_file_close_reader,
     .remove = remove_blob,

@@ -154,6 +154,7 @@ void blob_file_abandon(struct blob_writer **);
 int blob_file_open_reader(struct blob_store *, const struct blob_id *, struct blob_reader **ret_reader);
 uint64_t blob_file_length(const struct blob_reader *);
 int blob_file_read(struct blob_reader *, uint64_t offset, void *p, size_t n, bool nowait);
+void blob_file_compare(struct blob_reader *, bool);
 int blob_file_describe(struct blob_reader *, struct arena *, struct bytes *ret_desc, struct bytes *ret_trailer);
 void blob_file_close_reader(struct blob_reader **);
 int blob_file_verify(struct blob_store *, const struct blob_id *, const struct blob_pace *, struct blob_findings *ret);

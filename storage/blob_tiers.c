@@ -137,6 +137,12 @@ static int tiers_read(struct blob_reader *r, uint64_t offset, void *p, size_t n,
     return r->store->ops->read(r->inner, offset, p, n, nowait);
 }
 
+static void tiers_compare(struct blob_reader *r, bool compare)
+{
+    if (r->store->ops->compare)
+        r->store->ops->compare(r->inner, compare);
+}
+
 static int tiers_describe(struct blob_reader *r, struct arena *a, struct bytes *ret_desc, struct bytes *ret_trailer)
 {
     return r->store->ops->describe(r->inner, a, ret_desc, ret_trailer);
@@ -275,6 +281,7 @@ static const struct blob_ops ops = {
     .open = tiers_open_reader,
     .length = tiers_length,
     .read = tiers_read,
+    .compare = tiers_compare,
     .describe = tiers_describe,
     .close_reader = tiers_close_reader,
     .remove = tiers_remove,

@@ -29,6 +29,7 @@
 #include "checksum.h"
 #include "storage/record.h"
 #include "storage/store_internal.h"
+#include "upkeep.h"
 
 #define PAGE_ROWS  500
 #define PAGE_BYTES (4u << 20)
@@ -297,6 +298,15 @@ static void look_at_setting(struct judge *j, const struct index_row *row)
                                                    .bucket = bucket});
 }
 
+/* What the scrubber left. */
+static void tell_mark(struct judge *j, struct bytes doc, struct bytes text)
+{
+    const char *id = bytes_cstr(j->a, bytes_cut(doc, sizeof UPKEEP_DAMAGED - 1, doc.n));
+    if (text.n && text.p[text.n - 1] == '\n')
+        text.n--;
+    check_tell(j->job, &(struct check_finding){.kind = CHECK_MARKED, .what = bytes_cstr(j->a, text), .blob = id});
+}
+
 static void look_at_system(struct judge *j, const struct index_row *row)
 {
     struct rec_setting doc;
@@ -315,6 +325,8 @@ static void look_at_system(struct judge *j, const struct index_row *row)
         break;
     case KEY_DOC:
         good = record_decode(&rec_setting, row->value, j->a, &doc);
+        if (good && bytes_starts(key_rest(row->key), BYTES_LIT(UPKEEP_DAMAGED)))
+            tell_mark(j, key_rest(row->key), doc.value);
         break;
     case KEY_COUNTER:
     case KEY_CLOCK:

@@ -471,8 +471,10 @@ static int put_back_object(struct recovery *r, const struct found *f)
     o.o.extents = &e;
     o.o.n_extents = 1;
     rc = put_object(r, &b, t.desc.key, &o);
-    if (rc == INDEX_OK)
+    if (rc == INDEX_OK) {
         r->report->objects++;
+        r->report->encrypted += o.o.envelope.n > 0;
+    }
     if (rc == INDEX_CONFLICT)
         r->report->superseded++;
     return rc == INDEX_CONFLICT ? INDEX_OK : rc;

@@ -11,6 +11,7 @@
 #include <openssl/crypto.h>
 
 #include "base/rand.h"
+#include "blob_file.h"
 #include "storage/coded.h"
 #include "tests/unit/storage/store_world.h"
 
@@ -983,6 +984,47 @@ Test(store_seal, keys_and_clear_text_are_wiped)
         cr_assert_eq(find_in_memory(key_masked, sizeof key_masked, MASK), 0, "a key");
     }
     world_close(&w);
+}
+
+/* ---- files ---- */
+
+/* The checksum is asked when a chunk does not open: then the disk is to blame, and that is counted. */
+Test(store_seal, rot_is_counted_as_rot)
+{
+    char folder[] = P_tmpdir "/store-seal-XXXXXX", line[200];
+    unsigned char key[SEAL_KEY_BYTES] = {3};
+    struct blob_store *st;
+    struct blob_file_stats stats;
+    struct blob_writer *to = NULL;
+    struct blob_id id;
+    struct coded_read *r;
+    struct arena *a = arena_create(0);
+    char *clear = world_bytes(a, 1, 150000), *out = arena_alloc(a, 150000);
+    cr_assert(mkdtemp(folder));
+    cr_assert_eq(blob_file_open(&(struct blob_file_options){.folder = folder}, &st), BLOB_OK);
+    cr_assert_eq(blob_create(st, 0, BYTES_NONE, 0, &to), BLOB_OK);
+    struct coded_write *cw = coded_write_new(st, key);
+    cr_assert_eq(coded_append(cw, to, clear, 150000), BLOB_OK);
+    cr_assert_eq(coded_end(cw, to), BLOB_OK);
+    coded_write_free(&cw);
+    cr_assert_eq(st->ops->finish(&to, BYTES_NONE, &id), BLOB_OK);
+    for (int rotten = 0; rotten < 2; rotten++) {
+        cr_assert_eq(coded_open(st, &id, key, CODEC_RAW, &r), BLOB_OK);
+        cr_assert_eq(coded_read(r, 0, out, 150000, false), rotten ? BLOB_CORRUPT : BLOB_OK);
+        cr_assert_eq(coded_read(r, 140000, out, 10, false), BLOB_OK, "another block");
+        coded_close(&r);
+        blob_file_stats(st, &stats);
+        cr_assert_eq(stats.corrupt, (unsigned)rotten);
+        snprintf(
+            line, sizeof line,
+            "f=$(find %s/blobs -size +100k) && printf x | dd of=$f bs=1 seek=70000 conv=notrunc 2>&1 | cat >/dev/null",
+            folder);
+        cr_assert_eq(system(line), 0);
+    }
+    st->ops->close(&st);
+    snprintf(line, sizeof line, "rm -r %s", folder);
+    cr_assert_eq(system(line), 0);
+    arena_free(a);
 }
 
 /* ---- descriptions ---- */
