@@ -228,12 +228,12 @@ static bool open_keys(struct server *s, const struct data_dir *dir, const char *
 {
     struct master_key_options mo = {
         .store = s->store, .data_dir = dir->path, .file = s->config->master_key_file, .environment = environment};
-    if (!master_key_open(&mo, master, error))
-        return false;
-    s->master_key = master;
     s->vault = vault_open(s->config, error);
     if (!s->vault && *error)
         return false;
+    if (!master_key_open(&mo, master, error))
+        return false;
+    s->master_key = master;
     struct keyring_options ko = {
         .store = s->store, .master = master->crypt, .service = vault_service(s->vault), .no_background = false};
     int rc = keyring_open(&ko, &s->keyring);
