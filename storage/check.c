@@ -865,19 +865,19 @@ static void judge_files(struct judge *j)
         struct blob_id id = c <= 0 ? refs[r].blob : files[f].blob;
         const char *what = NULL;
         uint64_t length = 0;
+        bool live = false; /* else it is garbage, whatever its state */
         arena_reset(j->a);
-        if (c <= 0)
+        for (; c <= 0 && r < j->refs.n && compare_blobs(&refs[r], &id) == 0; r++)
+            live = live || list_find(&j->uses, &refs[r], compare_refs);
+        if (live)
             what = judge_blob(j, &id, &length); /* also when it was not listed: it may be new */
-        if (c <= 0 && !what && !long_enough(j, &id, length))
+        if (live && !what && !long_enough(j, &id, length))
             what = "its file is shorter than the object says";
         if (what)
             mark_bad(j, &id, what);
         if (c > 0 && !is_explained(j, &id))
             tell_orphan(j, &files[f]);
-        if (c >= 0)
-            f++;
-        for (; c <= 0 && r < j->refs.n && compare_blobs(&refs[r], &id) == 0; r++)
-            ;
+        f += c >= 0;
         if (j->options->fast && (r + f) % 64 == 0)
             tick(j, "blobs", f, j->files.n, false);
     }

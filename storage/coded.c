@@ -3,7 +3,9 @@
  * Bytes on their way to a blob and back.
  *
  * Writing: whole chunks are encrypted from where the caller's bytes lie; what is left waits in `pending`, a chunk that
- * is whole too, since only the end tells which chunk is the last. One block of memory serves both.
+ * is whole too, since only the end tells which chunk is the last. One block of memory serves both. Before that, what is
+ * to be compressed is gathered into frames. The first frame decides: if it does not shrink, nothing is compressed, and
+ * the blob is as if nobody had asked.
  *
  * Reading: cipher blocks come into a buffer of the thread, which never holds clear text, and are opened into the
  * caller's memory. Of a chunk that is wanted in part, the reader keeps the clear text, for the next read wants the rest
@@ -19,6 +21,15 @@
 
 #include "base/arena.h"
 #include "base/check.h"
+#include "storage/frames.h"
+
+static void free_wiped(unsigned char **p, size_t n, bool wipe)
+{
+    if (*p && wipe)
+        OPENSSL_cleanse(*p, n);
+    free(*p);
+    *p = NULL;
+}
 
 /* ---- writing ---- */
 
@@ -27,15 +38,27 @@ struct coded_write {
     struct seal *seal;      /* NULL: not encrypted */
     unsigned char *pending; /* BLOB_BLOCK bytes, of which the first pending_n are clear text */
     size_t pending_n;
+    bool framing;          /* bytes go through frames, or it is not decided yet */
+    unsigned char *frame;  /* FRAME_BYTES, of which frame_n are taken */
+    unsigned char *packed; /* room for what becomes of a frame */
+    size_t frame_n;
+    uint64_t framed;   /* bytes in the frames before */
+    uint32_t *entries; /* of the table */
+    uint32_t entries_n, entries_cap;
 };
 
-struct coded_write *coded_write_new(struct blob_store *st, const unsigned char *key)
+struct coded_write *coded_write_new(struct blob_store *st, const unsigned char *key, bool compress)
 {
     struct coded_write *w = xcalloc(1, sizeof *w);
     w->ops = st->ops;
     if (key) {
         w->seal = seal_new(key, true);
         w->pending = xmalloc(BLOB_BLOCK);
+    }
+    if (compress) {
+        w->framing = true;
+        w->frame = xmalloc(FRAME_BYTES);
+        w->packed = xmalloc(FRAME_BYTES);
     }
     return w;
 }
@@ -46,9 +69,10 @@ void coded_write_free(struct coded_write **pw)
     *pw = NULL;
     if (!w)
         return;
-    if (w->pending)
-        OPENSSL_cleanse(w->pending, BLOB_BLOCK);
-    free(w->pending);
+    free_wiped(&w->pending, BLOB_BLOCK, true);
+    free_wiped(&w->frame, FRAME_BYTES, w->seal);
+    free_wiped(&w->packed, FRAME_BYTES, w->seal);
+    free(w->entries);
     seal_free(&w->seal);
     free(w);
 }
@@ -81,14 +105,84 @@ static int put_sealed(struct coded_write *w, struct blob_writer *to, const unsig
     return rc;
 }
 
-int coded_append(struct coded_write *w, struct blob_writer *to, const void *p, size_t n)
+/* What is stored, in the order in which it is. */
+static int put(struct coded_write *w, struct blob_writer *to, const void *p, size_t n)
 {
     return w->seal ? put_sealed(w, to, p, n) : w->ops->append(to, p, n);
 }
 
+static void note_entry(struct coded_write *w, uint32_t entry)
+{
+    if (w->entries_n == w->entries_cap) {
+        w->entries_cap = w->entries_cap ? 2 * w->entries_cap : 16;
+        w->entries = xrealloc(w->entries, w->entries_cap * sizeof *w->entries);
+    }
+    w->entries[w->entries_n++] = entry;
+}
+
+static int put_frame(struct coded_write *w, struct blob_writer *to, const unsigned char *p, size_t n)
+{
+    size_t packed = frame_pack(p, n, w->packed, w->seal != NULL);
+    if (packed == 0 && w->entries_n == 0) {
+        w->framing = false;
+        return put(w, to, p, n);
+    }
+    note_entry(w, packed ? (uint32_t)packed : (uint32_t)n | FRAME_ENTRY_KEPT);
+    w->framed += n;
+    return put(w, to, packed ? w->packed : p, packed ? packed : n);
+}
+
+static int put_framed(struct coded_write *w, struct blob_writer *to, const unsigned char *p, size_t n)
+{
+    int rc = BLOB_OK;
+    while (rc == BLOB_OK && n > 0 && w->framing) {
+        size_t room = FRAME_BYTES - w->frame_n, take = n < room ? n : room;
+        if (w->frame_n == 0 && n >= FRAME_BYTES) {
+            rc = put_frame(w, to, p, FRAME_BYTES);
+        } else {
+            memcpy(w->frame + w->frame_n, p, take);
+            w->frame_n += take;
+            if (w->frame_n == FRAME_BYTES) {
+                rc = put_frame(w, to, w->frame, FRAME_BYTES);
+                w->frame_n = 0;
+            }
+        }
+        p += take;
+        n -= take;
+    }
+    return rc == BLOB_OK && n > 0 ? put(w, to, p, n) : rc;
+}
+
+int coded_append(struct coded_write *w, struct blob_writer *to, const void *p, size_t n)
+{
+    return w->framing ? put_framed(w, to, p, n) : put(w, to, p, n);
+}
+
+static int end_frames(struct coded_write *w, struct blob_writer *to)
+{
+    int rc = w->frame_n ? put_frame(w, to, w->frame, w->frame_n) : BLOB_OK;
+    w->framing = w->framing && w->entries_n;
+    if (rc != BLOB_OK || !w->framing)
+        return rc;
+    size_t n = (size_t)w->entries_n * FRAMES_ENTRY_BYTES + FRAMES_FOOTER_BYTES;
+    unsigned char *end = xmalloc(n);
+    frames_end(w->entries, w->entries_n, w->framed, end);
+    rc = put(w, to, end, n);
+    free(end);
+    return rc;
+}
+
 int coded_end(struct coded_write *w, struct blob_writer *to)
 {
-    return w->seal && w->pending_n ? put_chunk(w, to, true, w->pending, w->pending_n) : BLOB_OK;
+    int rc = w->framing ? end_frames(w, to) : BLOB_OK;
+    if (rc == BLOB_OK && w->seal && w->pending_n)
+        rc = put_chunk(w, to, true, w->pending, w->pending_n);
+    return rc;
+}
+
+enum store_codec coded_codec(const struct coded_write *w)
+{
+    return w->framing ? CODEC_ZSTD : CODEC_RAW;
 }
 
 /* ---- the thread's cipher blocks ---- */
@@ -125,11 +219,13 @@ static unsigned char *cipher_get(void)
 struct coded_read {
     const struct blob_ops *ops;
     struct blob_reader *blob;
-    struct seal *seal;   /* NULL: not encrypted */
-    uint64_t stored;     /* bytes of the blob */
-    uint64_t clear;      /* bytes of the object in it */
-    unsigned char *kept; /* SEAL_CHUNK bytes for the clear text of `kept_chunk`, or NULL */
-    uint64_t kept_chunk; /* UINT64_MAX: none */
+    struct seal *seal;             /* NULL: not encrypted */
+    uint64_t stream;               /* bytes in the blob, without what encryption adds */
+    unsigned char *kept;           /* SEAL_CHUNK bytes of the stream: those of `kept_chunk`; or NULL */
+    uint64_t kept_chunk;           /* UINT64_MAX: none */
+    struct frames frames;          /* n 0: the stream is the object's bytes */
+    unsigned char *frame, *packed; /* FRAME_BYTES each: the clear text of `kept_frame`; what a frame is unpacked from */
+    uint64_t kept_frame;           /* UINT64_MAX: none */
 };
 
 static void compare(struct coded_read *r, bool whether)
@@ -138,11 +234,36 @@ static void compare(struct coded_read *r, bool whether)
         r->ops->compare(r->blob, whether);
 }
 
+static int read_stream(struct coded_read *r, uint64_t at, void *p, size_t n, bool nowait);
+
+static int open_frames(struct coded_read *r, bool nowait)
+{
+    unsigned char footer[FRAMES_FOOTER_BYTES];
+    if (r->stream < sizeof footer)
+        return BLOB_CORRUPT;
+    int rc = read_stream(r, r->stream - sizeof footer, footer, sizeof footer, nowait);
+    if (rc != BLOB_OK)
+        return rc;
+    size_t n = frames_end_bytes(footer, r->stream);
+    if (n == 0)
+        return BLOB_CORRUPT;
+    unsigned char *end = xmalloc(n);
+    rc = read_stream(r, r->stream - n, end, n, nowait);
+    if (rc == BLOB_OK && !frames_read(end, n, r->stream, &r->frames))
+        rc = BLOB_CORRUPT;
+    free(end);
+    if (rc == BLOB_OK) {
+        r->frame = xmalloc(FRAME_BYTES);
+        r->packed = xmalloc(FRAME_BYTES);
+    }
+    return rc;
+}
+
 int coded_open(struct blob_store *st, const struct blob_id *id, const unsigned char *key, enum store_codec codec,
-               struct coded_read **ret)
+               bool nowait, struct coded_read **ret)
 {
     struct blob_reader *blob = NULL;
-    if (codec != CODEC_RAW && codec != CODEC_BOX)
+    if (codec > CODEC_ZSTD)
         return BLOB_CORRUPT;
     int rc = st->ops->open(st, id, &blob);
     if (rc != BLOB_OK)
@@ -150,18 +271,21 @@ int coded_open(struct blob_store *st, const struct blob_id *id, const unsigned c
     struct coded_read *r = xcalloc(1, sizeof *r);
     r->ops = st->ops;
     r->blob = blob;
-    r->stored = r->clear = st->ops->length(blob);
-    r->kept_chunk = UINT64_MAX;
-    if (key && !seal_stream_clear(r->stored, &r->clear)) {
-        coded_close(&r);
-        return BLOB_CORRUPT;
-    }
+    r->stream = st->ops->length(blob);
+    r->kept_chunk = r->kept_frame = UINT64_MAX;
+    if (key && !seal_stream_clear(r->stream, &r->stream))
+        rc = BLOB_CORRUPT;
     if (key) {
         r->seal = seal_new(key, false);
         compare(r, false);
     }
-    *ret = r;
-    return BLOB_OK;
+    if (rc == BLOB_OK && codec == CODEC_ZSTD)
+        rc = open_frames(r, nowait);
+    if (rc == BLOB_OK)
+        *ret = r;
+    else
+        coded_close(&r);
+    return rc;
 }
 
 void coded_close(struct coded_read **pr)
@@ -170,9 +294,10 @@ void coded_close(struct coded_read **pr)
     *pr = NULL;
     if (!r)
         return;
-    if (r->kept)
-        OPENSSL_cleanse(r->kept, SEAL_CHUNK);
-    free(r->kept);
+    free_wiped(&r->kept, SEAL_CHUNK, true);
+    free_wiped(&r->frame, FRAME_BYTES, r->seal);
+    free_wiped(&r->packed, FRAME_BYTES, r->seal);
+    frames_free(&r->frames);
     seal_free(&r->seal);
     r->ops->close_reader(&r->blob);
     free(r);
@@ -180,21 +305,23 @@ void coded_close(struct coded_read **pr)
 
 uint64_t coded_bytes(const struct coded_read *r)
 {
-    return r->clear;
+    return r->frames.n ? r->frames.clear : r->stream;
 }
 
 size_t coded_step(const struct coded_read *r, uint64_t at, uint64_t left, size_t max)
 {
     uint64_t n = left < max ? left : max;
-    uint64_t over = (at + n) % (r->seal ? SEAL_CHUNK : BLOB_BLOCK);
+    uint64_t over = (at + n) % (r->frames.n ? FRAME_BYTES : r->seal ? SEAL_CHUNK : BLOB_BLOCK);
     if (n < left && over < n)
         n -= over;
     return (size_t)n;
 }
 
+/* ---- chunks ---- */
+
 static size_t chunk_bytes(const struct coded_read *r, uint64_t chunk) /* of clear text */
 {
-    uint64_t left = r->clear - chunk * SEAL_CHUNK;
+    uint64_t left = r->stream - chunk * SEAL_CHUNK;
     return left < SEAL_CHUNK ? (size_t)left : SEAL_CHUNK;
 }
 
@@ -205,7 +332,7 @@ static int open_read(struct coded_read *r, uint64_t chunk, unsigned char *p, siz
     int rc = r->ops->read(r->blob, at, in, n + (size_t)chunks * SEAL_TAG_BYTES, nowait);
     for (uint64_t i = 0; rc == BLOB_OK && i < chunks; i++) {
         size_t bytes = chunk_bytes(r, chunk + i);
-        bool last = (chunk + i) * SEAL_CHUNK + bytes == r->clear;
+        bool last = (chunk + i) * SEAL_CHUNK + bytes == r->stream;
         if (!seal_open(r->seal, chunk + i, last, in + i * BLOB_BLOCK, bytes + SEAL_TAG_BYTES, p + i * SEAL_CHUNK))
             rc = BLOB_CORRUPT;
     }
@@ -243,7 +370,7 @@ static size_t whole_chunks(const struct coded_read *r, uint64_t at, size_t n)
     const size_t most = CIPHER_BYTES / BLOB_BLOCK * SEAL_CHUNK;
     if (n > most)
         return most;
-    return at + n == r->clear ? n : n - n % SEAL_CHUNK;
+    return at + n == r->stream ? n : n - n % SEAL_CHUNK;
 }
 
 static int read_sealed(struct coded_read *r, uint64_t at, unsigned char *p, size_t n, bool nowait)
@@ -266,14 +393,60 @@ static int read_sealed(struct coded_read *r, uint64_t at, unsigned char *p, size
     return rc;
 }
 
+static int read_stream(struct coded_read *r, uint64_t at, void *p, size_t n, bool nowait)
+{
+    return r->seal ? read_sealed(r, at, p, n, nowait) : r->ops->read(r->blob, at, p, n, nowait);
+}
+
+/* ---- frames ---- */
+
+static size_t frame_bytes(const struct coded_read *r, uint64_t i)
+{
+    uint64_t left = r->frames.clear - i * FRAME_BYTES;
+    return left < FRAME_BYTES ? (size_t)left : FRAME_BYTES;
+}
+
+static int load_frame(struct coded_read *r, uint64_t i, unsigned char *p, bool nowait)
+{
+    uint64_t at = r->frames.at[i] & ~FRAME_KEPT;
+    size_t n = (size_t)((r->frames.at[i + 1] & ~FRAME_KEPT) - at);
+    bool kept = r->frames.at[i] & FRAME_KEPT;
+    int rc = read_stream(r, at, kept ? p : r->packed, n, nowait);
+    if (rc == BLOB_OK && !kept && !frame_unpack(r->packed, n, p, frame_bytes(r, i), r->seal != NULL))
+        rc = BLOB_CORRUPT;
+    return rc;
+}
+
+static int read_framed(struct coded_read *r, uint64_t at, unsigned char *p, size_t n, bool nowait)
+{
+    int rc = BLOB_OK;
+    for (size_t run; rc == BLOB_OK && n > 0; at += run, p += run, n -= run) {
+        uint64_t i = at / FRAME_BYTES;
+        size_t skip = (size_t)(at % FRAME_BYTES), there = frame_bytes(r, i) - skip;
+        run = there < n ? there : n;
+        if (skip == 0 && run == there && i != r->kept_frame) {
+            rc = load_frame(r, i, p, nowait);
+            continue;
+        }
+        if (i != r->kept_frame) {
+            r->kept_frame = UINT64_MAX;
+            rc = load_frame(r, i, r->frame, nowait);
+            if (rc == BLOB_OK)
+                r->kept_frame = i;
+        }
+        if (rc == BLOB_OK)
+            memcpy(p, r->frame + skip, run);
+    }
+    return rc;
+}
+
 int coded_read(struct coded_read *r, uint64_t at, void *p, size_t n, bool nowait)
 {
-    if (at > r->clear || n > r->clear - at)
+    uint64_t bytes = coded_bytes(r);
+    if (at > bytes || n > bytes - at)
         return BLOB_CORRUPT;
-    if (!r->seal)
-        return r->ops->read(r->blob, at, p, n, nowait);
-    int rc = read_sealed(r, at, p, n, nowait);
+    int rc = r->frames.n ? read_framed(r, at, p, n, nowait) : read_stream(r, at, p, n, nowait);
     if (rc != BLOB_OK && n > 0)
-        OPENSSL_cleanse(p, n); /* of chunks before the one that failed; nothing is handed out by halves */
+        OPENSSL_cleanse(p, n); /* of pieces before the one that failed; nothing is handed out by halves */
     return rc;
 }

@@ -315,7 +315,7 @@ static int read_box(struct copying *c, const struct store_extent *e, uint64_t sk
     if (e->data.n) {
         memcpy(box, e->data.p, box_n);
     } else {
-        rc = coded_open(c->store->blobs, &e->blob, NULL, CODEC_BOX, &r);
+        rc = coded_open(c->store->blobs, &e->blob, NULL, CODEC_BOX, false, &r);
         if (rc == BLOB_OK)
             rc = coded_read(r, e->offset, box, box_n, false);
         coded_close(&r);

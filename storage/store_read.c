@@ -122,7 +122,7 @@ static int missing_blob(struct store_read *r)
     return rc == STORE_NO_SUCH_VERSION ? STORE_NO_SUCH_KEY : rc;
 }
 
-static int open_extent(struct store_read *r, const struct store_extent *e)
+static int open_extent(struct store_read *r, const struct store_extent *e, bool nowait)
 {
     unsigned char key[SEAL_KEY_BYTES];
     bool sealed = r->sealed && e->codec != CODEC_BOX;
@@ -130,7 +130,7 @@ static int open_extent(struct store_read *r, const struct store_extent *e)
         return STORE_OK;
     if (sealed && !store__open_data_key(r->key, e, key))
         return STORE_CORRUPT;
-    int rc = coded_open(r->store->blobs, &e->blob, sealed ? key : NULL, (enum store_codec)e->codec, &r->blob);
+    int rc = coded_open(r->store->blobs, &e->blob, sealed ? key : NULL, (enum store_codec)e->codec, nowait, &r->blob);
     OPENSSL_cleanse(key, sizeof key);
     if (rc == BLOB_NOT_FOUND)
         return missing_blob(r);
@@ -147,7 +147,7 @@ static int open_extent(struct store_read *r, const struct store_extent *e)
 static int blob_span(struct store_read *r, const struct store_extent *e, size_t max, bool nowait, char *scratch,
                      struct store_span *ret)
 {
-    int rc = open_extent(r, e);
+    int rc = open_extent(r, e, nowait);
     if (rc != STORE_OK)
         return rc;
     uint64_t skip = r->at - r->extent_from, left = e->length - skip;
@@ -167,7 +167,7 @@ static int load_box(struct store_read *r, const struct store_extent *e, bool now
     size_t n = (size_t)e->length + SEAL_BOX_BYTES;
     if (e->data.n)
         return open_box(r, e->seal, e->data);
-    int rc = e->length > STORE_INLINE_MAX ? STORE_CORRUPT : open_extent(r, e);
+    int rc = e->length > STORE_INLINE_MAX ? STORE_CORRUPT : open_extent(r, e, nowait);
     if (rc != STORE_OK)
         return rc;
     rc = coded_read(r->blob, e->offset, box, n, nowait);

@@ -102,12 +102,12 @@ bool store__seals_whole(const struct store_object *o)
 
 bool store__extent_fits(const struct store_extent *e, bool encrypted)
 {
-    if (e->length > STORE_OBJECT_MAX)
+    if (e->length > STORE_OBJECT_MAX || e->codec > CODEC_ZSTD || (e->data.n && e->codec != CODEC_RAW))
         return false;
     if (!encrypted)
         return e->length > 0 && e->seal == 0 && e->sealed.n == 0 && e->codec != CODEC_BOX &&
                (e->data.n == 0 || e->data.n == e->length);
     if (e->data.n)
-        return e->data.n == e->length + SEAL_BOX_BYTES && e->sealed.n == 0 && e->codec == CODEC_RAW;
+        return e->data.n == e->length + SEAL_BOX_BYTES && e->sealed.n == 0;
     return e->length > 0 && (e->codec == CODEC_BOX) == (e->sealed.n == 0);
 }

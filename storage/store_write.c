@@ -273,10 +273,10 @@ static int begin_blob(struct store_write *w)
                          store__encode_desc(&desc, w->arena), expected, &w->writer);
     if (rc != BLOB_OK)
         return store__blob_rc(rc);
-    if (w->sealed) {
+    if (w->sealed)
         rand_bytes(w->data_key, sizeof w->data_key);
-        w->coded = coded_write_new(w->store->blobs, w->data_key);
-    }
+    if (w->sealed || w->put.compress)
+        w->coded = coded_write_new(w->store->blobs, w->sealed ? w->data_key : NULL, w->put.compress);
     begin_digests(w);
     return blob_append(w, small_data(w), (size_t)w->record.o.size);
 }
@@ -397,6 +397,7 @@ static int settle_blob(struct store_write *w, uint64_t seal)
     e->partition = w->bucket.partition;
     memcpy(e->ref, o->uid, sizeof e->ref);
     e->length = o->size;
+    e->codec = w->coded ? coded_codec(w->coded) : CODEC_RAW;
     if (w->sealed) {
         e->seal = seal;
         e->sealed = store__seal_data_key(w->key, e, w->data_key, w->arena);

@@ -515,14 +515,14 @@ Test(store_seal, the_last_chunk_is_the_last)
     struct coded_read *r;
     char *clear = world_bytes(w.arena, 1, 3 * SEAL_CHUNK), *out = arena_alloc(w.arena, 3 * SEAL_CHUNK);
     cr_assert_eq(blob_create(w.store->blobs, 0, BYTES_NONE, 0, &to), BLOB_OK);
-    struct coded_write *cw = coded_write_new(w.store->blobs, key);
+    struct coded_write *cw = coded_write_new(w.store->blobs, key, false);
     cr_assert_eq(coded_append(cw, to, clear, 3 * SEAL_CHUNK), BLOB_OK);
     cr_assert_eq(coded_end(cw, to), BLOB_OK);
     coded_write_free(&cw);
     cr_assert_eq(w.store->blobs->ops->finish(&to, BYTES_NONE, &id), BLOB_OK);
     for (size_t chunks = 3; chunks > 0; chunks--) { /* the data key is right, and each chunk in its place */
         world_blob_resize(&w, 0, chunks * BLOB_BLOCK);
-        cr_assert_eq(coded_open(w.store->blobs, &id, key, CODEC_RAW, &r), BLOB_OK);
+        cr_assert_eq(coded_open(w.store->blobs, &id, key, CODEC_RAW, false, &r), BLOB_OK);
         int rc = coded_read(r, (chunks - 1) * SEAL_CHUNK, out, SEAL_CHUNK, false);
         cr_assert_eq(rc, chunks == 3 ? BLOB_OK : BLOB_CORRUPT);
         coded_close(&r);
@@ -1003,13 +1003,13 @@ Test(store_seal, rot_is_counted_as_rot)
     cr_assert(mkdtemp(folder));
     cr_assert_eq(blob_file_open(&(struct blob_file_options){.folder = folder}, &st), BLOB_OK);
     cr_assert_eq(blob_create(st, 0, BYTES_NONE, 0, &to), BLOB_OK);
-    struct coded_write *cw = coded_write_new(st, key);
+    struct coded_write *cw = coded_write_new(st, key, false);
     cr_assert_eq(coded_append(cw, to, clear, 150000), BLOB_OK);
     cr_assert_eq(coded_end(cw, to), BLOB_OK);
     coded_write_free(&cw);
     cr_assert_eq(st->ops->finish(&to, BYTES_NONE, &id), BLOB_OK);
     for (int rotten = 0; rotten < 2; rotten++) {
-        cr_assert_eq(coded_open(st, &id, key, CODEC_RAW, &r), BLOB_OK);
+        cr_assert_eq(coded_open(st, &id, key, CODEC_RAW, false, &r), BLOB_OK);
         cr_assert_eq(coded_read(r, 0, out, 150000, false), rotten ? BLOB_CORRUPT : BLOB_OK);
         cr_assert_eq(coded_read(r, 140000, out, 10, false), BLOB_OK, "another block");
         coded_close(&r);

@@ -544,7 +544,7 @@ char *world_bytes(struct arena *a, unsigned seed, size_t size)
         x ^= x << 13;
         x ^= x >> 17;
         x ^= x << 5;
-        p[i] = (char)x;
+        p[i] = seed % 4 == 3 ? "the same few words "[x % 19] : (char)x; /* one in four can be compressed */
     }
     return p;
 }
