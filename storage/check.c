@@ -840,18 +840,18 @@ static void tell_orphan(struct judge *j, const struct file *f)
     fix(j, FIX_MOVE_BLOB, &at);
 }
 
-static bool is_explained(struct judge *j, const struct blob_id *id)
+/* Any entry of a list that begins with the blob's id. */
+static bool names_blob(const struct list *l, const struct blob_id *id)
 {
-    const struct place_of_ref *e = (const struct place_of_ref *)j->explained.p;
-    size_t low = 0, high = j->explained.n;
+    size_t low = 0, high = l->n;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        if (compare_blobs(&e[mid], id) < 0)
+        if (compare_blobs(l->p + mid * l->size, id) < 0)
             low = mid + 1;
         else
             high = mid;
     }
-    return low < j->explained.n && compare_blobs(&e[low], id) == 0;
+    return low < l->n && compare_blobs(l->p + low * l->size, id) == 0;
 }
 
 /* What has a reference must be there and good; what has none must be explained. Both lists are in order of ids. */
@@ -869,13 +869,14 @@ static void judge_files(struct judge *j)
         arena_reset(j->a);
         for (; c <= 0 && r < j->refs.n && compare_blobs(&refs[r], &id) == 0; r++)
             live = live || list_find(&j->uses, &refs[r], compare_refs);
+        live = live || (c > 0 && names_blob(&j->uses, &id)); /* its reference is missing, which has been told */
         if (live)
             what = judge_blob(j, &id, &length); /* also when it was not listed: it may be new */
         if (live && !what && !long_enough(j, &id, length))
             what = "its file is shorter than the object says";
         if (what)
             mark_bad(j, &id, what);
-        if (c > 0 && !is_explained(j, &id))
+        if (c > 0 && !names_blob(&j->explained, &id) && !names_blob(&j->uses, &id))
             tell_orphan(j, &files[f]);
         f += c >= 0;
         if (j->options->fast && (r + f) % 64 == 0)
