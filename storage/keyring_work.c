@@ -115,8 +115,7 @@ void keyring_open_closed(struct keyring *r, unsigned failures_max)
 {
     char error[256] = "";
     size_t left = make_defaults(r, error);
-    if (!left)
-        left = open_round(r, failures_max, error);
+    left += open_round(r, failures_max, error);
     if (left && !r->complained)
         log_error("keys", "keys are not available and are asked for again and again: %s", error);
     else if (!left && r->complained)
