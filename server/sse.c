@@ -90,6 +90,20 @@ static void wipe_text(struct bytes text)
         OPENSSL_cleanse((char *)text.p, text.n);
 }
 
+/* A key that came as a parameter, where the request line has it. */
+static void wipe_parameter(const struct req *r, const char *name)
+{
+    struct bytes line = r->head.target;
+    size_t n = strlen(name);
+    for (ptrdiff_t at = bytes_find_char(line, '?', 0); at >= 0;) {
+        size_t from = (size_t)at + 1;
+        at = bytes_find_char(line, '&', from);
+        struct bytes one = bytes_cut(line, from, at < 0 ? line.n : (size_t)at - from);
+        if (bytes_starts_str_nocase(one, name) && one.n > n && one.p[n] == '=')
+            wipe_text(bytes_cut(one, n + 1, one.n));
+    }
+}
+
 /* ---- customers' keys ---- */
 
 static int refuse_customer(struct req *r, const char *message)
@@ -149,6 +163,8 @@ static int read_customer(struct req *r, const struct customer_headers *h, const 
     arena_defer(r->arena, wipe_customer, c);
     int rc = check_customer(r, algorithm, key, md5, c);
     wipe_text(key);
+    if (r->hoisted)
+        wipe_parameter(r, h->key);
     *ret = c;
     return rc;
 }

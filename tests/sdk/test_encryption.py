@@ -715,6 +715,114 @@ def KMS_needs_a_signature_of_version_4(t):
     fails("InvalidArgument", 400, old.get_object, message, Bucket=name, Key="kms")
 
 
+# ---- keys with names
+
+def pail_key(t, *words, ok=True):
+    env = dict(os.environ, PAIL_ROOT_USER=t.pail.access_key, PAIL_ROOT_PASSWORD=t.pail.secret_key)
+    where = ["--endpoint", t.pail.endpoint] + (["--ca-file", t.pail.ca] if t.pail.ca else [])
+    return t.command(t.pail.binary, "key", *words, *where, env=env, ok=ok)
+
+
+def named_way(key, said=None):
+    return Way(f"key {key}", dict(ServerSideEncryption="aws:kms", SSEKMSKeyId=said or key), opaque=True,
+               says=dict(ServerSideEncryption="aws:kms", SSEKMSKeyId=KMS + key))
+
+
+@case
+def keys_with_names(t):
+    name = bucket(t, versions=True)
+    pail_key(t, "create", "invoices")
+    data = pattern(80_000)
+    for i, said in enumerate(("invoices", "alias/invoices", f"{KMS}invoices")):
+        way = named_way("invoices", said)
+        check_told(t.s3.put_object(Bucket=name, Key=f"k{i}", Body=data, **way.ask), way, "PUT")
+        check_object(t.s3, name, f"k{i}", data, way)
+    t.s3.put_object(Bucket=name, Key="other", Body=data)
+    pail_key(t, "rotate", "invoices")
+    t.s3.put_object(Bucket=name, Key="new", Body=data, **way.ask)
+    check_object(t.s3, name, "k0", data, way)
+    t.s3.copy_object(Bucket=name, Key="copy", CopySource=f"{name}/k0", **customer("one"))
+    check_object(t.s3, name, "copy", data, ONE)
+    upload = t.s3.create_multipart_upload(Bucket=name, Key="m", **way.ask)["UploadId"]
+    true(pail_key(t, "delete", "invoices", ok=False).returncode != 0, "a key in use stays")
+    pail_key(t, "disable", "invoices")
+    disabled = f"{KMS}invoices is disabled."
+    for key in ("k0", "new"):
+        fails("KMS.DisabledException", 400, t.s3.get_object, disabled, Bucket=name, Key=key)
+        equal(t.s3.head_object(Bucket=name, Key=key)["ContentLength"], len(data), "HEAD needs no key")
+    fails("KMS.DisabledException", 400, t.s3.put_object, disabled, Bucket=name, Key="k", Body=b"x", **way.ask)
+    fails("KMS.DisabledException", 400, t.s3.copy_object, disabled, Bucket=name, Key="k", CopySource=f"{name}/k0")
+    fails("KMS.DisabledException", 400, t.s3.upload_part, disabled, Bucket=name, Key="m", UploadId=upload, PartNumber=1,
+          Body=b"x")
+    check_object(t.s3, name, "other", data, UNSAID)
+    check_object(t.s3, name, "copy", data, ONE)
+    true(pail_key(t, "delete", "invoices", ok=False).returncode != 0, "a key in use stays, disabled or not")
+    pail_key(t, "enable", "invoices")
+    check_object(t.s3, name, "k1", data, way)
+
+
+def user(t, name, *statements):
+    """A new user's client, and a function that gives it other rights."""
+    iam = t.session.client("iam")
+    iam.create_user(UserName=name)
+
+    def may(*statements):
+        iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps(
+            {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **s} for s in statements]}))
+
+    may(*statements)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return boto3.client("s3", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"]), may
+
+
+@case
+def rights_on_keys(t):
+    """a named key asks for rights of its own, the default one does not"""
+    name = bucket(t)
+    pail_key(t, "create", "books")
+    way, arn = named_way("books"), f"{KMS}books"
+    everything = {"Action": "s3:*", "Resource": "*"}
+    make, decrypt = ({"Action": f"kms:{a}", "Resource": arn} for a in ("GenerateDataKey", "Decrypt"))
+    s3, may = user(t, f"clerk-{t.scheme}", everything)
+    at = dict(Bucket=name, Key="k")
+
+    def refused(action, function, **more):
+        fails("AccessDenied", 403, function, f"is not authorized to perform: {action} on resource: {arn}", **more)
+
+    s3.put_object(**at, Body=b"x", ServerSideEncryption="aws:kms")
+    equal(s3.get_object(**at)["Body"].read(), b"x", "by the default key")
+    refused("kms:GenerateDataKey", s3.put_object, **at, Body=b"x", **way.ask)
+    refused("kms:GenerateDataKey", s3.create_multipart_upload, **at, **way.ask)
+    refused("kms:GenerateDataKey", s3.copy_object, Bucket=name, Key="c", CopySource=f"{name}/k", **way.ask)
+    may(everything, {"Action": "kms:*", "Resource": f"{KMS}other"})
+    refused("kms:GenerateDataKey", s3.put_object, **at, Body=b"x", **way.ask)
+    may(everything, make)
+    s3.put_object(**at, Body=b"hello", **way.ask)
+    refused("kms:Decrypt", s3.get_object, **at)
+    refused("kms:Decrypt", s3.copy_object, Bucket=name, Key="c", CopySource=f"{name}/k")
+    fails("403", 403, s3.head_object, **at, ChecksumMode="ENABLED")
+    check_told(s3.head_object(**at), way, "HEAD")
+    ids = dict(at, UploadId=s3.create_multipart_upload(**at, **way.ask)["UploadId"])
+    refused("kms:Decrypt", s3.upload_part, **ids, PartNumber=1, Body=b"x")
+    refused("kms:Decrypt", s3.list_parts, **ids)
+    may(everything, decrypt)
+    refused("kms:GenerateDataKey", s3.upload_part, **ids, PartNumber=1, Body=b"x")
+    may(everything, make, decrypt)
+    whole = {"Parts": [{"PartNumber": 1, "ETag": s3.upload_part(**ids, PartNumber=1, Body=b"part")["ETag"]}]}
+    may(everything, make)
+    refused("kms:Decrypt", s3.complete_multipart_upload, **ids, MultipartUpload=whole)
+    may(everything, decrypt)
+    s3.complete_multipart_upload(**ids, MultipartUpload=whole)
+    check_object(s3, name, "k", b"part", way)
+    s3.copy_object(Bucket=name, Key="c", CopySource=f"{name}/k")
+    set_default(t, name, SSEAlgorithm="aws:kms", KMSMasterKeyID="books")
+    refused("kms:GenerateDataKey", s3.put_object, **at, Body=b"x")
+    may(everything, {"Action": "kms:*", "Resource": "*"}, {"Effect": "Deny", "Action": "kms:Decrypt", "Resource": arn})
+    s3.put_object(**at, Body=b"x")
+    fails("AccessDenied", 403, s3.get_object, "with an explicit deny", **at)
+    check_object(t.s3, name, "k", b"x", way)
+
+
 # ---- other ways in
 
 @case
