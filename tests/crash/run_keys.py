@@ -4,7 +4,7 @@
 
     tests/crash/run_keys.py [word]      only cases whose name contains the word
 
-PAIL_CRASH_ROUNDS: rounds of each kind (20); PAIL_CRASH_SEED: to repeat a run (printed when a case fails).
+PAIL_CRASH_ROUNDS: rounds of each kind (8); PAIL_CRASH_SEED: to repeat a run (printed when a case fails).
 """
 import json
 import os
@@ -19,7 +19,7 @@ import iotrap  # noqa: E402
 from cases import report  # noqa: E402
 from rig import SEED, Rig  # noqa: E402
 
-ROUNDS = int(os.environ.get("PAIL_CRASH_ROUNDS", "20"))
+ROUNDS = int(os.environ.get("PAIL_CRASH_ROUNDS", "8"))
 OBJECTS = 600  # more than are moved at once
 BUCKET = "keys"
 SEALED = {"x-amz-server-side-encryption": "aws:kms", "x-amz-server-side-encryption-aws-kms-key-id": "mine"}

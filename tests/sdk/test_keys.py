@@ -51,7 +51,7 @@ def rows(server, *more):
 
 
 def wait_until_moved(server, name):
-    for _ in range(600):
+    for _ in range(1500):
         row = rows(server)[name]
         if not row["resealing"]:
             return row
