@@ -28,6 +28,7 @@
 #include "blob_file.h"
 #include "checksum.h"
 #include "storage/record.h"
+#include "storage/seal.h"
 #include "storage/store_internal.h"
 #include "upkeep.h"
 
@@ -375,8 +376,8 @@ static bool adds_up(const struct rec_object *r)
 {
     const struct store_object *o = &r->o;
     uint64_t sum = 0;
-    if (o->n_extents == 0)
-        return o->inline_data.n == o->size || o->envelope.n > 0;
+    if (o->n_extents == 0) /* as it is, or in a box; whether a part is encrypted, its upload tells */
+        return o->inline_data.n == o->size || o->inline_data.n == o->size + SEAL_BOX_BYTES;
     for (size_t i = 0; i < o->n_extents; i++) {
         const struct store_extent *e = &o->extents[i];
         if (e->length > STORE_OBJECT_MAX)

@@ -11,7 +11,7 @@ import iotrap
 import s3client
 from cases import Skip
 from pail import Pail, TEST_DIR
-from workload import NOTHING, Model, Wrong, run_workers, wait_for_blobs
+from workload import NOTHING, Model, Wrong, check_clean, run_workers, wait_for_blobs
 
 SEED = os.environ.get("PAIL_CRASH_SEED", str(int(time.time())))
 WORKERS = 6
@@ -57,6 +57,7 @@ class Rig:
     def settle(self):
         """Everything that is referred to has its file, and there is no other."""
         wait_for_blobs(self.data, self.model.blobs())
+        check_clean(self.data)
 
     def empty(self):
         """Deletes all; then nothing may be left."""
