@@ -761,6 +761,37 @@ def keys_with_names(t):
     check_object(t.s3, name, "k1", data, way)
 
 
+@case
+def without_the_master_key(t):
+    """what it sealed cannot be read or written, everything else can; and nothing is lost"""
+    data, away = t.folder(), os.path.join(t.folder(), "key")
+    args = dict(tls=t.pail.tls, data=data, args=["--allow-insecure-ssec", "on", "--default-encryption", "none"])
+    once = Config(retries={"total_max_attempts": 1})
+    ways = (NONE, S3, KMS_WAY, ONE)
+    with Pail("encryption-lost", **args) as server:
+        s3 = boto3.client("s3", endpoint_url=server.endpoint)
+        name = bucket(t, s3)
+        for way in ways:
+            s3.put_object(Bucket=name, Key=way.name, Body=pattern(50_000), **way.ask)
+    os.rename(os.path.join(data, "pail.key"), away)
+    with Pail("encryption-lost", **args) as server:
+        s3 = boto3.client("s3", endpoint_url=server.endpoint, config=once)
+        for way in (NONE, ONE):
+            check_object(s3, name, way.name, pattern(50_000), way)
+            s3.put_object(Bucket=name, Key="new", Body=b"x", **way.ask)
+        for way in (S3, KMS_WAY):
+            fails("ServiceUnavailable", 503, s3.get_object, "lacks its master key", Bucket=name, Key=way.name)
+            fails("ServiceUnavailable", 503, s3.put_object, "lacks its master key", Bucket=name, Key="new2", Body=b"x",
+                  **way.ask)
+            check_told(s3.head_object(Bucket=name, Key=way.name), way, "HEAD")
+        equal(os.path.exists(os.path.join(data, "pail.key")), False, "no new key")
+    os.rename(away, os.path.join(data, "pail.key"))
+    with Pail("encryption-lost", **args) as server:
+        s3 = boto3.client("s3", endpoint_url=server.endpoint)
+        for way in ways:
+            check_object(s3, name, way.name, pattern(50_000), way)
+
+
 def user(t, name, *statements):
     """A new user's client, and a function that gives it other rights."""
     iam = t.session.client("iam")
