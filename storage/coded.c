@@ -8,9 +8,9 @@
  * the blob is as if nobody had asked.
  *
  * Reading: cipher blocks come into a buffer of the thread, which never holds clear text, and are opened into the
- * caller's memory. Of a chunk that is wanted in part, the reader keeps the clear text, for the next read wants the rest
- * of it. What held clear text is wiped before it is freed. A tag proves more than a block's checksum, so only blocks
- * that do not open are compared with theirs. Threads: see the header.
+ * caller's memory. Of a chunk or frame that is wanted in part, the reader keeps the clear text, for the next read wants
+ * the rest of it. What held clear text is wiped before it is freed. A tag proves more than a block's checksum, so only
+ * blocks that do not open are compared with theirs. Threads: see the header.
  */
 #include "storage/coded.h"
 
@@ -185,33 +185,38 @@ enum store_codec coded_codec(const struct coded_write *w)
     return w->framing ? CODEC_ZSTD : CODEC_RAW;
 }
 
-/* ---- the thread's cipher blocks ---- */
+/* ---- memory of the thread ---- */
 
-#define CIPHER_BYTES (4 * BLOB_BLOCK) /* read at once */
+#define CIPHER_BYTES (2 * BLOB_BLOCK) /* read at once */
 
-static pthread_key_t cipher_key;
-static pthread_once_t cipher_once = PTHREAD_ONCE_INIT;
-static __thread unsigned char *cipher_blocks;
+struct bench {
+    unsigned char cipher[CIPHER_BYTES]; /* chunks as they are stored */
+    unsigned char packed[FRAME_BYTES];  /* a frame, wiped after use when it is a secret */
+};
 
-static void cipher_free(void *p)
+static pthread_key_t bench_key;
+static pthread_once_t bench_once = PTHREAD_ONCE_INIT;
+static __thread struct bench *bench;
+
+static void bench_free(void *p)
 {
     free(p);
-    cipher_blocks = NULL;
+    bench = NULL;
 }
 
-static void cipher_make(void)
+static void bench_make(void)
 {
-    CHECK(pthread_key_create(&cipher_key, cipher_free) == 0);
+    CHECK(pthread_key_create(&bench_key, bench_free) == 0);
 }
 
-static unsigned char *cipher_get(void)
+static struct bench *bench_get(void)
 {
-    if (!cipher_blocks) {
-        pthread_once(&cipher_once, cipher_make);
-        cipher_blocks = xmalloc(CIPHER_BYTES);
-        CHECK(pthread_setspecific(cipher_key, cipher_blocks) == 0);
+    if (!bench) {
+        pthread_once(&bench_once, bench_make);
+        bench = xmalloc(sizeof *bench);
+        CHECK(pthread_setspecific(bench_key, bench) == 0);
     }
-    return cipher_blocks;
+    return bench;
 }
 
 /* ---- reading ---- */
@@ -219,13 +224,13 @@ static unsigned char *cipher_get(void)
 struct coded_read {
     const struct blob_ops *ops;
     struct blob_reader *blob;
-    struct seal *seal;             /* NULL: not encrypted */
-    uint64_t stream;               /* bytes in the blob, without what encryption adds */
-    unsigned char *kept;           /* SEAL_CHUNK bytes of the stream: those of `kept_chunk`; or NULL */
-    uint64_t kept_chunk;           /* UINT64_MAX: none */
-    struct frames frames;          /* n 0: the stream is the object's bytes */
-    unsigned char *frame, *packed; /* FRAME_BYTES each: the clear text of `kept_frame`; what a frame is unpacked from */
-    uint64_t kept_frame;           /* UINT64_MAX: none */
+    struct seal *seal;    /* NULL: not encrypted */
+    uint64_t stream;      /* bytes in the blob, without what encryption adds */
+    unsigned char *kept;  /* SEAL_CHUNK bytes of the stream: those of `kept_chunk`; or NULL */
+    uint64_t kept_chunk;  /* UINT64_MAX: none */
+    struct frames frames; /* n 0: the stream is the object's bytes */
+    unsigned char *frame; /* FRAME_BYTES: those of `kept_frame`; or NULL */
+    uint64_t kept_frame;  /* UINT64_MAX: none */
 };
 
 static void compare(struct coded_read *r, bool whether)
@@ -252,10 +257,6 @@ static int open_frames(struct coded_read *r, bool nowait)
     if (rc == BLOB_OK && !frames_read(end, n, r->stream, &r->frames))
         rc = BLOB_CORRUPT;
     free(end);
-    if (rc == BLOB_OK) {
-        r->frame = xmalloc(FRAME_BYTES);
-        r->packed = xmalloc(FRAME_BYTES);
-    }
     return rc;
 }
 
@@ -296,7 +297,6 @@ void coded_close(struct coded_read **pr)
         return;
     free_wiped(&r->kept, SEAL_CHUNK, true);
     free_wiped(&r->frame, FRAME_BYTES, r->seal);
-    free_wiped(&r->packed, FRAME_BYTES, r->seal);
     frames_free(&r->frames);
     seal_free(&r->seal);
     r->ops->close_reader(&r->blob);
@@ -327,7 +327,7 @@ static size_t chunk_bytes(const struct coded_read *r, uint64_t chunk) /* of clea
 
 static int open_read(struct coded_read *r, uint64_t chunk, unsigned char *p, size_t n, bool nowait)
 {
-    unsigned char *in = cipher_get();
+    unsigned char *in = bench_get()->cipher;
     uint64_t at = chunk * BLOB_BLOCK, chunks = (n + SEAL_CHUNK - 1) / SEAL_CHUNK;
     int rc = r->ops->read(r->blob, at, in, n + (size_t)chunks * SEAL_TAG_BYTES, nowait);
     for (uint64_t i = 0; rc == BLOB_OK && i < chunks; i++) {
@@ -410,10 +410,14 @@ static int load_frame(struct coded_read *r, uint64_t i, unsigned char *p, bool n
 {
     uint64_t at = r->frames.at[i] & ~FRAME_KEPT;
     size_t n = (size_t)((r->frames.at[i + 1] & ~FRAME_KEPT) - at);
-    bool kept = r->frames.at[i] & FRAME_KEPT;
-    int rc = read_stream(r, at, kept ? p : r->packed, n, nowait);
-    if (rc == BLOB_OK && !kept && !frame_unpack(r->packed, n, p, frame_bytes(r, i), r->seal != NULL))
+    unsigned char *packed = bench_get()->packed;
+    if (r->frames.at[i] & FRAME_KEPT)
+        return read_stream(r, at, p, n, nowait);
+    int rc = read_stream(r, at, packed, n, nowait);
+    if (rc == BLOB_OK && !frame_unpack(packed, n, p, frame_bytes(r, i), r->seal != NULL))
         rc = BLOB_CORRUPT;
+    if (r->seal)
+        OPENSSL_cleanse(packed, n);
     return rc;
 }
 
@@ -429,6 +433,8 @@ static int read_framed(struct coded_read *r, uint64_t at, unsigned char *p, size
             continue;
         }
         if (i != r->kept_frame) {
+            if (!r->frame)
+                r->frame = xmalloc(FRAME_BYTES);
             r->kept_frame = UINT64_MAX;
             rc = load_frame(r, i, r->frame, nowait);
             if (rc == BLOB_OK)

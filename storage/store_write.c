@@ -37,20 +37,19 @@ struct store_write {
     struct rec_object record;
 
     bool is_part;
+    bool sealed; /* encrypted, with put.seal.key, which is then `key` */
     unsigned char upload[KEY_UPLOAD_BYTES];
     struct bytes upload_key, upload_value; /* a part's precondition */
-
-    bool sealed; /* encrypted, with put.seal.key, which is then `key` */
     unsigned char key[STORE_KEY_BYTES], data_key[SEAL_KEY_BYTES];
     char *buffer; /* [front][nonce, if sealed][data ...][tag, if sealed]: `front` bytes for the record's beginning */
     size_t front, room;
     bool finished; /* the digests are final */
+    bool no_md5;   /* nobody asks for it */
     int failed;    /* why nothing more will come of it */
     struct blob_writer *writer;
     struct coded_write *coded; /* on the way to the writer; NULL: the bytes go there as they are */
     bool has_blob;
     struct blob_id blob;
-    bool no_md5;                       /* nobody asks for it */
     struct md5_stream md5;             /* of a blob, as are these; one that fits is hashed at the end */
     struct checksum_ctx *kept, *asked; /* asked: the client's, when another one is kept */
     enum checksum_alg kept_alg;
