@@ -146,6 +146,8 @@ struct index_ops {
      * met on the way is INDEX_CORRUPT. While others read and write. NULL: this backend has no such files.
      */
     int (*copy)(struct index *, const char *file);
+    /* Small chores, to be called every few seconds by whoever has time. NULL: there are none. */
+    void (*tend)(struct index *);
 };
 
 /* Every backend's handle begins with this. */

@@ -52,7 +52,8 @@ int index_lmdb_open(const struct index_lmdb_options *options, struct index **ret
  * Content is not looked at: a damaged file may end the process that reads it, so index_lmdb_verify comes first.
  */
 int index_lmdb_open_snapshot(const char *path, struct index **ret_index, char *ret_message);
-int index_lmdb_renew(struct index *); /* of such: from now on as of the present moment */
+int index_lmdb_renew(struct index *);  /* of such: from now on as of the present moment */
+void index_lmdb_pause(struct index *); /* of such: holds up nobody, and cannot be read, until it is renewed */
 
 struct index_lmdb_census {
     uint64_t pages, records, free_pages, lost_pages;

@@ -1011,6 +1011,8 @@ int check_judge(const struct check_job *job, char error[MAINTENANCE_ERROR])
     judge_refs(&j);
     int rc = gather_files(&j);
     if (rc == BLOB_OK) {
+        if (job->pause)
+            job->pause(job->index); /* reading all data may take hours */
         judge_files(&j);
         drop_what_went(&j);
         name_victims(&j);

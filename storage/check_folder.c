@@ -186,6 +186,7 @@ static int run(struct checking *c, char *error)
     int rc = judge_index(c, error);
     if (rc != 0)
         return rc < 0 ? -1 : 0;
+    c->job.pause = index_lmdb_pause;
     c->job.renew = index_lmdb_renew;
     rc = check_judge(&c->job, error);
     if (rc == 0 && c->job.options->repair && c->fixes.n > 0)

@@ -28,9 +28,10 @@ struct check_fixes {
 
 struct check_job {
     const struct check_options *options;
-    struct index *index;          /* as of one moment */
-    int (*renew)(struct index *); /* to the present moment; NULL: nobody else writes */
-    struct blob_store *blobs;     /* all tiers */
+    struct index *index;           /* as of one moment */
+    void (*pause)(struct index *); /* while only files are read; NULL as `renew` */
+    int (*renew)(struct index *);  /* to the present moment; NULL: nobody else writes */
+    struct blob_store *blobs;      /* all tiers */
     const struct check_place *places;
     size_t n_places;
     struct check_report *report;

@@ -260,6 +260,13 @@ static int lmdb_copy(struct index *index, const char *file)
     return lmdb_snapshot_copy(self(index)->e, file);
 }
 
+/* A process that read beside us (a check, a backup) and was killed keeps its pages from being used again. */
+static void lmdb_tend(struct index *index)
+{
+    int dead;
+    mdb_reader_check(self(index)->e->env, &dead);
+}
+
 static const struct index_ops lmdb_ops = {
     .name = "lmdb",
     .get = lmdb_get,
@@ -271,6 +278,7 @@ static const struct index_ops lmdb_ops = {
     .drop = lmdb_drop,
     .close = lmdb_close,
     .copy = lmdb_copy,
+    .tend = lmdb_tend,
 };
 
 /* ---- as of one moment, for reading ---- */
@@ -329,6 +337,12 @@ int index_lmdb_open_snapshot(const char *path, struct index **ret_index, char *r
     l->e = e;
     *ret_index = &l->index;
     return INDEX_OK;
+}
+
+void index_lmdb_pause(struct index *index)
+{
+    CHECK(index->ops == &fixed_ops);
+    lmdb_env_pause_fixed(self(index)->e);
 }
 
 int index_lmdb_renew(struct index *index)

@@ -61,6 +61,7 @@ void lmdb_env_close(struct lmdb_env **e); /* accepts NULL inside; no reader may 
  * read from its content yet. For one thread at a time.
  */
 int lmdb_env_open_fixed(const char *path, struct lmdb_env **ret, char *message);
+void lmdb_env_pause_fixed(struct lmdb_env *e);
 int lmdb_env_renew_fixed(struct lmdb_env *e); /* to the present moment; INDEX_OK or INDEX_UNAVAILABLE */
 
 /* A read transaction, for one call: INDEX_OK or INDEX_UNAVAILABLE. */

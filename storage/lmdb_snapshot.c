@@ -161,9 +161,8 @@ int lmdb_env_open_fixed(const char *path, struct lmdb_env **ret, char *message)
     return INDEX_OK;
 }
 
-int lmdb_env_renew_fixed(struct lmdb_env *e)
+void lmdb_env_pause_fixed(struct lmdb_env *e)
 {
-    MDB_txn *txn = NULL;
     for (unsigned i = 0; i < LONGKEY_LEVELS; i++) {
         if (e->fixed->cursor[i])
             mdb_cursor_close(e->fixed->cursor[i]);
@@ -171,6 +170,12 @@ int lmdb_env_renew_fixed(struct lmdb_env *e)
     }
     mdb_txn_abort(e->fixed->txn);
     e->fixed->txn = NULL;
+}
+
+int lmdb_env_renew_fixed(struct lmdb_env *e)
+{
+    MDB_txn *txn = NULL;
+    lmdb_env_pause_fixed(e);
     int rc = moment_begin(e->env, e->fd, &txn, e->moment);
     if (rc == MDB_MAP_RESIZED && mdb_env_set_mapsize(e->env, 0) == 0)
         rc = moment_begin(e->env, e->fd, &txn, e->moment);

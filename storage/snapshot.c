@@ -187,10 +187,10 @@ void *snapshot_main(void *arg)
     struct upkeep *u = arg;
     char folder[FOLDER_PATH];
     struct snapshots *s = xmalloc(sizeof *s);
-    if (!u->o.store->index->ops->copy || !folder_join(folder, u->o.folder, FOLDER_SNAPSHOTS)) {
-        free(s);
-        return NULL;
-    }
+    const struct index_ops *ops = u->o.store->index->ops;
+    bool wanted = ops->copy && u->o.snapshot_interval_ms && folder_join(folder, u->o.folder, FOLDER_SNAPSHOTS);
+    if (!wanted)
+        folder[0] = '\0';
     list_snapshots(folder, s);
     int64_t last = s->n ? s->ms[0] : 0, failed_mono = 0;
     free(s);
@@ -199,6 +199,10 @@ void *snapshot_main(void *arg)
     uint32_t keys = saved_digest(u);
     bool changed = last == 0;
     for (bool go = upkeep_rest(u, FIRST_MS); go; go = upkeep_rest(u, LOOK_MS)) {
+        if (ops->tend)
+            ops->tend(u->o.store->index);
+        if (!wanted)
+            continue;
         int64_t now = clock_wall_ms();
         uint32_t present = keys_digest(u);
         changed = changed || present != keys;

@@ -46,9 +46,8 @@ struct upkeep *upkeep_open(const struct upkeep_options *o)
     pthread_cond_init(&u->wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
     u->scrubs = pthread_create(&u->scrubber, NULL, scrub_main, u) == 0;
-    if (o->snapshot_interval_ms)
-        u->snapshots = pthread_create(&u->snapshotter, NULL, snapshot_main, u) == 0;
-    if (!u->scrubs || (o->snapshot_interval_ms && !u->snapshots))
+    u->snapshots = pthread_create(&u->snapshotter, NULL, snapshot_main, u) == 0;
+    if (!u->scrubs || !u->snapshots)
         log_warn("upkeep", "the system has no thread for it: no scrubbing or no snapshots until the next start");
     return u;
 }

@@ -565,3 +565,89 @@ Test(check, a_copy_of_the_index_is_compact_and_whole)
     ix->ops->close(&ix);
     end(&f);
 }
+
+/* ---- what the blob store does for all this ---- */
+
+static size_t count_blobs(struct blob_store *st)
+{
+    struct blob_id page[7], after;
+    size_t count = 0;
+    for (size_t n = ARRAY_LEN(page); n == ARRAY_LEN(page); count += n) {
+        cr_assert_eq(st->ops->list(st, count ? &after : NULL, ARRAY_LEN(page), page, &n), BLOB_OK);
+        for (size_t i = 0; i < n; i++) {
+            cr_assert(count + i == 0 || memcmp(&after, &page[i], sizeof after) < 0, "in order");
+            after = page[i];
+        }
+    }
+    return count;
+}
+
+Test(check, blobs_are_listed_in_order_page_by_page)
+{
+    struct folder f = begin();
+    for (int turn = 0; turn < 3; turn++) { /* each start has a folder of its own */
+        struct store *st = open_store(&f);
+        struct store_bucket b;
+        cr_assert_eq(store_bucket_get(st, BYTES_LIT("plain"), f.a, &b), STORE_OK);
+        for (int i = 0; i < 9; i++) {
+            char key[32];
+            snprintf(key, sizeof key, "k%d-%d", turn, i);
+            put(st, &b, key, 20000);
+        }
+        cr_assert_eq(count_blobs(st->blobs), 3 + 9 * ((size_t)turn + 1));
+        store_close(&st);
+    }
+    end(&f);
+}
+
+Test(check, OPS_03_a_hold_keeps_what_was_referred_to)
+{
+    struct folder f = begin();
+    struct store *st = open_store(&f);
+    struct store_bucket b;
+    int first = -1, second = -1;
+    cr_assert_eq(store_bucket_get(st, BYTES_LIT("plain"), f.a, &b), STORE_OK);
+    cr_assert_eq(blob_file_hold(f.path, &first), 0);
+    cr_assert_eq(blob_file_hold(f.path, &second), 0);
+    remove_key(st, &b, "big");
+    cr_assert_eq(store_collect(st), STORE_OK);
+    cr_assert_eq(count_blobs(st->blobs), 3);
+    blob_file_release(&first);
+    cr_assert_eq(store_collect(st), STORE_OK);
+    cr_assert_eq(count_blobs(st->blobs), 3, "somebody else holds it");
+    blob_file_release(&second);
+    cr_assert_eq(store_collect(st), STORE_OK);
+    cr_assert_eq(count_blobs(st->blobs), 2);
+    store_close(&st);
+    run(&f, false, false);
+    cr_assert_eq(f.n, 0);
+    end(&f);
+}
+
+/* --verify-reads off hands out what the disk says; the scrubber compares all the same. */
+Test(check, ROT_01_a_trusted_disk_is_scrubbed_all_the_same)
+{
+    struct folder f = begin();
+    struct blob_store *st;
+    struct blob_reader *r;
+    struct blob_id id;
+    struct blob_findings found;
+    char name[BLOB_FILE_PATH], path[200], data[100];
+    size_t n;
+    cr_assert_eq(blob_file_open(&(struct blob_file_options){.folder = f.path, .trust_disk = true}, &st), BLOB_OK);
+    cr_assert_eq(st->ops->list(st, NULL, 1, &id, &n), BLOB_OK);
+    blob_file_path(&id, name);
+    snprintf(path, sizeof path, "%s/blobs/%s", f.path, name);
+    int fd = open(path, O_RDWR);
+    cr_assert_eq(pwrite(fd, "y", 1, 4096 + 66000), 1);
+    close(fd);
+    cr_assert_eq(st->ops->open(st, &id, &r), BLOB_OK);
+    cr_assert_eq(st->ops->read(r, 65990, data, sizeof data, false), BLOB_OK);
+    cr_assert_eq(data[10], 'y');
+    st->ops->close_reader(&r);
+    cr_assert_eq(blob_verify(st, &id, NULL, &found), BLOB_CORRUPT);
+    cr_assert_eq(found.first_bad, 65536);
+    cr_assert_eq(found.bad_bytes, BIG - 65536);
+    st->ops->close(&st);
+    end(&f);
+}
