@@ -19,6 +19,7 @@ endif
 DATA ?= ./data
 ARGS ?=
 FUZZ_SECONDS ?= 60
+TORTURE_HOURS ?= 1
 PREFIX ?= /usr/local
 DESTDIR ?=
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
@@ -58,7 +59,7 @@ endif
 B := $(BUILD)/$(CONFIG)
 
 # --- flags ---------------------------------------------------------------------------
-PKGS := libevent libevent_pthreads libevent_openssl openssl libxml-2.0 zlib libxxhash libisal jansson libcurl libseccomp libargon2
+PKGS := libevent libevent_pthreads libevent_openssl openssl libxml-2.0 zlib libxxhash libisal libzstd jansson libcurl libseccomp libargon2
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -llmdb -lpthread
 
@@ -205,7 +206,7 @@ clean:
 	rm -rf $(BUILD)
 
 # --- caring --------------------------------------------------------------------------
-.PHONY: check check-format check-rules check-warnings check-tidy check-cppcheck format fuzz bench coverage
+.PHONY: check check-format check-rules check-warnings check-tidy check-cppcheck format fuzz torture bench coverage
 C_FILES = $(shell git ls-files --cached --others --exclude-standard -- '*.c' '*.h')
 LINTED = $(SRC) $(MAINS)
 
@@ -246,6 +247,14 @@ fuzz:
 	@$(MAKE) --no-print-directory CC=clang FUZZER=1 SANITIZER= fuzz-bins
 	@$(PYTHON) tests/run --build $(BUILD) --fuzz-seconds $(FUZZ_SECONDS) fuzz
 
+# The crash suites for hours: TORTURE_HOURS each for the soak, the histories and the kills together.
+torture:
+	@deploy/deps.sh build test
+	@$(MAKE) --no-print-directory SANITIZER= all
+	@PAIL_CRASH_ROUNDS=$$(($(TORTURE_HOURS) * 500)) PAIL_CRASH_STATES=$$(($(TORTURE_HOURS) * 5000)) \
+	  PAIL_LINEAR_SECONDS=$$(($(TORTURE_HOURS) * 300)) PAIL_SOAK_SECONDS=$$(($(TORTURE_HOURS) * 3600)) \
+	  $(PYTHON) tests/run --build $(BUILD) --seconds $$(($(TORTURE_HOURS) * 10800)) crash
+
 bench:
 	@deploy/deps.sh build bench
 	@$(MAKE) --no-print-directory SANITIZER= all bench-bins
@@ -264,6 +273,7 @@ help:
 	@echo 'make install         PREFIX=/usr/local DESTDIR='
 	@echo 'make check           layout, warnings of gcc and clang, static analysis, the rules of the tree'
 	@echo 'make fuzz            all fuzzers, FUZZ_SECONDS=60 each'
+	@echo 'make torture         the crash suites for hours (TORTURE_HOURS=1)'
 	@echo 'make bench           figures, side by side with raw limits of this machine'
 	@echo 'make coverage        lines executed by the unit tests'
 	@echo 'make format          lay the sources out'

@@ -13,24 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "admin/commands.h"
-#include "backends.h"
+#include "admin/target.h"
 #include "base/check.h"
-#include "base/log.h"
-#include "config.h"
-#include "data_dir.h"
-#include "http_client.h"
-#include "store.h"
 
-#define ENDPOINT     "http://127.0.0.1:9000"
-#define REGION       "us-east-1"
-#define DEFAULT_KEY  "minioadmin"
 #define SERVER_FLAGS 16 /* of `pail server` that a folder needs to be opened */
 #define SECRET_LINE  (ACCOUNT_SECRET_MAX + 2)
-#define FORMAT_FILE  "pail.format" /* what a data folder is known by */
 
 enum verb { CREATE, LIST, DELETE };
 
@@ -57,14 +46,7 @@ static const char help[] =
     "  --email ADDRESS        by which access lists may name the account\n"
     "  --access-key KEY       of the account's root; without, both keys are made\n"
     "  --secret-key SECRET    - reads it from standard input\n"
-    "\n"
-    "Where, with a running server (the usual way):\n"
-    "  --endpoint URL         also PAIL_ENDPOINT, AWS_ENDPOINT_URL; default " ENDPOINT "\n"
-    "  --region NAME          also PAIL_REGION, AWS_REGION, AWS_DEFAULT_REGION; default " REGION "\n"
-    "  --ca-file FILE         further certificates to trust, for https\n"
-    "  The keys of the first account's root are read from PAIL_ROOT_USER and PAIL_ROOT_PASSWORD, MINIO_ROOT_USER and\n"
-    "  MINIO_ROOT_PASSWORD, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; default minioadmin / minioadmin.\n"
-    "\n"
+    "\n" TARGET_HELP "\n"
     "Where, without a server:\n"
     "  --data DIR             the data folder, which no server may hold\n"
     "  --tier CLASS=DIR, --master-key-file FILE   as for `pail server`\n"
@@ -194,59 +176,7 @@ static int read_arguments(struct call *c, int argc, char **argv)
     return verb ? check(c) : misuse("create, list or delete?", NULL);
 }
 
-/* ---- answers ---- */
-
-/* For people to read and programs to parse. */
-static int print_json(struct bytes text)
-{
-    json_t *j = json_loadb(text.p, text.n, 0, NULL);
-    char *pretty = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
-    int rc = pretty && puts(pretty) >= 0 && fflush(stdout) == 0 ? 0 : fail("the answer cannot be written");
-    if (pretty)
-        explicit_bzero(pretty, strlen(pretty));
-    free(pretty);
-    json_decref(j);
-    return rc;
-}
-
 /* ---- with a server ---- */
-
-struct keys {
-    const char *user, *password, *token;
-};
-
-static const char *environment(const char *name)
-{
-    const char *value = getenv(name);
-    return value && *value ? value : NULL;
-}
-
-static bool find_keys(struct keys *ret, char error[256])
-{
-    static const char *const pairs[][3] = {{"PAIL_ROOT_USER", "PAIL_ROOT_PASSWORD", NULL},
-                                           {"MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD", NULL},
-                                           {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}};
-    for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
-        const char *user = environment(pairs[i][0]), *password = environment(pairs[i][1]);
-        if (!user != !password) {
-            snprintf(error, 256, "%s is set and %s is not", pairs[i][user ? 0 : 1], pairs[i][user ? 1 : 0]);
-            return false;
-        }
-        if (user) {
-            *ret = (struct keys){user, password, pairs[i][2] ? environment(pairs[i][2]) : NULL};
-            return true;
-        }
-    }
-    *ret = (struct keys){DEFAULT_KEY, DEFAULT_KEY, NULL};
-    return true;
-}
-
-static const char *first_of(const char *given, const char *const *names, const char *otherwise)
-{
-    for (; !given && *names; names++)
-        given = environment(*names);
-    return given ? given : otherwise;
-}
 
 static void put(json_t *j, const char *name, const char *value)
 {
@@ -274,51 +204,6 @@ static void wipe_text(char *text)
     free(text);
 }
 
-/* What the server says is wrong, from its JSON. */
-static int refused(const char *url, const struct http_client_reply *reply)
-{
-    json_t *j = json_loadb(reply->body.n ? reply->body.p : "", reply->body.n, 0, NULL);
-    const char *code = json_string_value(json_object_get(j, "code"));
-    const char *message = json_string_value(json_object_get(j, "message"));
-    if (code && message)
-        fprintf(stderr, "pail: %s (%s)\n", message, code);
-    else
-        fprintf(stderr, "pail: %s answered with status %d and without a reason: is it a Pail server?\n", url,
-                reply->status);
-    json_decref(j);
-    return 1;
-}
-
-static char *url_of(const struct call *c)
-{
-    static const char *const endpoints[] = {"PAIL_ENDPOINT", "AWS_ENDPOINT_URL", NULL};
-    const char *endpoint = first_of(c->endpoint, endpoints, ENDPOINT);
-    size_t n = strlen(endpoint);
-    while (n && endpoint[n - 1] == '/')
-        n--;
-    struct buf url;
-    buf_init(&url, 8192);
-    buf_put(&url, endpoint, n);
-    buf_put_str(&url, ACCOUNTS_PATH);
-    if (c->verb == DELETE)
-        buf_printf(&url, "/%s", c->name);
-    char *text = url.failed ? NULL : bytes_cstr(c->arena, buf_bytes(&url));
-    buf_fini(&url);
-    return text;
-}
-
-static int exchange(struct call *c, struct http_client_request *q)
-{
-    struct http_client_reply reply;
-    char error[256];
-    if (!http_client_send(q, c->arena, &reply, error))
-        return fail(error);
-    int rc = reply.status / 100 == 2 ? print_json(reply.body) : refused(q->url, &reply);
-    if (reply.body.n)
-        explicit_bzero((char *)reply.body.p, reply.body.n);
-    return rc;
-}
-
 /* Names go into a path: what they may not have would change it, and the server has none of that name anyway. */
 static bool is_plain(const char *name)
 {
@@ -329,32 +214,19 @@ static bool is_plain(const char *name)
 static int run_online(struct call *c)
 {
     static const char *const methods[] = {[CREATE] = "POST", [LIST] = "GET", [DELETE] = "DELETE"};
-    static const char *const regions[] = {"PAIL_REGION", "MINIO_SITE_REGION", "AWS_REGION", "AWS_DEFAULT_REGION", NULL};
-    static const struct http_client_header json = {"Content-Type", "application/json"};
-    struct keys keys;
-    char error[256];
-    if (!find_keys(&keys, error))
-        return fail(error);
+    struct target_server server = {c->endpoint, c->region, c->ca_file};
+    struct bytes answer;
     if (c->verb == DELETE && !is_plain(c->name))
         return fail("no account has such a name");
-    struct http_client_request q = {.method = methods[c->verb],
-                                    .url = url_of(c),
-                                    .ca_file = c->ca_file,
-                                    .access_key = keys.user,
-                                    .secret_key = keys.password,
-                                    .session_token = keys.token,
-                                    .region = first_of(c->region, regions, REGION)};
-    if (!q.url)
-        return fail("the endpoint is too long");
-    if (c->verb != CREATE)
-        return exchange(c, &q);
-    char *wish = wish_text(c);
-    if (!wish)
+    char *wish = c->verb == CREATE ? wish_text(c) : NULL;
+    if (c->verb == CREATE && !wish)
         return fail("the arguments are no text in UTF-8");
-    q.body = bytes_str(wish);
-    q.headers = &json;
-    q.n_headers = 1;
-    int rc = exchange(c, &q);
+    const char *path = c->verb == DELETE ? arena_printf(c->arena, ACCOUNTS_PATH "/%s", c->name) : ACCOUNTS_PATH;
+    int rc = target_call(&server, c->arena, methods[c->verb], path, bytes_str(wish), &answer);
+    if (rc == 0) {
+        rc = target_print_json(answer);
+        explicit_bzero((char *)answer.p, answer.n);
+    }
     wipe_text(wish);
     return rc;
 }
@@ -376,55 +248,26 @@ static struct accounts_answer ask(const struct call *c, struct identities *ids)
     return accounts_list(ids, c->arena);
 }
 
-static int run_in_store(struct call *c, const struct config *cfg, const char *path, struct store *store)
+static int run_in_store(struct call *c, const struct target_folder *f)
 {
     char error[512];
-    struct identities *ids = accounts_open(store, cfg, path, error);
+    struct identities *ids = accounts_open(f->store, &f->config, f->dir.path, error);
     if (!ids)
         return fail(error);
     struct accounts_answer answer = ask(c, ids);
-    int rc = answer.rc == ACCOUNTS_OK ? print_json(answer.text) : fail(answer.text.p);
+    int rc = answer.rc == ACCOUNTS_OK ? target_print_json(answer.text) : fail(answer.text.p);
     accounts_close(&ids);
-    return rc;
-}
-
-static int fail_folder(const char *error)
-{
-    bool held = strstr(error, "is in use") != NULL;
-    fprintf(stderr, "pail: %s%s\n", error,
-            held ? "; while its server runs, leave --data away and give --endpoint URL" : "");
-    return 1;
-}
-
-static int run_in_folder(struct call *c, const struct config *cfg)
-{
-    struct data_dir dir = {.lock_fd = -1};
-    char error[512];
-    struct store *store = NULL;
-    if (access(arena_printf(c->arena, "%s/" FORMAT_FILE, cfg->dir), F_OK) != 0) {
-        snprintf(error, sizeof error, "%.300s is no data folder; `pail server DIR` makes one", cfg->dir);
-        return fail(error);
-    }
-    umask(0077);
-    log_setup(LOG_TEXT, LOG_WARN);
-    int rc = data_dir_open(cfg->dir, &dir, error) ? 0 : fail_folder(error);
-    if (rc == 0 && !(store = backends_open(cfg, &dir, error)))
-        rc = fail(error);
-    if (rc == 0)
-        rc = run_in_store(c, cfg, dir.path, store);
-    store_close(&store);
-    data_dir_close(&dir);
     return rc;
 }
 
 static int run_offline(struct call *c)
 {
-    struct config cfg;
-    char error[512];
+    struct target_folder f;
     c->server_flags[0] = (char *)c->data;
-    int rc = config_load(&cfg, c->n_server_flags, c->server_flags, error);
-    rc = rc == 0 ? run_in_folder(c, &cfg) : (fail(error), 2);
-    config_fini(&cfg);
+    int rc = target_folder_open(&f, c->n_server_flags, c->server_flags);
+    if (rc == 0)
+        rc = run_in_store(c, &f);
+    target_folder_close(&f);
     return rc;
 }
 

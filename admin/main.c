@@ -21,6 +21,11 @@ static const struct command {
 } commands[] = {
     {"server", "DIR [settings]", "serve the S3 protocol over the data in DIR", serve_command},
     {"account", "create|list|delete", "the accounts of a server, each with a root of its own", account_command},
+    {"key", "create|list|rotate|...", "the keys that encrypt objects, and the master key", key_command},
+    {"check", "DIR [--fast] [--repair]", "look at all data and the index, while the server runs or not", check_command},
+    {"backup", "DIR DEST [--verify]", "copy all data, while the server runs; again: only what is new", backup_command},
+    {"restore", "BACKUP DIR", "make a data folder from a backup", restore_command},
+    {"recover", "DIR", "make a lost or broken index anew from a snapshot and the blobs", recover_command},
 };
 
 static void usage(FILE *to)

@@ -27,6 +27,7 @@ build libxml2-dev        the XML of S3's requests
 build zlib1g-dev         CRC32 and compression
 build libxxhash-dev      XXHASH checksums
 build libisal-dev        fast CRC32C and CRC64
+build libzstd-dev        objects compressed on disk
 build libjansson-dev     JSON policies
 build libseccomp-dev    giving up system calls
 build libargon2-dev      keys of the admin API's bodies

@@ -41,6 +41,8 @@ struct blob_id {
 struct blob_store;
 struct blob_writer;
 struct blob_reader;
+struct blob_pace;
+struct blob_findings;
 
 struct blob_ops {
     const char *name;
@@ -63,6 +65,11 @@ struct blob_ops {
      * p. After a failure p holds nothing that was not verified.
      */
     int (*read)(struct blob_reader *, uint64_t offset, void *p, size_t n, bool nowait);
+    /*
+     * From now on read() compares (as at first) or not: for bytes that prove themselves, which are read in whole
+     * blocks. NULL: it always does.
+     */
+    void (*compare)(struct blob_reader *, bool);
     /* What the creator wrote; both in the arena. */
     int (*describe)(struct blob_reader *, struct arena *, struct bytes *ret_desc, struct bytes *ret_trailer);
     void (*close_reader)(struct blob_reader **); /* accepts NULL inside */
@@ -85,11 +92,47 @@ struct blob_ops {
     void (*settled)(struct blob_store *, const struct blob_id *);
     void (*space)(struct blob_store *, uint64_t *ret_free_bytes, uint64_t *ret_total_bytes);
     void (*close)(struct blob_store **);
+    /*
+     * Ids of finished blobs in rising order, those greater than `after` (NULL: from the first), at most max; fewer only
+     * at the end. What is made or removed meanwhile may be there or not. NULL: this backend cannot.
+     */
+    int (*list)(struct blob_store *, const struct blob_id *after, size_t max, struct blob_id *ret, size_t *ret_n);
+    /*
+     * Somebody outside holds all blobs, for he copies them: what an earlier state of the index refers to must stay. Who
+     * takes away a blob that was once referred to, asks after its last reference has gone and before he removes it.
+     * NULL: never.
+     */
+    bool (*held)(struct blob_store *);
+    /*
+     * Verifies every byte of a blob as it lies on the disk, past the caches where possible. BLOB_OK and BLOB_CORRUPT
+     * fill in *ret. NULL: blob_verify() reads it like anybody.
+     */
+    int (*verify)(struct blob_store *, const struct blob_id *, const struct blob_pace *, struct blob_findings *ret);
 };
+
+struct blob_pace {
+    bool (*go_on)(void *arg, size_t bytes); /* after each read of so many; false: stop. May sleep */
+    void *arg;
+};
+
+struct blob_findings {
+    uint64_t length;    /* bytes of data */
+    uint64_t bad_bytes; /* in blocks that do not match; 0 with BLOB_CORRUPT: header, footer or texts are damaged */
+    uint64_t first_bad; /* offset */
+    bool stopped;
+};
+
+/* As ops->verify. */
+int blob_verify(struct blob_store *, const struct blob_id *, const struct blob_pace *, struct blob_findings *ret);
 
 struct blob_store {
     const struct blob_ops *ops;
 };
+
+static inline bool blob_held(struct blob_store *st)
+{
+    return st->ops->held && st->ops->held(st);
+}
 
 /* Where a blob lies. */
 static inline unsigned blob_tier_of(const struct blob_store *st, const struct blob_id *id)

@@ -40,6 +40,7 @@ struct config {
     const char *certs_dir; /* empty: plain HTTP */
     const char *root_user, *root_password;
     const char *master_key_file; /* empty: pail.key in dir */
+    const char *vault_address, *vault_key, *vault_mount, *vault_token_file, *vault_ca_file, *vault_namespace;
     const char *jwks_dir;        /* keys of identity providers, one file each; empty: none */
     const char *user;            /* to become after binding; empty: none */
     bool sandbox;                /* server/sandbox.h */
@@ -48,8 +49,7 @@ struct config {
     uint64_t workers;            /* threads for document operations and blob I/O */
     const char *log_format;      /* text, json */
     const char *log_level;       /* error, warn, info, debug */
-    bool access_log;
-    const char *prometheus_auth;                                                     /* jwt, public */
+    const char *prometheus_auth; /* jwt, public */
     const char *audit_file, *audit_webhook, *audit_webhook_token, *audit_webhook_ca; /* server/audit.h */
     uint64_t audit_file_max_mib, audit_file_keep, audit_webhook_batch, audit_queue_mib;
 
@@ -71,11 +71,22 @@ struct config {
         const char *storage_class, *path;
     } tiers[CONFIG_TIERS_MAX]; /* classes whose blobs have a folder of their own */
     size_t n_tiers;
-    bool trust_clock;                     /* however far it jumped */
-    uint64_t lifecycle_day_s;             /* how long a day of the lifecycle rules is; 0: a day */
-    const char *default_object_ownership; /* of new buckets */
-    const char *trusted_proxy;            /* networks, with commas; checked */
-    uint64_t index_map_mib;               /* first size of the index's memory map; it grows by itself */
+    uint64_t lifecycle_day_s;                         /* how long a day of the lifecycle rules is; 0: a day */
+    const char *default_object_ownership;             /* of new buckets */
+    const char *default_encryption;                   /* AES256 or none: of objects in buckets that say nothing else */
+    const char *compress_types, *compress_extensions; /* with commas; `*` at the end of a type: any rest */
+    const char *trusted_proxy;                        /* networks, with commas; checked */
+    uint64_t scrub_rate_mib;                          /* MiB/s; 0: never */
+    uint64_t scrub_interval_h;                        /* between the beginnings of two passes */
+    uint64_t snapshot_interval_h;                     /* of the index; 0: none */
+    uint64_t snapshots_kept;
+    uint64_t index_map_mib; /* first size of the index's memory map; it grows by itself */
+    /* Switches, together: so they take little room. */
+    bool trust_clock;         /* however far it jumped */
+    bool allow_insecure_ssec; /* customers' keys may come without TLS */
+    bool compress;            /* objects of the types and extensions above, unless a bucket says otherwise */
+    bool verify_reads;        /* compare blocks with their checksums whenever they are read */
+    bool access_log;          /* one line per request */
 };
 
 /*

@@ -25,15 +25,21 @@ struct crypt;
 enum crypt_rc {
     CRYPT_OK = 0,
     CRYPT_NO_FILE = -1,    /* there is no key file */
-    CRYPT_BAD_FILE = -2,   /* it holds something else, or others may read it */
+    CRYPT_BAD_FILE = -2,   /* it holds something else */
     CRYPT_UNREADABLE = -3, /* errno says why */
+    CRYPT_EXPOSED = -4,    /* others may read or write it */
 };
 
 /* Reads the key. */
 int crypt_load(const char *path, struct crypt **ret);
 /* Makes a new key and writes it, durably and with mode 0600, where no file is yet (else UNREADABLE, EEXIST). */
 int crypt_create(const char *path, struct crypt **ret);
-/* A key that is known, for tests. */
+/* Writes the key in the same way to another file. */
+int crypt_write(const struct crypt *, const char *path);
+/* Of 64 hex digits and perhaps a line's end, else BAD_FILE. */
+int crypt_of_text(struct bytes text, struct crypt **ret);
+bool crypt_same(const struct crypt *, const struct crypt *);
+/* A key that is known. */
 struct crypt *crypt_of_key(const unsigned char key[CRYPT_KEY_SIZE]);
 void crypt_close(struct crypt **); /* accepts NULL inside */
 

@@ -179,6 +179,13 @@ struct index_ops {
     void (*stats)(struct index *, struct index_stats *ret);
     void (*keep_sums)(struct index *, const struct index_sums *);
     void (*close)(struct index **); /* waits for what was submitted */
+    /*
+     * Writes the whole index as of one moment, durably, to a new file that the same backend can open; damage that is
+     * met on the way is INDEX_CORRUPT. While others read and write. NULL: this backend has no such files.
+     */
+    int (*copy)(struct index *, const char *file);
+    /* Small chores, to be called every few seconds by whoever has time. NULL: there are none. */
+    void (*tend)(struct index *);
 };
 
 /* Every backend's handle begins with this. */

@@ -45,6 +45,33 @@ struct index_lmdb_options {
  */
 int index_lmdb_open(const struct index_lmdb_options *options, struct index **ret_index, char *ret_message);
 
+/*
+ * Opens an index for reading alone, as it is at this moment, whether or not another process serves it: get, page,
+ * visit, generation and copy work, and all see that moment; visits pass over records that are damaged. One thread at a
+ * time. While it is open the serving process cannot use pages again, so its file may grow.
+ * Content is not looked at: a damaged file may end the process that reads it, so index_lmdb_verify comes first.
+ */
+int index_lmdb_open_snapshot(const char *path, struct index **ret_index, char *ret_message);
+int index_lmdb_renew(struct index *);  /* of such: from now on as of the present moment */
+void index_lmdb_pause(struct index *); /* of such: holds up nobody, and cannot be read, until it is renewed */
+
+struct index_lmdb_census {
+    uint64_t pages, records, free_pages, lost_pages;
+    uint64_t faults; /* told */
+    uint64_t last_partition;
+};
+struct index_lmdb_verify {
+    /* A record (partition, key; key empty: not to be told) or, with partition 0, the file. */
+    void (*fault)(void *arg, uint64_t partition, struct bytes key, const char *text);
+    void (*tick)(void *arg, uint64_t pages); /* may be NULL */
+    void *arg;
+};
+/*
+ * Walks every page and record of an index opened by index_lmdb_open_snapshot. INDEX_OK: it can be read (single records
+ * may be damaged, as was told; NULL: nobody listens); INDEX_CORRUPT: parts of it cannot.
+ */
+int index_lmdb_verify(struct index *, const struct index_lmdb_verify *, struct index_lmdb_census *ret);
+
 struct index_lmdb_stats {
     uint64_t groups, batches; /* commits and batches answered since the start */
     uint64_t queued;          /* batches submitted and not answered */

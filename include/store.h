@@ -60,6 +60,7 @@ enum store_rc {
     STORE_BUCKET_STATE = -25,    /* versioning and lock exclude this change: InvalidBucketState */
     STORE_NO_SUCH_SETTING = -26, /* the bucket has no configuration of that kind */
     STORE_NO_LOCK = -27,         /* retention or hold in a bucket without object lock */
+    STORE_WRONG_KEY = -28,       /* an encrypted object or upload without a key, or a plain one with one */
     STORE_QUOTA = -29,           /* the bucket would hold more than its quota */
 };
 
@@ -176,7 +177,8 @@ enum store_setting {
     STORE_SETTING_PUBLIC_ACCESS = 5,
     STORE_SETTING_OWNERSHIP = 6,
     STORE_SETTING_ACL = 7,
-    STORE_SETTING_LAST = 7,
+    STORE_SETTING_ENCRYPTION = 8,
+    STORE_SETTING_LAST = 8,
 };
 #define STORE_SETTING_MAX (1u << 20) /* bytes */
 int store_setting_get(struct store *, struct bytes bucket, enum store_setting, struct arena *,
@@ -253,6 +255,26 @@ struct store_part_info {
 
 struct store_extent; /* private: where bytes lie */
 
+/*
+ * Encryption. The store encrypts with an object key that its caller brings for each new object (32 random bytes, never
+ * used for another one), and keeps beside the object the envelope in which the caller sealed that key. It neither
+ * understands envelopes nor keeps keys: to read, the caller opens the envelope and brings the key again
+ * (include/keyring.h does both).
+ *
+ * Each blob has a data key of its own, sealed with the object key beside its extent; copies seal the data keys anew and
+ * move no bytes. Bytes are AES-256-GCM chunks (storage/seal.h says which), so a range costs what it touches, and a
+ * chunk, blob or data key in another place does not open: STORE_CORRUPT. Whoever opened an envelope has the right key,
+ * so a data key that another one was given for is no case of its own.
+ */
+#define STORE_KEY_BYTES    32
+#define STORE_ENVELOPE_MAX 4096 /* bytes */
+
+struct store_seal {
+    const unsigned char *key; /* the object key; NULL: the bytes are kept as they come */
+    struct bytes envelope;    /* kept with the object; empty only without a key. A part's is its upload's: ignored */
+    bool opaque_etag;         /* the ETag must not be the MD5 of the bytes (SSE-KMS, SSE-C) */
+};
+
 struct store_object {
     struct bytes key;
     uint64_t size; /* bytes */
@@ -276,6 +298,8 @@ struct store_object {
     struct bytes acl;          /* in its owner's own format; empty: none was set */
     int64_t restore_ready_ms;  /* RestoreObject was accepted: when the copy is there */
     int64_t restored_until_ms; /* an archived object can be read until then; 0: it was not restored */
+    struct bytes envelope;     /* of its object key; empty: it is not encrypted */
+    bool opaque_etag;
     /* private: */
     unsigned char uid[16];
     struct bytes inline_data;
@@ -347,16 +371,18 @@ struct store_span { /* verified bytes */
  * Reads [offset, offset + length) of the object, which must lie inside it. The object (and its arena) must outlive the
  * reader. Opening registers the reader: blobs that it may need are not removed until it is closed, even if the object
  * is deleted or overwritten. To be sure of that for the object record itself, open within the same loop turn as the
- * get, or expect NO_SUCH_KEY from next and look the object up again. [loop]
+ * get, or expect NO_SUCH_KEY from next and look the object up again. `object_key`: of an encrypted object
+ * (WRONG_KEY), copied and wiped at close; NULL for others. CORRUPT: what lies in the record does not open. [loop]
  */
 int store_read_open(struct store *, const struct store_object *, uint64_t offset, uint64_t length,
-                    struct store_read **ret);
+                    const unsigned char *object_key, struct store_read **ret);
 /*
  * The next span, at most `max` bytes. `nowait`: STORE_WOULD_BLOCK instead of waiting for the disk (call again on a
  * worker without nowait). What lies in a blob is read into `scratch` (max bytes, never NULL), where the span then is;
- * what lies in the object's record is not copied: such a span points into the object, and scratch stays untouched.
- * Spans end where blocks with a checksum end, if they can: with `max` a multiple of BLOB_BLOCK, read on until the end,
- * every block is read and verified once.
+ * what lies in the object's record is not copied: such a span points into the object, and scratch stays untouched
+ * (unless it is encrypted: then scratch it is).
+ * Spans end where blocks with a checksum end, or encrypted chunks, if they can: with `max` a multiple of BLOB_BLOCK,
+ * read on until the end, every block is read, verified and opened once.
  */
 int store_read_next(struct store_read *, size_t max, bool nowait, char *scratch, struct store_span *ret);
 void store_read_close(struct store_read **); /* accepts NULL inside [loop] */
@@ -382,6 +408,8 @@ struct store_put {
     struct object_lock lock; /* mode NONE: the bucket's default applies when it is committed */
     struct bytes acl;        /* kept with it, at most STORE_ACL_MAX bytes of whoever understands them; empty: none */
     struct store_condition condition;
+    struct store_seal seal; /* of an object, an upload, or a part (the key of its upload) */
+    bool compress;          /* keep it compressed where that saves space; the bytes read are the same */
     /* A part of a multipart upload: */
     struct bytes upload_id; /* empty: an object */
     unsigned part_number;   /* 1 to 10,000 */
@@ -404,7 +432,10 @@ int store_write_open(struct store *, const struct store_put *, struct store_writ
  */
 int store_write_append(struct store_write *, const void *p, size_t n);
 bool store_write_fits(const struct store_write *, size_t n);
-/* What the finished digests must be; any time before commit. A mismatch fails the commit and stores nothing. */
+/*
+ * What the finished digests must be; any time before commit, but an MD5 before the first byte where the ETag is opaque
+ * (nobody computes it then). A mismatch fails the commit and stores nothing; store_write_etag then tells the MD5.
+ */
 void store_write_expect_md5(struct store_write *, const unsigned char md5[16]);
 void store_write_expect_checksum(struct store_write *, const struct checksum_value *);
 /*
@@ -455,9 +486,11 @@ void store_objects_delete(struct store *, const struct store_bucket *, struct by
  * Copies by reference: no bytes move (inline data is copied within the index). headers: those of the new object (the
  * caller applies the metadata directive). `checksum` NONE keeps the source's algorithm; a value that cannot be derived
  * (another algorithm, or COMPOSITE that has to become FULL_OBJECT and cannot be combined) is computed by reading the
- * source once. [worker]
+ * source once. Where one side is encrypted and the other is not, all bytes are read and written; also where a plain
+ * ETag is wanted of a source whose ETag is opaque, they are read. [worker]
  */
 struct store_copy {
+    const unsigned char *source_key; /* object key of an encrypted source, else NULL */
     const struct store_object *source;
     const struct store_bucket *source_bucket;
     struct store_put to;     /* object or part */
@@ -465,6 +498,18 @@ struct store_copy {
 };
 /* *ret tells of the new object or part what the answer needs: no headers, no parts, and it cannot be read from. */
 int store_copy(struct store *, const struct store_copy *, struct arena *, struct store_object **ret);
+
+/*
+ * Visits the envelopes of all objects, versions and uploads, at most `max` a call, from `*cursor` on (empty: from the
+ * beginning; afterwards where to go on, in the arena; empty again: that was the end). `look` sees each; when it answers
+ * true, *ret_new takes the envelope's place, unless the object has changed meanwhile (that is then left alone: what
+ * changed it has sealed anew). Others may write meanwhile: what exists from beginning to end is seen, once. For the
+ * rotation of keys and for counting what a key is used for. [worker]
+ */
+typedef bool store_envelope_f(void *arg, uint64_t partition, struct bytes key, struct bytes envelope, struct arena *,
+                              struct bytes *ret_new);
+int store_envelopes(struct store *, struct bytes *cursor, size_t max, store_envelope_f *look, void *arg,
+                    struct arena *);
 
 /* ---- listing ---- */
 
@@ -489,6 +534,7 @@ struct store_list_row { /* valid during the call only */
     int64_t restore_ready_ms, restored_until_ms;
     struct store_version version; /* from here on: store_version_list only */
     bool latest, marker;
+    struct bytes envelope;
 };
 typedef void store_list_f(void *arg, const struct store_list_row *);
 
@@ -532,6 +578,8 @@ struct store_upload {
     size_t n_tags;
     struct object_lock lock;
     struct bytes acl;
+    struct bytes envelope; /* of the key of all its parts and of the object that it becomes; empty: not encrypted */
+    bool opaque_etag;
 };
 
 /* checksum_type: NONE takes the algorithm's default. [worker] */

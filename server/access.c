@@ -20,6 +20,8 @@
 #include "server/iam/bound_policy.h"
 #include "server/iam/identities.h"
 #include "server/server.h"
+#include "server/xml/documents.h"
+#include "server/xml/parse.h"
 
 #define CACHE_SLOTS     4096
 #define CACHE_BYTES_MAX (64u << 20) /* of all entries in slots */
@@ -89,6 +91,42 @@ struct bytes access_encode_acl(struct arena *a, const struct acl *acl)
         to += g->id.n;
     }
     return bytes_of(out, room);
+}
+
+static const struct {
+    const char *name;
+    enum sse_method method;
+} sse_names[] = {{"AES256", SSE_S3}, {"aws:kms", SSE_KMS}, {"aws:kms:dsse", SSE_KMS_DSSE}};
+
+enum sse_method access_sse_method(struct bytes algorithm)
+{
+    for (size_t i = 0; i < ARRAY_LEN(sse_names); i++)
+        if (bytes_eq_str(algorithm, sse_names[i].name))
+            return sse_names[i].method;
+    return SSE_NONE;
+}
+
+const char *access_sse_name(enum sse_method method)
+{
+    for (size_t i = 0; i < ARRAY_LEN(sse_names); i++)
+        if (sse_names[i].method == method)
+            return sse_names[i].name;
+    return "";
+}
+
+bool access_decode_encryption(struct arena *a, struct bytes v, struct bucket_encryption *ret)
+{
+    struct xml_encryption doc;
+    if (xml_parse(v, &xml_encryption_doc, a, &doc, NULL) != S3E_OK || doc.n_rules != 1 || !doc.rules[0].apply)
+        return false;
+    const struct xml_encryption_rule *rule = &doc.rules[0];
+    *ret = (struct bucket_encryption){.set = true,
+                                      .method = access_sse_method(rule->apply->algorithm),
+                                      .key_id = rule->apply->key_id,
+                                      .bucket_key = rule->bucket_key.v};
+    for (size_t i = 0; rule->blocked && i < rule->blocked->n_types; i++)
+        ret->block_customer |= bytes_eq_str(rule->blocked->types[i], "SSE-C");
+    return ret->method != SSE_NONE;
 }
 
 bool access_decode_acl(struct arena *a, struct bytes v, struct bytes owner, struct acl *ret)
@@ -227,6 +265,19 @@ static bool read_ownership(struct bytes text, struct bucket_access *ret)
     return !ret->ownership_set || acl_ownership_of(text, &ret->ownership);
 }
 
+static bool read_tags(struct bytes text, struct arena *a, struct bucket_access *ret)
+{
+    struct xml_tagging doc;
+    if (xml_parse(text, &xml_tagging_doc, a, &doc, NULL) != S3E_OK)
+        return false;
+    for (size_t i = 0; i < doc.n_tags; i++)
+        if (bytes_eq_str(doc.tags[i].key, ACCESS_COMPRESS_TAG))
+            ret->compress = bytes_eq_str(doc.tags[i].value, "on")    ? BUCKET_COMPRESS_ON
+                            : bytes_eq_str(doc.tags[i].value, "off") ? BUCKET_COMPRESS_OFF
+                                                                     : BUCKET_COMPRESS_UNSAID;
+    return true;
+}
+
 static void set_defaults(struct server *s, const struct store_bucket *b, struct arena *a, struct bucket_access *ret)
 {
     *ret = (struct bucket_access){.block = {true, true, true, true},
@@ -238,8 +289,9 @@ static void set_defaults(struct server *s, const struct store_bucket *b, struct 
 
 static int load(struct server *s, const struct store_bucket *b, struct arena *a, struct bucket_access *ret)
 {
-    static const enum store_setting kinds[] = {STORE_SETTING_POLICY, STORE_SETTING_PUBLIC_ACCESS,
-                                               STORE_SETTING_OWNERSHIP, STORE_SETTING_ACL};
+    static const enum store_setting kinds[] = {STORE_SETTING_POLICY,     STORE_SETTING_PUBLIC_ACCESS,
+                                               STORE_SETTING_OWNERSHIP,  STORE_SETTING_ACL,
+                                               STORE_SETTING_ENCRYPTION, STORE_SETTING_TAGS};
     bool sound = true;
     set_defaults(s, b, a, ret);
     if (b->settings_seq == 0) /* nothing was ever set */
@@ -257,6 +309,10 @@ static int load(struct server *s, const struct store_bucket *b, struct arena *a,
             sound &= access_decode_block(value, &ret->block, &ret->block_set);
         else if (kinds[i] == STORE_SETTING_OWNERSHIP)
             sound &= read_ownership(value, ret);
+        else if (kinds[i] == STORE_SETTING_ENCRYPTION)
+            sound &= access_decode_encryption(a, value, &ret->encryption);
+        else if (kinds[i] == STORE_SETTING_TAGS)
+            sound &= read_tags(value, a, ret);
         else
             sound &= access_decode_acl(a, value, access_canonical_id(s, b->owner, a), &ret->acl);
     }

@@ -639,6 +639,26 @@ int authorize_also(struct req *r, const char *action)
     return require(r, &t, action);
 }
 
+/* The keys belong to the server's own account. */
+int authorize_kms(struct req *r, const char *action, struct bytes key_arn)
+{
+    static const struct iam_context no_facts;
+    struct iam_request q;
+    if (is_root(r) && bytes_eq_str(r->who.principal->caller.account, ROOT_ACCOUNT_ID))
+        return 0;
+    question_begin(r, &nothing, action, &q);
+    q.resource = key_arn;
+    q.resource_account = BYTES_LIT(ROOT_ACCOUNT_ID);
+    q.context = &no_facts;
+    if (policies_ask(&q)) {
+        q.context = context_of(r);
+        facts_of_resource(r->authorization->context, q.resource_account, BYTES_NONE);
+        facts_of_object(r->authorization->context, NULL);
+    }
+    struct iam_decision d = iam_decide(&q);
+    return d.allowed ? 0 : refuse(r, &q, &d);
+}
+
 bool authorize_locks_out(struct req *r, const struct iam_policy *policy)
 {
     struct target t = target_of(r);

@@ -41,6 +41,8 @@ int authorize_missing(struct req *, const struct store_bucket *);
 bool authorize_may(struct req *, const char *action, const char *version_action);
 /* The same, answering AccessDenied. */
 int authorize_also(struct req *, const char *action);
+/* An action of KMS on one of its keys, which policies of identities alone can allow. 0, or -1 with AccessDenied. */
+int authorize_kms(struct req *, const char *action, struct bytes key_arn);
 /* Would this policy, were it the bucket's, forbid the caller to put another one? */
 bool authorize_locks_out(struct req *, const struct iam_policy *);
 

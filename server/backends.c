@@ -24,11 +24,12 @@ static struct blob_store *open_blobs(const struct config *cfg, const struct data
     size_t n = 0;
     if (!data_dir_open_tiers(dir, cfg->tiers, cfg->n_tiers, error))
         return NULL;
-    int rc = blob_file_open(&(struct blob_file_options){.folder = path}, &standard);
+    int rc = blob_file_open(&(struct blob_file_options){.folder = path, .trust_disk = !cfg->verify_reads}, &standard);
     while (rc == BLOB_OK && n < cfg->n_tiers) {
         path = cfg->tiers[n].path;
         tiers[n].name = cfg->tiers[n].storage_class;
-        rc = blob_file_open(&(struct blob_file_options){.folder = path}, &tiers[n].store);
+        rc = blob_file_open(&(struct blob_file_options){.folder = path, .trust_disk = !cfg->verify_reads},
+                            &tiers[n].store);
         n += rc == BLOB_OK;
     }
     if (rc == BLOB_OK)

@@ -48,7 +48,19 @@ static const struct setting settings[] = {
     {NULL, "PAIL_ROOT_PASSWORD", "MINIO_ROOT_PASSWORD", TEXT, AT(root_password), "", 0, 0, "SECRET",
      "its secret key; with neither set, minioadmin/minioadmin works from this machine alone"},
     {"master-key-file", "PAIL_MASTER_KEY_FILE", NULL, TEXT, AT(master_key_file), "", 0, 0, "FILE",
-     "64 hex digits that seal secret keys and sessions; unset: pail.key in DIR, made when nothing was sealed yet"},
+     "64 hex digits that seal all keys; unset: systemd's credential pail-master-key, PAIL_MASTER_KEY (the digits), or "
+     "pail.key in DIR, made when nothing was sealed yet"},
+    {"vault-address", "PAIL_VAULT_ADDRESS", NULL, TEXT, AT(vault_address), "", 0, 0, "URL",
+     "HashiCorp Vault (or OpenBao), whose transit engine then seals new versions of the keys that encrypt objects"},
+    {"vault-key", "PAIL_VAULT_KEY", NULL, TEXT, AT(vault_key), "", 0, 0, "NAME", "the key of its transit engine"},
+    {"vault-token-file", "PAIL_VAULT_TOKEN_FILE", NULL, TEXT, AT(vault_token_file), "", 0, 0, "FILE",
+     "a token that may encrypt and decrypt with that key; the file may be replaced at any time"},
+    {"vault-mount", "PAIL_VAULT_MOUNT", NULL, TEXT, AT(vault_mount), "transit", 0, 0, "PATH",
+     "where that engine is mounted"},
+    {"vault-namespace", "PAIL_VAULT_NAMESPACE", NULL, TEXT, AT(vault_namespace), "", 0, 0, "NAME",
+     "namespace of Vault, where it has several"},
+    {"vault-ca-file", "PAIL_VAULT_CA_FILE", NULL, TEXT, AT(vault_ca_file), "", 0, 0, "FILE",
+     "certificates to trust for it; unset: the system's"},
     {"jwks-dir", "PAIL_JWKS_DIR", NULL, TEXT, AT(jwks_dir), "", 0, 0, "DIR",
      "keys of OpenID Connect providers, used instead of those that they publish: HOST_PATH.json, with _ for each /"},
     {"user", "PAIL_USER", NULL, TEXT, AT(user), "", 0, 0, "NAME",
@@ -115,8 +127,31 @@ static const struct setting settings[] = {
     {"default-object-ownership", "PAIL_DEFAULT_OBJECT_OWNERSHIP", NULL, LIVE | TEXT, AT(default_object_ownership),
      "BucketOwnerEnforced", 0, 0, "RULE",
      "of new buckets: BucketOwnerEnforced (no access lists), BucketOwnerPreferred or ObjectWriter"},
+    {"default-encryption", "PAIL_DEFAULT_ENCRYPTION", NULL, TEXT, AT(default_encryption), "AES256", 0, 0, "AES256|none",
+     "of new objects when neither request nor bucket says it; none: they are kept as they come"},
+    {"allow-insecure-ssec", "PAIL_ALLOW_INSECURE_SSEC", NULL, SWITCH, AT(allow_insecure_ssec), "off", 0, 0, "on|off",
+     "for tests: customers' own keys (SSE-C) are taken without TLS"},
+    {"compress", "PAIL_COMPRESS", "MINIO_COMPRESSION_ENABLE", SWITCH, AT(compress), "off", 0, 0, "on|off",
+     "keep objects compressed where that saves space; the bucket tag pail:compress (on or off) decides for a bucket"},
+    {"compress-types", "PAIL_COMPRESS_TYPES", "MINIO_COMPRESSION_MIME_TYPES", TEXT, AT(compress_types),
+     "text/*,application/json,application/xml,application/x-ndjson,application/javascript,image/svg+xml", 0, 0,
+     "TYPE,...", "content types to compress; a * at the end stands for any rest"},
+    {"compress-extensions", "PAIL_COMPRESS_EXTENSIONS", "MINIO_COMPRESSION_EXTENSIONS", TEXT, AT(compress_extensions),
+     ".txt,.log,.csv,.json,.ndjson,.tar,.xml,.html,.sql,.svg", 0, 0, ".EXT,...",
+     "ends of keys to compress, whatever their type; with no types and no extensions, everything that is not "
+     "compressed already"},
     {"trusted-proxy", "PAIL_TRUSTED_PROXY", NULL, TEXT, AT(trusted_proxy), "", 0, 0, "CIDR,...",
      "proxies whose X-Forwarded-For and X-Forwarded-Proto are believed"},
+    {"verify-reads", "PAIL_VERIFY_READS", NULL, SWITCH, AT(verify_reads), "on", 0, 0, "on|off",
+     "compare data with its checksums whenever it is read; off only on disks that do that themselves (ZFS, btrfs)"},
+    {"scrub-rate", "PAIL_SCRUB_RATE", NULL, NUMBER, AT(scrub_rate_mib), "16", 0, 100000, "MIB/S",
+     "pace at which all data is read in the background and compared with its checksums; 0: never"},
+    {"scrub-interval", "PAIL_SCRUB_INTERVAL", NULL, NUMBER, AT(scrub_interval_h), "720", 0, 87600, "HOURS",
+     "from the beginning of one such pass to the next"},
+    {"snapshot-interval", "PAIL_SNAPSHOT_INTERVAL", NULL, NUMBER, AT(snapshot_interval_h), "24", 0, 8760, "HOURS",
+     "between copies of the index to DIR/snapshots, for `pail recover`; 0: none"},
+    {"snapshots-kept", "PAIL_SNAPSHOTS_KEPT", NULL, NUMBER, AT(snapshots_kept), "3", 1, 100, "N",
+     "how many of those are kept"},
     {"index-map-mib", "PAIL_INDEX_MAP_MIB", NULL, NUMBER, AT(index_map_mib), "65536", 1, 1048576, "MIB",
      "first size of the index's map; it grows by itself"},
 };
@@ -434,6 +469,8 @@ static int check(struct config *c, char *error)
                     "--default-object-ownership must be BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter, "
                     "not \"%s\"",
                     c->default_object_ownership);
+    if (strcmp(c->default_encryption, "AES256") != 0 && strcmp(c->default_encryption, "none") != 0)
+        return fail(error, "--default-encryption must be AES256 or none, not \"%s\"", c->default_encryption);
     struct client_proxies proxies;
     if (!client_proxies_parse(c->trusted_proxy, &proxies))
         return fail(error, "--trusted-proxy takes up to %d addresses or networks like 10.0.0.0/8, not \"%s\"",

@@ -17,6 +17,7 @@
 #include "server/iam/identities.h"
 #include "server/ops.h"
 #include "server/server.h"
+#include "server/sse.h"
 
 #define DAY_MS 86400000
 
@@ -114,13 +115,32 @@ static void set_headers(const struct req *r, struct iam_context *c)
         {"x-amz-website-redirect-location", IAM_KEY_S3_WEBSITE_REDIRECT},
         {"x-amz-storage-class", IAM_KEY_S3_STORAGE_CLASS},
         {"x-amz-server-side-encryption", IAM_KEY_S3_SSE},
-        {"x-amz-server-side-encryption-aws-kms-key-id", IAM_KEY_S3_SSE_KMS_KEY_ID},
         {"x-amz-server-side-encryption-customer-algorithm", IAM_KEY_S3_SSE_CUSTOMER_ALGORITHM},
         {"if-match", IAM_KEY_S3_IF_MATCH},
         {"if-none-match", IAM_KEY_S3_IF_NONE_MATCH},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         set_sent(c, rows[i].key, req_header(r, rows[i].header));
+}
+
+/*
+ * The key by its ARN, however it was named. Parts and completions send none of the headers: of them policies are told
+ * what their upload was begun with.
+ */
+static void set_encryption(const struct req *r, struct iam_context *c)
+{
+    struct store_upload u;
+    struct sse_facts f;
+    struct bytes key_id = req_header(r, "x-amz-server-side-encryption-aws-kms-key-id"), id = req_param(r, "uploadId");
+    if (key_id.p)
+        iam_context_set(c, IAM_KEY_S3_SSE_KMS_KEY_ID, sse_key_arn(r, c->arena, key_id));
+    if (!id.p || strcmp(r->op->action, "s3:PutObject") != 0 ||
+        store_upload_get(r->server->store, &r->bucket, r->key, id, c->arena, &u) != STORE_OK)
+        return;
+    sse_facts_of(r, u.envelope, c->arena, &f);
+    set_sent(c, IAM_KEY_S3_SSE, f.method);
+    set_sent(c, IAM_KEY_S3_SSE_KMS_KEY_ID, f.key_arn);
+    set_sent(c, IAM_KEY_S3_SSE_CUSTOMER_ALGORITHM, f.customer_algorithm);
 }
 
 static void set_copy_source(const struct req *r, struct iam_context *c)
@@ -202,6 +222,7 @@ void facts_collect(struct req *r, struct iam_context *c)
     set_signature(r, c);
     set_listing(r, c);
     set_headers(r, c);
+    set_encryption(r, c);
     set_copy_source(r, c);
     set_written(r, c);
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <openssl/crypto.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -22,6 +23,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/check.h"
+#include "master_key.h"
 
 #define VARIABLE      "PAIL_HANDOVER" /* "CHANNEL,SOCKET": descriptor numbers */
 #define READY_WAIT_MS 30000
@@ -38,43 +40,39 @@ void handover_remember_program(void)
     program[n > 0 ? n : 0] = '\0';
 }
 
-/* The environment with our variable in it, instead of what a hand-over before left there. */
-static char **environment(const char *entry)
+/* The environment with our variables in it, instead of what a hand-over before left there. */
+static char **environment(const char *entry, const char *key_entry)
 {
     size_t n = 0, kept = 0;
     while (environ[n])
         n++;
-    char **copy = xcalloc(n + 2, sizeof *copy);
+    char **copy = xcalloc(n + 3, sizeof *copy);
     for (size_t i = 0; i < n; i++)
         if (strncmp(environ[i], VARIABLE "=", sizeof VARIABLE) != 0 && strncmp(environ[i], "LISTEN_", 7) != 0)
             copy[kept++] = environ[i];
-    copy[kept] = strdup(entry);
+    copy[kept++] = (char *)(uintptr_t)entry;
+    if (*key_entry)
+        copy[kept] = (char *)(uintptr_t)key_entry;
     return copy;
 }
 
-static void free_environment(char **copy)
+static int spawn(char **argv, int channel, int listening, const char *master_key, pid_t *ret_pid)
 {
-    size_t n = 0;
-    while (copy[n])
-        n++;
-    free(copy[n - 1]);
-    free(copy);
-}
-
-static int spawn(char **argv, int channel, int listening, pid_t *ret_pid)
-{
-    char entry[ENTRY_MAX];
+    char entry[ENTRY_MAX], key_entry[ENTRY_MAX + MASTER_KEY_TEXT] = "";
     posix_spawnattr_t attributes;
     sigset_t none;
     sigemptyset(&none);
     snprintf(entry, sizeof entry, VARIABLE "=%d,%d", channel, listening);
-    char **with = environment(entry);
+    if (*master_key)
+        snprintf(key_entry, sizeof key_entry, MASTER_KEY_VARIABLE "=%s", master_key);
+    char **with = environment(entry, key_entry);
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
     int rc = posix_spawn(ret_pid, program, NULL, &attributes, argv, with);
     posix_spawnattr_destroy(&attributes);
-    free_environment(with);
+    OPENSSL_cleanse(key_entry, sizeof key_entry);
+    free(with);
     return rc;
 }
 
@@ -89,7 +87,7 @@ static bool is_ready(int channel)
     return rc == 1 && read(channel, &byte, 1) == 1 && byte == 'R';
 }
 
-bool handover_begin(struct handover *h, char **argv, int listening, char error[512])
+bool handover_begin(struct handover *h, char **argv, int listening, const char *master_key, char error[512])
 {
     int pair[2] = {-1, -1};
     *h = (struct handover){.channel = -1};
@@ -99,7 +97,7 @@ bool handover_begin(struct handover *h, char **argv, int listening, char error[5
     }
     /* Copies that the new program inherits; nothing else of ours is open to it. */
     int theirs = fcntl(pair[1], F_DUPFD, STDERR_FILENO + 1), socket = fcntl(listening, F_DUPFD, STDERR_FILENO + 1);
-    int rc = theirs < 0 || socket < 0 ? errno : spawn(argv, theirs, socket, &h->pid);
+    int rc = theirs < 0 || socket < 0 ? errno : spawn(argv, theirs, socket, master_key, &h->pid);
     if (theirs >= 0)
         close(theirs);
     if (socket >= 0)

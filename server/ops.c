@@ -157,6 +157,29 @@ static const struct s3_op ops[] = {
      .kind = OP_DOC,
      .action = "s3:PutBucketTagging",
      .handle = tagging_delete_bucket},
+    {.name = "PutBucketEncryption",
+     .method = HTTP_PUT,
+     .level = ON_BUCKET,
+     .query = "encryption",
+     .kind = OP_DOC,
+     .action = "s3:PutEncryptionConfiguration",
+     .body_max = DOC_SMALL,
+     .flags = OP_NEEDS_DIGEST,
+     .handle = encryption_put},
+    {.name = "GetBucketEncryption",
+     .method = HTTP_GET,
+     .level = ON_BUCKET,
+     .query = "encryption",
+     .kind = OP_LOOP,
+     .action = "s3:GetEncryptionConfiguration",
+     .handle = encryption_get},
+    {.name = "DeleteBucketEncryption",
+     .method = HTTP_DELETE,
+     .level = ON_BUCKET,
+     .query = "encryption",
+     .kind = OP_DOC,
+     .action = "s3:PutEncryptionConfiguration",
+     .handle = encryption_delete},
     {.name = "PutBucketCors",
      .method = HTTP_PUT,
      .level = ON_BUCKET,
@@ -625,7 +648,7 @@ static bool sent(const struct req *r, const char *header)
     return false;
 }
 
-/* How many of the row's conditions the request meets; -1 when one is not met. */
+/* How many of the row's conditions the request, of this level, meets; -1 when one is not met. */
 static int fits(const struct req *r, enum op_level level, const struct s3_op *op)
 {
     int n = 0;
@@ -662,10 +685,10 @@ static const struct {
 
 static bool names(const struct query_param *p, const char *selector)
 {
-    if (!selector || p->name.n == 0 || selector[0] != p->name.p[0])
+    if (!selector || !p->name.n || *selector != *p->name.p) /* asked often, and most differ here */
         return false;
     size_t n = strcspn(selector, "=");
-    if (p->name.n != n || memcmp(p->name.p, selector, n) != 0)
+    if (n == 0 || p->name.n != n || memcmp(p->name.p, selector, n) != 0)
         return false;
     return selector[n] == '\0' || bytes_eq_str(p->value, selector + n + 1);
 }

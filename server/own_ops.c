@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The table of the server's own operations. A row's path is whole, but for the slash at its beginning; its first
- * segment is one of `names`, which for S3 would be the name of a bucket. A last segment `*` stands for one that is not
+ * segment is one of `names`, which for S3 would be the name of a bucket. A `*` in it stands for one segment that is not
  * empty, a last segment `**` for any number of them, none too. A request in virtual-hosted style for some bucket never
  * has its path here: its first segment belongs to a key.
  * Threads: constant.
@@ -10,6 +10,7 @@
 
 #include "accounts.h"
 #include "base/check.h"
+#include "key_admin.h"
 #include "server/api/api.h"
 #include "server/ops.h"
 #include "server/req.h"
@@ -67,6 +68,64 @@ static const struct s3_op own_ops[] = {
      .action = "pail:DeleteAccount",
      .flags = OP_FIRST_ROOT,
      .handle = account_delete},
+
+    {.name = "CreateKey",
+     .method = HTTP_POST,
+     .level = ON_OWN,
+     .path = "pail/v1/keys",
+     .kind = OP_DOC,
+     .action = "pail:CreateKey",
+     .body_max = KEYS_BODY_MAX,
+     .flags = OP_FIRST_ROOT,
+     .handle = key_create},
+    {.name = "ListKeys",
+     .method = HTTP_GET,
+     .level = ON_OWN,
+     .path = "pail/v1/keys",
+     .kind = OP_DOC,
+     .action = "pail:ListKeys",
+     .flags = OP_FIRST_ROOT,
+     .handle = key_list},
+    {.name = "GetKey",
+     .method = HTTP_GET,
+     .level = ON_OWN,
+     .path = "pail/v1/keys/*",
+     .kind = OP_DOC,
+     .action = "pail:GetKey",
+     .flags = OP_FIRST_ROOT,
+     .handle = key_get},
+    {.name = "RotateKey",
+     .method = HTTP_POST,
+     .level = ON_OWN,
+     .path = "pail/v1/keys/*/rotate",
+     .kind = OP_DOC,
+     .action = "pail:RotateKey",
+     .flags = OP_FIRST_ROOT,
+     .handle = key_rotate},
+    {.name = "DisableKey",
+     .method = HTTP_POST,
+     .level = ON_OWN,
+     .path = "pail/v1/keys/*/disable",
+     .kind = OP_DOC,
+     .action = "pail:DisableKey",
+     .flags = OP_FIRST_ROOT,
+     .handle = key_disable},
+    {.name = "EnableKey",
+     .method = HTTP_POST,
+     .level = ON_OWN,
+     .path = "pail/v1/keys/*/enable",
+     .kind = OP_DOC,
+     .action = "pail:EnableKey",
+     .flags = OP_FIRST_ROOT,
+     .handle = key_enable},
+    {.name = "DeleteKey",
+     .method = HTTP_DELETE,
+     .level = ON_OWN,
+     .path = "pail/v1/keys/*",
+     .kind = OP_DOC,
+     .action = "pail:DeleteKey",
+     .flags = OP_FIRST_ROOT,
+     .handle = key_delete},
 };
 
 const struct s3_op *own_op_table(size_t *ret_n)
@@ -91,16 +150,23 @@ static struct bytes path_below(struct bytes first, struct bytes path)
     return bytes_cut(path, first.n + 1, path.n);
 }
 
-static bool path_fits(struct bytes path, struct bytes pattern)
+/* *ret: what the `*` stands for. */
+static bool path_fits(struct bytes path, struct bytes pattern, struct bytes *ret)
 {
+    ptrdiff_t star = bytes_find_char(pattern, '*', 0);
+    *ret = BYTES_NONE;
     if (bytes_ends(pattern, BYTES_LIT("/**"))) {
         struct bytes head = bytes_cut(pattern, 0, pattern.n - 3);
-        return bytes_eq(path, head) || path_below(head, path).p;
+        *ret = path_below(head, path);
+        return bytes_eq(path, head) || ret->p;
     }
-    if (!bytes_ends(pattern, BYTES_LIT("/*")))
+    if (star < 0)
         return bytes_eq(path, pattern);
-    struct bytes head = bytes_cut(pattern, 0, pattern.n - 1);
-    return path.n > head.n && bytes_starts(path, head) && bytes_find_char(path, '/', head.n) < 0;
+    struct bytes head = bytes_cut(pattern, 0, (size_t)star), tail = bytes_cut(pattern, head.n + 1, pattern.n);
+    if (path.n <= head.n + tail.n || !bytes_starts(path, head) || !bytes_ends(path, tail))
+        return false;
+    *ret = bytes_cut(path, head.n, path.n - head.n - tail.n);
+    return bytes_find_char(*ret, '/', 0) < 0;
 }
 
 const struct s3_op *own_op_match(const struct req *r, enum s3_error *ret_error)
@@ -108,9 +174,10 @@ const struct s3_op *own_op_match(const struct req *r, enum s3_error *ret_error)
     *ret_error = S3E_OK;
     if (!own_reserves(r->bucket_name))
         return NULL;
+    struct bytes segment;
     for (size_t i = 0; i < ARRAY_LEN(own_ops); i++) {
         struct bytes below = path_below(r->bucket_name, bytes_str(own_ops[i].path));
-        if (!below.p || !path_fits(r->key, below))
+        if (!below.p || !path_fits(r->key, below, &segment))
             continue;
         if (own_ops[i].method == r->head.method)
             return &own_ops[i];
@@ -119,9 +186,9 @@ const struct s3_op *own_op_match(const struct req *r, enum s3_error *ret_error)
     return NULL;
 }
 
-struct bytes own_last_segment(const struct req *r)
+struct bytes own_segment(const struct req *r)
 {
-    struct bytes pattern = path_below(r->bucket_name, bytes_str(r->op->path));
-    size_t stars = bytes_ends(pattern, BYTES_LIT("**")) ? 2 : 1;
-    return bytes_cut(r->key, pattern.n - stars, r->key.n);
+    struct bytes segment;
+    (void)path_fits(r->key, path_below(r->bucket_name, bytes_str(r->op->path)), &segment);
+    return segment;
 }

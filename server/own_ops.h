@@ -21,8 +21,8 @@ struct s3_op;
 
 /* NULL: with *ret_error OK it is no path of ours, otherwise there is no such method there. */
 const struct s3_op *own_op_match(const struct req *, enum s3_error *ret_error);
-/* The part of the path that a row's last `*` or `**` stands for. */
-struct bytes own_last_segment(const struct req *);
+/* The part of the path that a row's `*` or `**` stands for. */
+struct bytes own_segment(const struct req *);
 /* Names that no bucket may have, since paths of the server begin with them. */
 bool own_reserves(struct bytes bucket_name);
 /* The table, for tests and documents. */

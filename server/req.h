@@ -85,6 +85,7 @@ struct req {
     struct buf body;           /* of document operations */
     struct store_write *write; /* of uploads */
     bool show_checksum;        /* of a part: the reply names it */
+    struct bytes envelope;     /* of the key of what is made: what the reply tells (server/sse.h) */
     uint64_t body_bytes;
     size_t charged; /* its part of the server's document_bytes */
 

@@ -114,6 +114,7 @@ enum s3_error s3_error_of_store(int rc)
         return S3E_QUOTA_EXCEEDED;
     case STORE_NO_LOCK:
         return S3E_INVALID_REQUEST;
+    case STORE_WRONG_KEY:       /* a key that was opened for this object alone does not open it */
     case STORE_NO_SUCH_SETTING: /* each setting has a code of its own: its handler knows */
     case STORE_IO:
     case STORE_CORRUPT:

@@ -32,6 +32,8 @@
 #include "server/conn.h"
 #include "server/handover.h"
 #include "data_dir.h"
+#include "keyring.h"
+#include "master_key.h"
 #include "server/iam/identities.h"
 #include "server/listener.h"
 #include "server/loop.h"
@@ -43,6 +45,8 @@
 #include "server/tls.h"
 #include "server/xml/parse.h"
 #include "store.h"
+#include "upkeep.h"
+#include "vault.h"
 #include "version.h"
 
 #define CERTS_CHECK_MS    5000 /* how often certificate files are looked at */
@@ -58,6 +62,9 @@ struct process {
     char where[300];
     char **argv;
     struct handover handover;
+    struct master_key master_key;
+    char environment_key[MASTER_KEY_TEXT]; /* as PAIL_MASTER_KEY had it, for the process that follows; empty: it had not
+                                            */
     struct config reloaded[RELOADS_MAX];
     size_t n_reloaded;
 };
@@ -117,6 +124,25 @@ static void warn_of_short_days(uint64_t seconds)
              (unsigned long long)seconds, (unsigned long long)seconds);
 }
 
+/* Where the master key lies is nothing to find out when it is lost. */
+static void tell_of_master_key(const struct master_key *k)
+{
+    if (!k->crypt) {
+        printf("\n*** %s.\n*** Secret keys of users and encrypted objects are NOT available; everything else is.\n\n",
+               k->problem);
+        log_error("start", "%s; secret keys of users and encrypted objects are not available", k->problem);
+    } else if (k->from == MASTER_KEY_FROM_FOLDER) {
+        printf("Master key: %s%s. Whoever has the folder has the key, too; `pail key move FILE --data DIR` takes it "
+               "elsewhere.\n",
+               k->path, k->made ? " (new)" : "");
+        log_info("start", "the master key lies in the data folder: %s", k->path);
+    } else {
+        printf("Master key: %s\n", k->path);
+    }
+    if (k->crypt && k->left)
+        log_warn("start", "pail.key in the data folder is not in use: the master key comes from %s", k->path);
+}
+
 static void print_welcome(const struct server *s, const char *where)
 {
     const struct config *cfg = s->config;
@@ -136,6 +162,7 @@ static void print_welcome(const struct server *s, const char *where)
                "Try: AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=... AWS_DEFAULT_REGION=%s aws --endpoint-url %s://%s "
                "s3 ls\n",
                cfg->root_user, cfg->root_user, *cfg->region ? cfg->region : "us-east-1", scheme, where);
+    tell_of_master_key(s->master_key);
     if (cfg->lifecycle_day_s)
         warn_of_short_days(cfg->lifecycle_day_s);
     fflush(stdout);
@@ -169,7 +196,7 @@ static bool hand_over(struct process *p)
 {
     char error[512];
     log_info("handover", "SIGUSR2: starting the new process");
-    if (handover_begin(&p->handover, p->argv, listener_socket(p->listener), error))
+    if (handover_begin(&p->handover, p->argv, listener_socket(p->listener), p->environment_key, error))
         return true;
     log_error("handover", "%s; this process goes on", error);
     return false;
@@ -270,7 +297,10 @@ static void stop_server(struct server *s, struct listener **listener)
         for (unsigned i = 0; i < s->n_loops; i++)
             loop_finish(s->loops[i]);
     while (atomic_load(&s->n_conns) > 0 && usleep(1000) == 0);
+    upkeep_close(&s->upkeep);
     identities_close(&s->identities);
+    keyring_close(&s->keyring); /* its thread works on the store */
+    vault_close(&s->vault);
     store_close(&s->store);
     audit_close(&s->audit);
     listener_free(listener); /* its events belong to a loop */
@@ -283,11 +313,45 @@ static void stop_server(struct server *s, struct listener **listener)
     tls_free(&s->tls);
 }
 
+static bool open_keys(struct process *p, char error[512])
+{
+    struct server *s = &p->server;
+    struct master_key_options mo = {.store = s->store,
+                                    .data_dir = p->dir.path,
+                                    .file = s->config->master_key_file,
+                                    .environment = p->environment_key};
+    s->vault = vault_open(s->config, error);
+    if (!s->vault && *error)
+        return false;
+    if (!master_key_open(&mo, &p->master_key, error))
+        return false;
+    s->master_key = &p->master_key;
+    struct keyring_options ko = {
+        .store = s->store, .master = p->master_key.crypt, .service = vault_service(s->vault), .no_background = false};
+    int rc = keyring_open(&ko, &s->keyring);
+    if (rc != KEYRING_OK)
+        snprintf(error, 512, "the keys of %.300s cannot be read: %s", p->dir.path, keyring_rc_name(rc));
+    return rc == KEYRING_OK;
+}
+
+static struct upkeep *open_upkeep(const struct server *s, const struct data_dir *dir)
+{
+    const struct config *cfg = s->config;
+    const uint64_t hour_ms = 60 * 60 * 1000;
+    return upkeep_open(&(struct upkeep_options){.store = s->store,
+                                                .folder = dir->path,
+                                                .scrub_rate = cfg->scrub_rate_mib << 20,
+                                                .scrub_interval_ms = cfg->scrub_interval_h * hour_ms,
+                                                .snapshot_interval_ms = cfg->snapshot_interval_h * hour_ms,
+                                                .snapshots_kept = (unsigned)cfg->snapshots_kept});
+}
+
 /* What may be refused, in the order in which a refusal touches least; the data last. */
 static bool prepare(struct process *p, char error[512])
 {
     struct server *s = &p->server;
     const struct config *cfg = s->config;
+    master_key_take_environment(p->environment_key); /* the store has threads */
     if (!checksum_self_test()) {
         snprintf(error, 512, "the checksum code of this build is broken; it will not touch data");
         return false;
@@ -314,8 +378,13 @@ static bool prepare(struct process *p, char error[512])
     s->store = backends_open(cfg, &p->dir, error);
     if (!s->store)
         return false;
-    struct identities_options who = {.store = s->store, .config = cfg, .data_dir = p->dir.path};
-    return identities_open(&who, &s->identities, error) && audit_open(cfg, p->dir.path, &s->audit, error);
+    if (!open_keys(p, error))
+        return false;
+    struct identities_options who = {.store = s->store, .config = cfg, .crypt = p->master_key.crypt};
+    if (!identities_open(&who, &s->identities, error) || !audit_open(cfg, p->dir.path, &s->audit, error))
+        return false;
+    s->upkeep = open_upkeep(s, &p->dir);
+    return true;
 }
 
 /* Instrumented builds look at themselves by calls that no server makes. */
@@ -384,6 +453,7 @@ static int serve(const struct config *cfg, char **argv)
     if (ready)
         run(p);
     stop_server(&p->server, &p->listener);
+    master_key_close(&p->master_key);
     data_dir_close(&p->dir);
     if (p->handover.channel >= 0)
         service_notify("MAINPID=%lld", (long long)p->handover.pid);
@@ -394,6 +464,7 @@ static int serve(const struct config *cfg, char **argv)
     }
     for (size_t i = 0; i < p->n_reloaded; i++)
         config_fini(&p->reloaded[i]);
+    OPENSSL_cleanse(p->environment_key, sizeof p->environment_key);
     free(p);
     return ready ? 0 : die(error);
 }

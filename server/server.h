@@ -21,6 +21,9 @@ struct tls;
 struct addr_limit;
 struct audit;
 struct identities;
+struct keyring;
+struct master_key;
+struct vault;
 struct access_cache;
 struct metrics;
 
@@ -34,6 +37,7 @@ struct health_state {                            /* server/health.h */
     _Atomic int64_t looked_ms, looking_since_ms; /* 0: never; nobody does */
     atomic_bool writes, reads;
 };
+struct upkeep;
 
 struct server {
     const struct config *_Atomic config;      /* another one after SIGHUP; the ones before stay until the end */
@@ -43,8 +47,12 @@ struct server {
     struct store *store;
     struct pool *pool;
     struct identities *identities;
-    struct audit *audit;  /* NULL: there is none */
-    struct tls *tls; /* NULL: plain HTTP */
+    struct audit *audit;                 /* NULL: there is none */
+    struct keyring *keyring;             /* include/keyring.h */
+    const struct master_key *master_key; /* include/master_key.h */
+    struct vault *vault;                 /* NULL: the master key seals keys */
+    struct upkeep *upkeep;               /* include/upkeep.h */
+    struct tls *tls;                     /* NULL: plain HTTP */
     struct loop **loops;
     unsigned n_loops;
     struct addr_limit *addresses; /* connections per peer address */

@@ -19,6 +19,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,60 @@ static int sync_removals(struct blob_store *base, const struct blob_id *ids, siz
         first = first == BLOB_OK ? rc : first;
     }
     return first;
+}
+
+/* ---- holds ---- */
+
+/*
+ * A lock that many may share; who wants to remove looks whether it could have it alone. It goes with its process. What
+ * cannot be told counts as held: nothing is lost by waiting.
+ */
+static bool held_at(const struct io *io, int root)
+{
+    int fd = io->openat(root, BLOB_HOLD_FILE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0);
+
+    if (fd < 0)
+        return errno != ENOENT;
+    bool held = flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    io->close(fd);
+    return held;
+}
+
+static bool held(struct blob_store *base)
+{
+    struct file_store *st = (struct file_store *)base;
+
+    return held_at(st->io, st->root);
+}
+
+int blob_file_hold(const char *folder, int *ret_fd)
+{
+    char path[PATH_MAX];
+
+    *ret_fd = -1;
+    if (snprintf(path, sizeof(path), "%s/blobs/" BLOB_HOLD_FILE, folder) >= (int)sizeof(path))
+        return ENAMETOOLONG;
+    int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
+    if (fd < 0)
+        return errno;
+    int rc;
+    do
+        rc = flock(fd, LOCK_SH);
+    while (rc < 0 && errno == EINTR);
+    if (rc < 0) {
+        rc = errno;
+        close(fd);
+        return rc;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+void blob_file_release(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
 }
 
 static void settled(struct blob_store *base, const struct blob_id *id)
@@ -131,6 +186,8 @@ static void recover_blob(struct recovery *r, const char *name, const struct blob
         return;
     }
     int answer = r->keep(r->arg, id, desc);
+    if (answer == 0 && held_at(r->store->io, r->store->root))
+        answer = -1; /* the state that is being copied may refer to it still */
     if (answer == 0)
         recover_unlink(r, name);
     else if (answer < 0)
@@ -243,23 +300,23 @@ static int lock_root(struct file_store *st)
 }
 
 /* Makes <folder>/blobs, with its name on disk, and opens it. */
-static int root_open(struct file_store *st, const char *folder)
+static int root_open(struct file_store *st, const char *folder, bool read_only)
 {
     const struct io *io = st->io;
     int rc = BLOB_OK, parent = io->openat(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 
     if (parent < 0)
         return errno == ENOENT ? BLOB_NOT_FOUND : blob_rc_of_errno(errno);
-    if (io->mkdirat(parent, "blobs", 0700) == 0) {
+    if (!read_only && io->mkdirat(parent, "blobs", 0700) == 0) {
         if (io->fsync(parent) < 0)
             rc = blob_rc_of_errno(errno);
-    } else if (errno != EEXIST) {
+    } else if (!read_only && errno != EEXIST) {
         rc = blob_rc_of_errno(errno);
     }
     if (rc == BLOB_OK) {
         st->root = io->openat(parent, "blobs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
         if (st->root < 0)
-            rc = blob_rc_of_errno(errno);
+            rc = errno == ENOENT ? BLOB_NOT_FOUND : blob_rc_of_errno(errno);
     }
     io->close(parent);
     return rc;
@@ -289,6 +346,7 @@ static const struct blob_ops ops = {
     .open = blob_file_open_reader,
     .length = blob_file_length,
     .read = blob_file_read,
+    .compare = blob_file_compare,
     .describe = blob_file_describe,
     .close_reader = blob_file_close_reader,
     .remove = remove_blob,
@@ -297,6 +355,9 @@ static const struct blob_ops ops = {
     .settled = settled,
     .space = space,
     .close = store_close,
+    .list = blob_file_list,
+    .verify = blob_file_verify,
+    .held = held,
 };
 
 int blob_file_open(const struct blob_file_options *options, struct blob_store **ret_store)
@@ -307,8 +368,9 @@ int blob_file_open(const struct blob_file_options *options, struct blob_store **
     st->base.ops = &ops;
     st->io = options->io != NULL ? options->io : &io_real;
     st->root = -1;
-    rc = root_open(st, options->folder);
-    if (rc == BLOB_OK && !options->no_lock)
+    st->trust_disk = options->trust_disk;
+    rc = root_open(st, options->folder, options->read_only);
+    if (rc == BLOB_OK && !options->no_lock && !options->read_only)
         rc = lock_root(st);
     if (rc == BLOB_OK)
         rc = blob_folders_init(&st->folders, st->io, st->root, &st->foreign);
@@ -320,9 +382,32 @@ int blob_file_open(const struct blob_file_options *options, struct blob_store **
     }
     pthread_mutex_init(&st->recovering, NULL);
     blob_direct_init(&st->direct, st->io);
-    probe_unnamed(st);
+    if (!options->read_only)
+        probe_unnamed(st);
     *ret_store = &st->base;
     return BLOB_OK;
+}
+
+uint32_t blob_file_settled_below(struct blob_store *base)
+{
+    struct file_store *st = (struct file_store *)base;
+
+    CHECK(base->ops == &ops);
+    return st->folders.recover_from < st->folders.first_of_run ? st->folders.recover_from : st->folders.first_of_run;
+}
+
+uint32_t blob_file_folder(const struct blob_id *id)
+{
+    return blob_id_folder(id);
+}
+
+void blob_file_path(const struct blob_id *id, char ret[BLOB_FILE_PATH])
+{
+    char folder[BLOB_PATH_BYTES], name[BLOB_NAME_BYTES + 1];
+
+    blob_folder_path(blob_id_folder(id), folder);
+    blob_id_name(id, name);
+    snprintf(ret, BLOB_FILE_PATH, "%.30s/%s", folder, name);
 }
 
 void blob_file_stats(struct blob_store *base, struct blob_file_stats *ret)

@@ -14,6 +14,7 @@
 #define BLOB_MARK_FILE       "unsettled"
 #define BLOB_MARK_FILE_TEMP  "unsettled.tmp"
 #define BLOB_PROBE_FILE      "probe.tmp"
+#define BLOB_HOLD_FILE       "hold"
 #define BLOB_FOLDER_NONE     UINT32_MAX
 #define BLOB_RECOVER_BLIND   16                 /* folders looked into when the mark is gone */
 #define BLOB_FOREIGN_LOG_MAX 16                 /* foreign names logged each run; all are counted */
@@ -90,6 +91,7 @@ struct file_store {
     int root;
     bool link_empty; /* linkat with AT_EMPTY_PATH works and /proc does not */
     bool named;      /* no unnamed temporary files here */
+    bool trust_disk; /* see struct blob_file_options */
     struct blob_folders folders;
     struct blob_direct direct;
     pthread_mutex_t recovering;
@@ -152,8 +154,17 @@ void blob_file_abandon(struct blob_writer **);
 int blob_file_open_reader(struct blob_store *, const struct blob_id *, struct blob_reader **ret_reader);
 uint64_t blob_file_length(const struct blob_reader *);
 int blob_file_read(struct blob_reader *, uint64_t offset, void *p, size_t n, bool nowait);
+void blob_file_compare(struct blob_reader *, bool);
 int blob_file_describe(struct blob_reader *, struct arena *, struct bytes *ret_desc, struct bytes *ret_trailer);
 void blob_file_close_reader(struct blob_reader **);
+int blob_file_verify(struct blob_store *, const struct blob_id *, const struct blob_pace *, struct blob_findings *ret);
+
+/* --- blob_list.c --- */
+
+int blob_file_list(struct blob_store *, const struct blob_id *after, size_t max, struct blob_id *ret, size_t *ret_n);
+
+/* --- blob_file_read.c --- */
+
 /* For recovery: only the header is looked at. */
 int blob_file_peek_desc(struct file_store *, const struct blob_id *, struct arena *, struct bytes *ret_desc);
 

@@ -40,6 +40,7 @@ struct blob_reader {
     uint64_t table_first;
     size_t table_n;
     uint64_t ended; /* offset behind the last data read */
+    bool unchecked; /* whoever reads can tell by himself */
     bool waited;    /* the last fill found less in the page cache than it wanted */
 };
 
@@ -266,6 +267,11 @@ int blob_file_open_reader(struct blob_store *base, const struct blob_id *id, str
     return BLOB_OK;
 }
 
+void blob_file_compare(struct blob_reader *r, bool compare)
+{
+    r->unchecked = !compare;
+}
+
 uint64_t blob_file_length(const struct blob_reader *r)
 {
     return r->footer.length;
@@ -304,6 +310,8 @@ static int table_entry(struct blob_reader *r, uint64_t block, bool nowait, uint3
 /* `p` holds `n` bytes of data that begin with the block; n is a whole number of blocks, or goes to the end. */
 static int verify(struct blob_reader *r, uint64_t block, const unsigned char *p, size_t n, bool nowait)
 {
+    if (r->store->trust_disk || r->unchecked)
+        return BLOB_OK;
     while (n > 0) {
         size_t bytes = blob_block_bytes(r->footer.length, block);
         uint32_t expected;
@@ -424,5 +432,107 @@ int blob_file_peek_desc(struct file_store *st, const struct blob_id *id, struct 
         return rc;
     rc = read_desc(r, arena, ret_desc);
     reader_free(r);
+    return rc;
+}
+
+/* --- verifying all of it
+ * ------------------------------------------------------------------------------------------------ */
+
+#define VERIFY_RUN   (1024u * 1024) /* bytes of one read; whole blocks */
+#define VERIFY_ALIGN 4096u
+
+struct verifying {
+    struct blob_reader *r;
+    const struct blob_pace *pace;
+    struct blob_findings *found;
+    unsigned char *buffer;
+    int direct; /* descriptor past the page cache, or -1 */
+};
+
+/* A second descriptor, so that the reader's own tables are read as ever. */
+static int open_direct(struct blob_reader *r)
+{
+    uint64_t bytes;
+    int fd = -1;
+
+    if (open_file(r->store, &r->id, &fd, &bytes) != BLOB_OK)
+        return -1;
+    if (r->store->io->set_direct(fd, true) == 0)
+        return fd;
+    r->store->io->close(fd);
+    return -1;
+}
+
+/* n bytes of data into the buffer, from the disk where that goes. */
+static int verify_fill(struct verifying *v, uint64_t offset, size_t n)
+{
+    uint64_t at = v->r->header.header_len + offset;
+    size_t wanted = (n + VERIFY_ALIGN - 1) / VERIFY_ALIGN * VERIFY_ALIGN, have = 0;
+
+    while (v->direct >= 0 && have < n) {
+        ssize_t done = v->r->store->io->pread(v->direct, v->buffer + have, wanted - have, (off_t)(at + have));
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0 && errno == EINVAL)
+            break; /* not on this file system after all */
+        if (done < 0)
+            return blob_rc_of_errno(errno);
+        have += (size_t)done;
+        if (done == 0 || done % VERIFY_ALIGN != 0)
+            break;
+    }
+    if (have >= n)
+        return BLOB_OK;
+    return fill(v->r, at, v->buffer, n, false);
+}
+
+static int verify_run(struct verifying *v, uint64_t offset, size_t n)
+{
+    int rc = verify_fill(v, offset, n);
+
+    for (size_t done = 0; rc == BLOB_OK && done < n;) {
+        uint64_t block = (offset + done) / BLOB_BLOCK;
+        size_t bytes = blob_block_bytes(v->r->footer.length, block);
+        uint32_t expected;
+        rc = table_entry(v->r, block, false, &expected);
+        if (rc == BLOB_OK && crc32c(blob_block_seed(v->r->seed, block), v->buffer + done, bytes) != expected) {
+            if (v->found->bad_bytes == 0)
+                v->found->first_bad = offset + done;
+            v->found->bad_bytes += bytes;
+        }
+        done += bytes;
+    }
+    return rc;
+}
+
+int blob_file_verify(struct blob_store *base, const struct blob_id *id, const struct blob_pace *pace,
+                     struct blob_findings *ret)
+{
+    struct blob_reader *r = NULL;
+    struct bytes desc, trailer;
+    struct arena *a = arena_create(0);
+
+    *ret = (struct blob_findings){0};
+    int rc = blob_file_open_reader(base, id, &r);
+    if (rc == BLOB_OK) {
+        ret->length = r->footer.length;
+        rc = blob_file_describe(r, a, &desc, &trailer);
+    }
+    arena_free(a);
+    if (rc == BLOB_OK) {
+        struct verifying v = {r, pace, ret, aligned_alloc(VERIFY_ALIGN, VERIFY_RUN), open_direct(r)};
+        CHECK(v.buffer != NULL);
+        for (uint64_t at = 0, n = 0; rc == BLOB_OK && at < ret->length && !ret->stopped; at += n) {
+            n = ret->length - at < VERIFY_RUN ? ret->length - at : VERIFY_RUN;
+            rc = verify_run(&v, at, (size_t)n);
+            ret->stopped = pace != NULL && !pace->go_on(pace->arg, (size_t)n);
+        }
+        if (v.direct >= 0)
+            r->store->io->close(v.direct);
+        free(v.buffer);
+        if (rc == BLOB_OK && ret->bad_bytes > 0)
+            rc = corrupt(r);
+    }
+    blob_file_close_reader(&r);
     return rc;
 }

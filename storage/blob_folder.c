@@ -71,7 +71,8 @@ void blob_note_foreign(_Atomic uint64_t *counter, const char *folder, const char
 static bool name_is_own(const char *name)
 {
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, BLOB_MARK_FILE) == 0 ||
-           strcmp(name, BLOB_MARK_FILE_TEMP) == 0 || strcmp(name, BLOB_PROBE_FILE) == 0;
+           strcmp(name, BLOB_MARK_FILE_TEMP) == 0 || strcmp(name, BLOB_PROBE_FILE) == 0 ||
+           strcmp(name, BLOB_HOLD_FILE) == 0;
 }
 
 /* The highest number (at most max) that names a folder in `path`; -1 when there is none, -2 on failure. */

@@ -137,6 +137,12 @@ static int tiers_read(struct blob_reader *r, uint64_t offset, void *p, size_t n,
     return r->store->ops->read(r->inner, offset, p, n, nowait);
 }
 
+static void tiers_compare(struct blob_reader *r, bool compare)
+{
+    if (r->store->ops->compare)
+        r->store->ops->compare(r->inner, compare);
+}
+
 static int tiers_describe(struct blob_reader *r, struct arena *a, struct bytes *ret_desc, struct bytes *ret_trailer)
 {
     return r->store->ops->describe(r->inner, a, ret_desc, ret_trailer);
@@ -227,6 +233,43 @@ static void tiers_close(struct blob_store **pst)
     free(t);
 }
 
+/* Tier after tier, which is the order of the ids. */
+static int tiers_list(struct blob_store *st, const struct blob_id *after, size_t max, struct blob_id *ret,
+                      size_t *ret_n)
+{
+    unsigned first = after ? after->b[0] : 0;
+    *ret_n = 0;
+    for (unsigned i = first; i < BLOB_TIERS_MAX && *ret_n < max; i++) {
+        struct blob_store *store = self(st)->stores[i];
+        struct blob_id mine = after ? *after : (struct blob_id){{0}};
+        size_t n = 0;
+        mine.b[0] = 0;
+        int rc = store ? store->ops->list(store, after && i == first ? &mine : NULL, max - *ret_n, ret + *ret_n, &n)
+                       : BLOB_OK;
+        if (rc != BLOB_OK)
+            return rc;
+        for (size_t k = 0; k < n; k++)
+            ret[(*ret_n)++].b[0] = (unsigned char)i;
+    }
+    return BLOB_OK;
+}
+
+static bool tiers_held(struct blob_store *st)
+{
+    for (unsigned i = 0; i < BLOB_TIERS_MAX; i++)
+        if (self(st)->stores[i] && blob_held(self(st)->stores[i]))
+            return true;
+    return false;
+}
+
+static int tiers_verify(struct blob_store *st, const struct blob_id *id, const struct blob_pace *pace,
+                        struct blob_findings *ret)
+{
+    struct blob_id mine;
+    struct blob_store *store = inner_of(st, id, &mine);
+    return store ? blob_verify(store, &mine, pace, ret) : BLOB_IO;
+}
+
 static const struct blob_ops ops = {
     .name = "tiers",
     .tier = tiers_tier,
@@ -238,6 +281,7 @@ static const struct blob_ops ops = {
     .open = tiers_open_reader,
     .length = tiers_length,
     .read = tiers_read,
+    .compare = tiers_compare,
     .describe = tiers_describe,
     .close_reader = tiers_close_reader,
     .remove = tiers_remove,
@@ -246,6 +290,9 @@ static const struct blob_ops ops = {
     .settled = tiers_settled,
     .space = tiers_space,
     .close = tiers_close,
+    .list = tiers_list,
+    .verify = tiers_verify,
+    .held = tiers_held,
 };
 
 struct blob_store *blob_tiers_open(struct blob_store *standard, const struct blob_tier *tiers, size_t n)

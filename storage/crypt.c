@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -47,35 +48,49 @@ void crypt_close(struct crypt **pc)
 
 /* ---- the file ---- */
 
-static int take_text(char *text, size_t n, struct crypt **ret)
+int crypt_of_text(struct bytes text, struct crypt **ret)
 {
     unsigned char key[CRYPT_KEY_SIZE];
-    while (n && (text[n - 1] == '\n' || text[n - 1] == '\r' || text[n - 1] == ' '))
-        n--;
-    bool good = hex_decode(bytes_of(text, n), key, sizeof key);
+    while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r' || text.p[text.n - 1] == ' '))
+        text.n--;
+    bool good = hex_decode(text, key, sizeof key);
     if (good)
         *ret = crypt_of_key(key);
     OPENSSL_cleanse(key, sizeof key);
     return good ? CRYPT_OK : CRYPT_BAD_FILE;
 }
 
-int crypt_load(const char *path, struct crypt **ret)
+/* Nobody but owner and group reads it, nobody but the owner writes it; see include/master_key.h for read-only mounts.
+ */
+static bool is_private(int fd, const struct stat *st)
+{
+    struct statvfs fs;
+    return !(st->st_mode & (S_IWGRP | S_IRWXO)) || (fstatvfs(fd, &fs) == 0 && (fs.f_flag & ST_RDONLY));
+}
+
+static int read_key(int fd, struct crypt **ret)
 {
     char text[FILE_MAX];
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fstat(fd, &st) != 0)
+        return CRYPT_UNREADABLE;
+    if (!S_ISREG(st.st_mode))
+        return CRYPT_BAD_FILE;
+    if (!is_private(fd, &st))
+        return CRYPT_EXPOSED;
+    ssize_t n = read(fd, text, sizeof text);
+    int rc = n < 0 ? CRYPT_UNREADABLE : crypt_of_text(bytes_of(text, (size_t)n), ret);
+    OPENSSL_cleanse(text, sizeof text);
+    return rc;
+}
+
+int crypt_load(const char *path, struct crypt **ret)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe in its place must not stop the start */
     if (fd < 0)
         return errno == ENOENT ? CRYPT_NO_FILE : CRYPT_UNREADABLE;
-    int rc =
-        fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && !(st.st_mode & (S_IWGRP | S_IRWXO)) ? CRYPT_OK : CRYPT_BAD_FILE;
-    ssize_t n = rc == CRYPT_OK ? read(fd, text, sizeof text) : 0;
-    if (n < 0)
-        rc = CRYPT_UNREADABLE;
-    int why = errno;
+    int rc = read_key(fd, ret), why = errno;
     close(fd);
-    if (rc == CRYPT_OK)
-        rc = take_text(text, (size_t)n, ret);
-    OPENSSL_cleanse(text, sizeof text);
     errno = why;
     return rc;
 }
@@ -112,19 +127,33 @@ static bool write_new(const char *path, const char *text, size_t n)
     return good;
 }
 
+int crypt_write(const struct crypt *c, const char *path)
+{
+    char text[2 * CRYPT_KEY_SIZE + 1];
+    hex_encode(c->key, sizeof c->key, text);
+    text[sizeof text - 1] = '\n';
+    bool good = write_new(path, text, sizeof text);
+    OPENSSL_cleanse(text, sizeof text);
+    return good ? CRYPT_OK : CRYPT_UNREADABLE;
+}
+
 int crypt_create(const char *path, struct crypt **ret)
 {
     unsigned char key[CRYPT_KEY_SIZE];
-    char text[2 * CRYPT_KEY_SIZE + 1];
     rand_bytes(key, sizeof key);
-    hex_encode(key, sizeof key, text);
-    text[sizeof text - 1] = '\n';
-    bool good = write_new(path, text, sizeof text);
-    if (good)
-        *ret = crypt_of_key(key);
+    struct crypt *c = crypt_of_key(key);
     OPENSSL_cleanse(key, sizeof key);
-    OPENSSL_cleanse(text, sizeof text);
-    return good ? CRYPT_OK : CRYPT_UNREADABLE;
+    int rc = crypt_write(c, path);
+    if (rc == CRYPT_OK)
+        *ret = c;
+    else
+        crypt_close(&c); /* leaves errno */
+    return rc;
+}
+
+bool crypt_same(const struct crypt *a, const struct crypt *b)
+{
+    return CRYPTO_memcmp(a->key, b->key, CRYPT_KEY_SIZE) == 0;
 }
 
 /* ---- sealing ---- */

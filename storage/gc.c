@@ -16,6 +16,10 @@
  * uid, and gives up long before that age. CompleteMultipartUpload removes the intents of its parts before it removes
  * the part records.
  *
+ * Why a backup finds what its copy of the index refers to: it holds the blobs before it takes the copy, and a blob is
+ * removed only if nobody holds it at a moment after its last reference has gone. So either the copy is older than the
+ * hold's end and younger than that moment, and does not refer to the blob, or the blob stays, with its garbage entry.
+ *
  * Also: tombstones of completed uploads older than a day; partitions of deleted buckets, emptied and dropped when
  * nobody refers to a blob of theirs; deletions of buckets that a crash interrupted; blobs without a record after a
  * crash.
@@ -245,6 +249,8 @@ static int drop_blob_if_free(struct store *st, const struct store_extent *e, str
         return store__index_rc(rc);
     if (used)
         return STORE_OK;
+    if (blob_held(st->blobs)) /* now, after the last reference has gone: a later copy does not have it */
+        return STORE_BUSY;
     rc = st->blobs->ops->remove(st->blobs, &e->blob);
     if (rc == BLOB_OK) /* also when it was gone: an earlier pass may have been interrupted before the sync */
         removed->ids[removed->n++] = e->blob;
@@ -423,6 +429,10 @@ static int garbage_chunk(struct store *st, uint64_t partition, const struct inde
 {
     struct harvest h;
     int failed = STORE_OK;
+    if (blob_held(st->blobs)) { /* a backup is being made */
+        *left = max_left(*left, LEFT_GARBAGE);
+        return STORE_OK;
+    }
     harvest_init(&h, a, partition);
     for (size_t i = 0; i < page->n_rows; i++) {
         struct rec_garbage *g = arena_new(a, struct rec_garbage);
@@ -676,7 +686,7 @@ static int collect_place(struct store *st, uint64_t partition, enum gc_left *lef
     int rc = partition == INDEX_PARTITION_SYSTEM ? walk(st, partition, bytes_of(&dropped, 1), dropped_chunk, left)
                                                  : collect_partition(st, partition, left);
     bool told = gc->unsynced && gc->unsynced_told; /* it comes back with every pass; the blob store has told where */
-    if (rc != STORE_OK && !told && !stopping(gc))
+    if (rc != STORE_OK && rc != STORE_BUSY && !told && !stopping(gc))
         log_warn("gc", "partition %llu: %s, will be tried again", (unsigned long long)partition, store_rc_name(rc));
     gc->unsynced_told = gc->unsynced_told || gc->unsynced;
     return rc;

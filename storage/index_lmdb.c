@@ -17,6 +17,7 @@
 #include "storage/commit.h"
 #include "storage/lmdb_env.h"
 #include "storage/lmdb_record.h"
+#include "storage/lmdb_snapshot.h"
 #include "storage/lmdb_write.h"
 
 #define PAGE_BYTES_DEFAULT (1024u * 1024) /* of a scan that names no ceiling */
@@ -97,6 +98,7 @@ struct visit {
     void *arg;
     struct buf seek;
     size_t rows, bytes, max_bytes;
+    bool passes_damage;
 };
 
 static int visit_start(struct longkey_scan *s, const struct index_scan *scan)
@@ -113,7 +115,7 @@ static int visit_row(struct visit *v, struct longkey_scan *s)
 {
     struct bytes value;
     if (!lmdb_record_read(&s->name, &s->record, v->scan->heads, &value))
-        return MDB_CORRUPTED;
+        return v->passes_damage ? longkey_scan_next(s) : MDB_CORRUPTED;
     v->rows++;
     v->bytes += s->key.n + value.n;
     switch (v->f(v->arg, s->key, value, &v->seek)) {
@@ -164,7 +166,7 @@ static int lmdb_visit(struct index *index, const struct index_scan *scans, size_
     rc = lmdb_read_cursors(e, r);
     for (size_t i = 0; rc == INDEX_OK && i < n; i++) {
         const struct index_scan *scan = &scans[i];
-        struct visit v = {.scan = scan, .f = f, .arg = args[i], .seek = seek};
+        struct visit v = {.scan = scan, .f = f, .arg = args[i], .seek = seek, .passes_damage = e->fixed != NULL};
         ret_more[i] = false;
         if (scan->partition == 0 || scan->partition > INDEX_PARTITION_MAX || scan->max_rows == 0)
             continue;
@@ -276,6 +278,16 @@ static void lmdb_stats(struct index *index, struct index_stats *ret)
                                 .full = s.full,
                                 .failed = s.failed};
     memcpy(ret->group_sizes, c.group_sizes, sizeof ret->group_sizes);
+static int lmdb_copy(struct index *index, const char *file)
+{
+    return lmdb_snapshot_copy(self(index)->e, file);
+}
+
+/* A process that read beside us (a check, a backup) and was killed keeps its pages from being used again. */
+static void lmdb_tend(struct index *index)
+{
+    int dead;
+    mdb_reader_check(self(index)->e->env, &dead);
 }
 
 static const struct index_ops lmdb_ops = {
@@ -290,7 +302,92 @@ static const struct index_ops lmdb_ops = {
     .stats = lmdb_stats,
     .keep_sums = lmdb_keep_sums,
     .close = lmdb_close,
+    .copy = lmdb_copy,
+    .tend = lmdb_tend,
 };
+
+/* ---- as of one moment, for reading ---- */
+
+static int fixed_apply(struct index *index, struct index_batch *b)
+{
+    (void)index;
+    (void)b;
+    return INDEX_UNAVAILABLE;
+}
+
+static void fixed_submit(struct index *index, struct index_batch *b)
+{
+    (void)index;
+    b->done(b, INDEX_UNAVAILABLE);
+}
+
+static int fixed_drop(struct index *index, uint64_t partition)
+{
+    (void)index;
+    (void)partition;
+    return INDEX_UNAVAILABLE;
+}
+
+static void fixed_keep_sums(struct index *index, const struct index_sums *sums)
+{
+    (void)index;
+    (void)sums; /* nothing is written */
+}
+
+static void fixed_close(struct index **index)
+{
+    struct index_lmdb *l = *index ? self(*index) : NULL;
+    if (l == NULL)
+        return;
+    *index = NULL;
+    lmdb_env_close(&l->e);
+    free(l);
+}
+
+static const struct index_ops fixed_ops = {
+    .name = "lmdb",
+    .get = lmdb_get,
+    .page = lmdb_page,
+    .visit = lmdb_visit,
+    .apply = fixed_apply,
+    .submit = fixed_submit,
+    .generation = lmdb_generation,
+    .drop = fixed_drop,
+    .keep_sums = fixed_keep_sums,
+    .close = fixed_close,
+    .copy = lmdb_copy,
+};
+
+int index_lmdb_open_snapshot(const char *path, struct index **ret_index, char *ret_message)
+{
+    struct lmdb_env *e = NULL;
+    int rc = lmdb_env_open_fixed(path, &e, ret_message);
+    if (rc != INDEX_OK)
+        return rc;
+    struct index_lmdb *l = xcalloc(1, sizeof(*l));
+    l->index.ops = &fixed_ops;
+    l->e = e;
+    *ret_index = &l->index;
+    return INDEX_OK;
+}
+
+void index_lmdb_pause(struct index *index)
+{
+    CHECK(index->ops == &fixed_ops);
+    lmdb_env_pause_fixed(self(index)->e);
+}
+
+int index_lmdb_renew(struct index *index)
+{
+    CHECK(index->ops == &fixed_ops);
+    return lmdb_env_renew_fixed(self(index)->e);
+}
+
+int index_lmdb_verify(struct index *index, const struct index_lmdb_verify *v, struct index_lmdb_census *ret)
+{
+    CHECK(index->ops == &fixed_ops);
+    return lmdb_snapshot_verify(self(index)->e, v, ret);
+}
 
 int index_lmdb_open(const struct index_lmdb_options *options, struct index **ret_index, char *ret_message)
 {

@@ -152,6 +152,10 @@ static int reader_renew(struct lmdb_env *e, struct lmdb_reader *r)
 int lmdb_read_begin(struct lmdb_env *e, struct lmdb_reader **ret)
 {
     struct lmdb_reader *r;
+    if (e->fixed) {
+        *ret = e->fixed;
+        return e->fixed->txn ? INDEX_OK : INDEX_UNAVAILABLE;
+    }
     for (;;) {
         r = reader_take(e);
         if (!atomic_load(&e->gate_closed))
@@ -172,6 +176,8 @@ int lmdb_read_begin(struct lmdb_env *e, struct lmdb_reader **ret)
 
 void lmdb_read_end(struct lmdb_reader *r)
 {
+    if (!atomic_load_explicit(&r->busy, memory_order_relaxed))
+        return; /* the fixed one, which nobody takes */
     mdb_txn_reset(r->txn);
     atomic_store_explicit(&r->busy, false, memory_order_release);
 }
@@ -392,6 +398,7 @@ void lmdb_env_close(struct lmdb_env **ep)
             mdb_txn_abort(r->txn);
     }
     mdb_env_close(e->env);
+    free(e->moment);
     pthread_cond_destroy(&e->gate_open);
     pthread_mutex_destroy(&e->gate_lock);
     free(e);

@@ -17,6 +17,8 @@
 #define LMDB_READERS      256 /* reads at one moment; one more waits */
 #define LMDB_READER_SLOTS 512 /* in LMDB's own table */
 
+struct lmdb_header;
+
 /* One cached read transaction with its cursors. Whoever sets `busy` owns it. */
 struct lmdb_reader {
     _Alignas(64) atomic_bool busy;
@@ -43,6 +45,8 @@ struct lmdb_env {
     pthread_mutex_t gate_lock;
     pthread_cond_t gate_open;
     struct lmdb_reader reader[LMDB_READERS];
+    struct lmdb_reader *fixed;  /* of an index opened as of one moment: all reads use its transaction ... */
+    struct lmdb_header *moment; /* ... which began from this */
 };
 
 /* As index_lmdb_open; see lmdb_open.c. */
@@ -51,6 +55,14 @@ int lmdb_env_open(const struct index_lmdb_options *options, struct lmdb_env **re
 /* Takes over an environment that was just opened and found to be good. */
 struct lmdb_env *lmdb_env_new(MDB_env *env, MDB_dbi dbi, const struct index_lmdb_options *options);
 void lmdb_env_close(struct lmdb_env **e); /* accepts NULL inside; no reader may be active */
+
+/*
+ * An environment for reading alone, as of one moment, beside the process that serves it (lmdb_snapshot.c). Nothing is
+ * read from its content yet. For one thread at a time.
+ */
+int lmdb_env_open_fixed(const char *path, struct lmdb_env **ret, char *message);
+void lmdb_env_pause_fixed(struct lmdb_env *e);
+int lmdb_env_renew_fixed(struct lmdb_env *e); /* to the present moment; INDEX_OK or INDEX_UNAVAILABLE */
 
 /* A read transaction, for one call: INDEX_OK or INDEX_UNAVAILABLE. */
 int lmdb_read_begin(struct lmdb_env *e, struct lmdb_reader **ret);

@@ -62,6 +62,16 @@ static bool link_read(const MDB_val *name, const MDB_val *value, uint64_t *ret_c
     return true;
 }
 
+bool longkey_link_read(const MDB_val *name, const MDB_val *value, uint64_t *ret_child)
+{
+    return name->mv_size == LONGKEY_NAME_MAX && link_read(name, value, ret_child);
+}
+
+bool longkey_name_is_link(const MDB_val *name)
+{
+    return name->mv_size > 8 && ((const unsigned char *)name->mv_data)[name->mv_size - 1] == TAG_LINK;
+}
+
 static int link_get(MDB_txn *txn, MDB_dbi dbi, struct longkey_name *name, uint64_t *ret_child)
 {
     MDB_val k = name_val(name), v;

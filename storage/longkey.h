@@ -59,6 +59,10 @@ int longkey_del(struct longkey_writer *w, uint64_t root, struct bytes key);
  */
 int longkey_del_some(struct longkey_writer *w, uint64_t root, size_t *budget);
 
+/* A link's child, for those who look at every record. False: the link is damaged. */
+bool longkey_link_read(const MDB_val *name, const MDB_val *value, uint64_t *ret_child);
+bool longkey_name_is_link(const MDB_val *name);
+
 /*
  * A scan. The cursors are the caller's, one a level, NULL at first; the scan opens what it needs and never closes them.
  * They must belong to `txn` (opened or renewed in it).

@@ -82,8 +82,13 @@ static const struct rec_field extent_fields[] = {
     [1] = F(F_U64, struct store_extent, partition), [2] = F_ARRAY(struct store_extent, blob.b),
     [3] = F_ARRAY(struct store_extent, ref),        [4] = F(F_U64, struct store_extent, offset),
     [5] = F(F_U64, struct store_extent, length),    [6] = F(F_BYTES, struct store_extent, data),
+    [7] = F(F_U32, struct store_extent, codec),     [8] = F(F_U64, struct store_extent, seal),
+    [9] = F(F_BYTES, struct store_extent, sealed),
 };
 static const struct rec_type extent_type = TYPE(0, 0, 0, struct store_extent, extent_fields);
+/* For who only releases blobs: keys do not outlive their object there. */
+static const struct rec_type dropped_extent_type = {
+    .n_fields = 7, .size = sizeof(struct store_extent), .fields = extent_fields};
 
 #define LIST_OF(T, m, nm, t)                                                                                           \
     {                                                                                                                  \
@@ -119,11 +124,16 @@ static const struct rec_field object_fields[] = {
     [26] = F(F_U64, struct rec_object, o.restore_ready_ms),
     [27] = F(F_U64, struct rec_object, o.restored_until_ms),
     [28] = F(F_BYTES, struct rec_object, o.acl),
+    [29] = F(F_BYTES, struct rec_object, o.envelope),
+    [30] = F(F_BOOL, struct rec_object, o.opaque_etag),
 };
-/* The head has what lists and the lifecycle worker need; the data is the last, see record_encode_before. */
-static const unsigned char object_order[] = {1,  2,  3, 4,  5,  6,  7,  8,  10, 17, 18, 19, 20, 21,
-                                             26, 27, 9, 11, 12, 13, 14, 15, 22, 23, 24, 25, 28, 16};
-#define OBJECT_HEAD_FIELDS 16
+/*
+ * The head has what lists, the lifecycle worker and the rotation of keys need; the data is the last, see
+ * record_encode_before.
+ */
+static const unsigned char object_order[] = {1,  2,  3,  4, 5,  6,  7,  8,  10, 17, 18, 19, 20, 21, 26,
+                                             27, 29, 30, 9, 11, 12, 13, 14, 15, 22, 23, 24, 25, 28, 16};
+#define OBJECT_HEAD_FIELDS 18
 _Static_assert(ARRAY_LEN(object_order) == ARRAY_LEN(object_fields) - 1, "each field has its place");
 static const struct rec_field manifest_fields[] = {OBJECT_TABLES};
 static const struct rec_field tombstone_fields[] = {
@@ -132,6 +142,8 @@ static const struct rec_field tombstone_fields[] = {
     [12] = F(F_U64, struct rec_object, time_ms),
     [13] = F(F_U64, struct rec_object, o.version.seq),
     [14] = F(F_BOOL, struct rec_object, versioned),
+    [15] = F(F_BYTES, struct rec_object, o.envelope),
+    [16] = F(F_BOOL, struct rec_object, o.opaque_etag),
 };
 #define OBJECT_TYPE(k)                                                                                                 \
     {                                                                                                                  \
@@ -157,8 +169,19 @@ static const struct rec_field upload_fields[] = {
     [11] = F(F_BOOL, struct rec_upload, u.lock.hold),
     [12] = F(F_BOOL, struct rec_upload, u.lock.hold_set),
     [13] = F(F_BYTES, struct rec_upload, u.acl),
+    [14] = F(F_BYTES, struct rec_upload, u.envelope),
+    [15] = F(F_BOOL, struct rec_upload, u.opaque_etag),
 };
-const struct rec_type rec_upload = TYPE(REC_UPLOAD, 1, 6, struct rec_upload, upload_fields);
+/* The head: what listing uploads needs, and the rotation of keys. */
+static const unsigned char upload_order[] = {1, 2, 3, 4, 5, 6, 14, 15, 7, 8, 9, 10, 11, 12, 13};
+_Static_assert(ARRAY_LEN(upload_order) == ARRAY_LEN(upload_fields) - 1, "each field has its place");
+const struct rec_type rec_upload = {.kind = REC_UPLOAD,
+                                    .version = 1,
+                                    .n_fields = ARRAY_LEN(upload_fields),
+                                    .head = 8,
+                                    .size = sizeof(struct rec_upload),
+                                    .fields = upload_fields,
+                                    .order = upload_order};
 
 static const struct rec_field ref_fields[] = {[1] = {.kind = F_NONE}};
 const struct rec_type rec_ref = {
@@ -169,14 +192,14 @@ static const struct rec_field intent_fields[] = {
     [2] = F(F_BYTES, struct rec_intent, key),
     [3] = F_ARRAY(struct rec_intent, uid),
     [4] = F(F_U64, struct rec_intent, time_ms),
-    [5] = LIST_OF(struct rec_intent, extents, n_extents, extent_type),
+    [5] = LIST_OF(struct rec_intent, extents, n_extents, dropped_extent_type),
 };
 const struct rec_type rec_intent = TYPE(REC_INTENT, 1, 0, struct rec_intent, intent_fields);
 
 static const struct rec_field garbage_fields[] = {
     [1] = F_ARRAY(struct rec_garbage, uid),
     [2] = F(F_BOOL, struct rec_garbage, in_manifest),
-    [3] = LIST_OF(struct rec_garbage, extents, n_extents, extent_type),
+    [3] = LIST_OF(struct rec_garbage, extents, n_extents, dropped_extent_type),
     [4] = F(F_BOOL, struct rec_garbage, purge),
     [5] = F_ARRAY(struct rec_garbage, upload),
 };
@@ -278,13 +301,17 @@ static const struct rec_field blob_desc_fields[] = {
     [8] = F(F_BYTES, struct rec_blob_desc, storage_class),
     [9] = F(F_U64, struct rec_blob_desc, time_ms),
     [10] = LIST_OF(struct rec_blob_desc, headers, n_headers, header_type),
+    [11] = F(F_BYTES, struct rec_blob_desc, envelope),
+    [12] = F(F_BOOL, struct rec_blob_desc, opaque_etag),
 };
 const struct rec_type rec_blob_desc = TYPE(REC_BLOB_DESC, 1, 0, struct rec_blob_desc, blob_desc_fields);
 
 static const struct rec_field blob_trailer_fields[] = {
     [1] = F(F_U64, struct rec_blob_trailer, size),       [2] = F_ARRAY(struct rec_blob_trailer, etag.md5),
     [3] = F(F_U32, struct rec_blob_trailer, etag.parts), [4] = F(F_SUM, struct rec_blob_trailer, checksum),
-    [5] = F(F_U64, struct rec_blob_trailer, mtime_ms),
+    [5] = F(F_U64, struct rec_blob_trailer, mtime_ms),   [6] = F(F_U32, struct rec_blob_trailer, codec),
+    [7] = F(F_U64, struct rec_blob_trailer, seal),       [8] = F(F_BYTES, struct rec_blob_trailer, sealed),
+    [9] = F(F_U64, struct rec_blob_trailer, offset),
 };
 const struct rec_type rec_blob_trailer = TYPE(REC_BLOB_TRAILER, 1, 0, struct rec_blob_trailer, blob_trailer_fields);
 

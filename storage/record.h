@@ -52,7 +52,11 @@ struct store_extent {
     struct blob_id blob;
     unsigned char ref[KEY_UID_BYTES];
     uint64_t offset, length;
-    struct bytes data; /* then only `length` counts beside it, and it is data.n */
+    struct bytes data; /* then only `length` counts beside it: data.n, less what a box adds when it is encrypted */
+    /* How it is kept, storage/coded.h and store_seal.c; offset and length are those of the object's bytes. */
+    uint32_t codec;      /* enum store_codec */
+    uint64_t seal;       /* number among the object's extents; 0: it is not encrypted */
+    struct bytes sealed; /* the blob's data key, in a box of the object key; empty: a box itself, or not encrypted */
 };
 
 /* rec_object, rec_part, rec_manifest, rec_tombstone */
@@ -144,6 +148,8 @@ struct rec_blob_desc { /* whom a blob was written for; enough to rebuild the rec
     int64_t time_ms;
     const struct store_header *headers;
     size_t n_headers;
+    struct bytes envelope; /* as it was when the blob was written: keys may have been rotated since */
+    bool opaque_etag;
 };
 
 struct rec_blob_trailer {
@@ -151,6 +157,9 @@ struct rec_blob_trailer {
     struct store_etag etag;
     struct checksum_value checksum;
     int64_t mtime_ms;
+    uint32_t codec; /* as in the extent that was made of it, as are the rest */
+    uint64_t seal, offset;
+    struct bytes sealed;
 };
 
 /* Encodes into the arena. ret_head (may be NULL): how many bytes in front hold the fields that listings need. */

@@ -9,7 +9,10 @@
  *
  * Parts small enough to be inline are the last of their upload (or the only one): their bytes go into the object's
  * record, as its whole data or as a piece among the extents. Copies of such objects may pile pieces up; beyond
- * STORE_PIECES_MAX bytes they are gathered in one new blob. Threads: blocks.
+ * STORE_PIECES_MAX bytes they are gathered in one new blob.
+ *
+ * All this happens to encrypted parts without their key: what is inline is a box, which stays one as a piece and in a
+ * blob, under the number that it was sealed with as a part's. Threads: blocks.
  */
 #include "storage/store_internal.h"
 
@@ -17,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/rand.h"
+#include "storage/coded.h"
 
 #define PAGE_BYTES (8u << 20)
 #define PAGE_ROWS  1000
@@ -213,12 +217,14 @@ static int gather_pieces(struct completion *c, struct store_extent *e, size_t n)
     struct store_put put = {.bucket = c->bucket,
                             .key = c->req->key,
                             .owner = c->upload.u.owner,
-                            .storage_class = c->upload.u.storage_class};
+                            .storage_class = c->upload.u.storage_class,
+                            .seal.envelope = c->upload.u.envelope,
+                            .seal.opaque_etag = c->upload.u.opaque_etag};
     struct rec_blob_desc desc;
     struct rec_blob_trailer trailer = {.mtime_ms = clock_wall_ms()};
     size_t n_pieces = 0;
     for (size_t i = 0; i < n; i++)
-        if (e[i].data.n) {
+        if (e[i].data.n && e[i].length) {
             pieces[n_pieces++] = e[i].data;
             trailer.size += e[i].data.n;
         }
@@ -229,15 +235,26 @@ static int gather_pieces(struct completion *c, struct store_extent *e, size_t n)
     c->has_blob = true;
     uint64_t offset = 0;
     for (size_t i = 0; i < n; i++)
-        if (e[i].data.n) {
+        if (e[i].data.n && e[i].length) { /* an empty box has no place in a blob */
+            size_t taken = e[i].data.n;
             e[i].data = BYTES_NONE;
+            e[i].codec = c->upload.u.envelope.n ? CODEC_BOX : CODEC_RAW;
             e[i].partition = c->bucket->partition;
             e[i].blob = c->blob;
             memcpy(e[i].ref, c->object.o.uid, sizeof e[i].ref);
             e[i].offset = offset;
-            offset += e[i].length;
+            offset += taken;
         }
     return STORE_OK;
+}
+
+static struct store_extent inline_part(const struct completion *c, size_t i)
+{
+    const struct store_object *o = &c->parts[i].r.o;
+    struct store_extent e = {.data = o->inline_data, .length = o->size};
+    if (c->upload.u.envelope.n)
+        e.seal = store__seal_number(c->req->parts[i].number, 0, true);
+    return e;
 }
 
 static int make_extents(struct completion *c)
@@ -255,7 +272,7 @@ static int make_extents(struct completion *c)
     for (size_t i = 0; i < c->req->n_parts; i++) {
         const struct store_object *o = &c->parts[i].r.o;
         if (o->inline_data.n)
-            e[n++] = (struct store_extent){.data = o->inline_data, .length = o->inline_data.n};
+            e[n++] = inline_part(c, i);
         if (o->n_extents)
             memcpy(&e[n], o->extents, o->n_extents * sizeof *e);
         n += o->n_extents;
@@ -265,7 +282,7 @@ static int make_extents(struct completion *c)
         any_blob = any_blob || e[i].data.n == 0;
         pieces += e[i].data.n;
     }
-    if (!any_blob && c->object.o.size <= STORE_INLINE_MAX) {
+    if (!any_blob && c->object.o.size <= STORE_INLINE_MAX && !c->upload.u.envelope.n) {
         make_inline(c);
         return STORE_OK;
     }
@@ -362,6 +379,8 @@ static void make_object(struct completion *c)
     o->tags = c->upload.u.tags;
     o->n_tags = c->upload.u.n_tags;
     o->acl = c->upload.u.acl;
+    o->envelope = c->upload.u.envelope;
+    o->opaque_etag = c->upload.u.opaque_etag;
     make_etag(c);
     make_part_infos(c);
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Copies. The new object or part refers to the same blobs, under references of its own; bytes are read only where a
- * digest cannot be derived from what is known (a range, another algorithm), and written only when they are few enough
- * to live in the index, lie in so many pieces that a copy of the bytes is the smaller evil, or become a part that
- * belongs to another tier.
+ * digest cannot be derived from what is known (a range, another algorithm, an ETag that tells nothing), and written
+ * only when they are few enough to live in the index, lie in so many pieces that a copy of the bytes is the smaller
+ * evil, become a part that belongs to another tier, or are encrypted on one side alone.
+ *
+ * Where both sides are encrypted, the data keys are sealed anew for the copy; only pieces that live in the record are
+ * opened and sealed themselves.
  *
  * A reference goes to the blob's home partition, the object to its own. Same partition: one batch. Otherwise:
  *   1. in each foreign home: the source's reference must be there; put ours and an intent     (a crash here: the
@@ -17,6 +20,7 @@
  */
 #include "storage/store_internal.h"
 
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +28,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/rand.h"
+#include "storage/coded.h"
 
 #define COPY_COMMIT_MS (10 * 60 * 1000)
 #define COPY_CHUNK     (256u * 1024) /* bytes read at once */
@@ -40,10 +45,12 @@ struct copying {
     unsigned char upload[KEY_UPLOAD_BYTES];
     struct bytes upload_key, upload_value;
     struct bytes index_key;
-    unsigned tier;                /* where a part's bytes belong */
-    enum checksum_alg alg;        /* to be kept */
-    struct store_extent *old;     /* the source's extents, cut to the range */
-    struct store_extent *extents; /* ours: the same with our reference */
+    unsigned tier;                          /* where a part's bytes belong */
+    enum checksum_alg alg;                  /* to be kept */
+    const unsigned char *from_key, *to_key; /* object keys; NULL: that side is not encrypted */
+    struct store_extent *entire;            /* the source's extents that touch the range ... */
+    struct store_extent *old;               /* ... and cut to it, but for boxes */
+    struct store_extent *extents;           /* ours: the same with our reference */
     size_t n_extents;
     struct rec_object record;
     struct store_pin source_pin, own_pin;
@@ -120,7 +127,10 @@ static int prepare_target(struct copying *c)
             return rc;
         c->upload_key = key_upload(c->arena, to->key, c->upload);
         c->index_key = key_part(c->arena, c->upload, to->part_number);
+        if ((u.u.envelope.n > 0) != (c->to_key != NULL))
+            return STORE_WRONG_KEY;
         c->alg = u.u.checksum;
+        c->record.o.opaque_etag = u.u.opaque_etag;
         c->tier = store__tier(c->store, u.u.storage_class);
         c->record.o.explicit_checksum = u.u.checksum != CHECKSUM_NONE;
     } else {
@@ -134,6 +144,12 @@ static int prepare_target(struct copying *c)
         c->record.o.tags = to->tags;
         c->record.o.n_tags = to->n_tags;
         c->record.o.acl = to->acl;
+        c->record.o.envelope = to->seal.envelope;
+        c->record.o.opaque_etag = to->seal.opaque_etag;
+        if ((to->seal.envelope.n > 0) != (c->to_key != NULL))
+            return STORE_WRONG_KEY;
+        if (to->seal.envelope.n > STORE_ENVELOPE_MAX)
+            return STORE_OBJECT_TOO_LARGE;
     }
     if (c->alg == CHECKSUM_NONE)
         c->alg = CHECKSUM_CRC64NVME;
@@ -147,21 +163,23 @@ static int cut_extents(struct copying *c)
     const struct store_object *s = c->source;
     uint64_t from = 0, end = c->offset + c->length, covered = 0;
     c->old = arena_new_array(c->arena, struct store_extent, s->n_extents);
+    c->entire = arena_new_array(c->arena, struct store_extent, s->n_extents);
     for (size_t i = 0; i < s->n_extents && from < end; from += s->extents[i++].length) {
         struct store_extent e = s->extents[i];
         uint64_t skip = c->offset > from ? c->offset - from : 0;
         if (skip >= e.length)
             continue;
+        c->entire[c->n_extents] = e;
         e.offset += skip;
         e.length -= skip;
         if (from + skip + e.length > end)
             e.length = end - from - skip;
-        if (e.data.n)
+        if (e.data.n && !c->from_key)
             e.data = bytes_cut(e.data, (size_t)skip, (size_t)e.length);
         c->old[c->n_extents++] = e;
         covered += e.length;
     }
-    if (covered + (s->n_extents ? 0 : s->inline_data.n) < c->length)
+    if (covered < c->length && (s->n_extents || s->inline_data.n < c->length))
         return STORE_CORRUPT; /* also for an object that was only looked at with store_object_head */
     c->extents = arena_new_array(c->arena, struct store_extent, c->n_extents);
     for (size_t i = 0; i < c->n_extents; i++) {
@@ -206,18 +224,29 @@ static bool derive_checksum(struct copying *c)
 /* An object keeps its source's ETag; a part's is the MD5 of its bytes, which a multipart source does not tell. */
 static bool derive_etag(struct copying *c)
 {
-    if (!c->whole || (c->is_part && c->source->etag.parts))
+    if (c->record.o.opaque_etag) {
+        rand_bytes(c->record.o.etag.md5, sizeof c->record.o.etag.md5);
+        return true;
+    }
+    if (c->source->opaque_etag || !c->whole || (c->is_part && c->source->etag.parts))
         return false;
     c->record.o.etag = c->source->etag;
     return true;
 }
 
+static void free_scratch(const struct copying *c, char *scratch)
+{
+    if (c->from_key || c->to_key)
+        OPENSSL_cleanse(scratch, COPY_CHUNK);
+    free(scratch);
+}
+
 /* Reads the range once: into `keep` if given, and through the digests that are wanted. */
 static int read_range(struct copying *c, char *keep, struct checksum_ctx *md5, struct checksum_ctx *sum)
 {
-    struct store_read *r;
+    struct store_read *r = NULL;
     char *scratch = xmalloc(COPY_CHUNK);
-    int rc = store_read_open(c->store, c->source, c->offset, c->length, &r);
+    int rc = store_read_open(c->store, c->source, c->offset, c->length, c->from_key, &r);
     for (bool more = rc == STORE_OK; more;) {
         struct store_span span;
         rc = store_read_next(r, COPY_CHUNK, false, scratch, &span);
@@ -234,15 +263,21 @@ static int read_range(struct copying *c, char *keep, struct checksum_ctx *md5, s
         }
     }
     store_read_close(&r);
-    free(scratch);
+    free_scratch(c, scratch);
     return rc;
+}
+
+static uint64_t seal_number(const struct copying *c, size_t i, size_t n)
+{
+    return store__seal_number(c->is_part ? c->req->to.part_number : 0, i, i + 1 == n);
 }
 
 static int make_digests(struct copying *c)
 {
     bool small = c->length <= STORE_INLINE_MAX; /* then the copy is inline and read anyway */
     bool have_etag = derive_etag(c), have_sum = derive_checksum(c);
-    char *keep = small ? arena_alloc(c->arena, (size_t)c->length) : NULL;
+    char *place = small ? arena_alloc(c->arena, (size_t)c->length + SEAL_BOX_BYTES) : NULL;
+    char *keep = small && c->to_key ? place + SEAL_NONCE_BYTES : place;
     if (have_etag && have_sum && !small)
         return STORE_OK;
     struct checksum_ctx *md5 = have_etag ? NULL : checksum_new(CHECKSUM_MD5);
@@ -258,9 +293,73 @@ static int make_digests(struct copying *c)
     checksum_free(md5);
     checksum_free(sum);
     if (small) {
-        c->record.o.inline_data = bytes_of(keep, (size_t)c->length);
+        if (c->to_key) /* after a failure too: it must not stay as it is */
+            store__seal_bytes(c->to_key, seal_number(c, 0, 1), keep, (size_t)c->length, (unsigned char *)place);
+        c->record.o.inline_data = bytes_of(place, (size_t)c->length + (c->to_key ? SEAL_BOX_BYTES : 0));
         c->n_extents = 0;
     }
+    return rc;
+}
+
+/* ---- sealing anew ---- */
+
+/* A box of the source, wherever it lies, opened and cut. */
+static int read_box(struct copying *c, const struct store_extent *e, uint64_t skip, size_t n, unsigned char *out)
+{
+    unsigned char box[STORE_INLINE_MAX + SEAL_BOX_BYTES], clear[STORE_INLINE_MAX];
+    size_t box_n = (size_t)e->length + SEAL_BOX_BYTES;
+    struct coded_read *r = NULL;
+    int rc = BLOB_OK;
+    if (e->length > STORE_INLINE_MAX)
+        return STORE_CORRUPT;
+    if (e->data.n) {
+        memcpy(box, e->data.p, box_n);
+    } else {
+        rc = coded_open(c->store->blobs, &e->blob, NULL, CODEC_BOX, false, &r);
+        if (rc == BLOB_OK)
+            rc = coded_read(r, e->offset, box, box_n, false);
+        coded_close(&r);
+    }
+    if (rc != BLOB_OK)
+        return rc == BLOB_NOT_FOUND ? STORE_NO_SUCH_KEY : store__blob_rc(rc);
+    bool good = store__open_bytes(c->from_key, e->seal, bytes_of(box, box_n), clear);
+    if (good)
+        memcpy(out, clear + skip, n);
+    OPENSSL_cleanse(clear, sizeof clear);
+    return good ? STORE_OK : STORE_CORRUPT;
+}
+
+static int seal_extent(struct copying *c, size_t i)
+{
+    const struct store_extent *from = &c->entire[i];
+    struct store_extent *e = &c->extents[i];
+    uint64_t skip = e->offset - from->offset;
+    unsigned char key[SEAL_KEY_BYTES];
+    if (!store__extent_fits(from, true))
+        return STORE_CORRUPT;
+    e->seal = seal_number(c, i, c->n_extents);
+    if (from->data.n || from->codec == CODEC_BOX) {
+        unsigned char *box = arena_alloc(c->arena, (size_t)e->length + SEAL_BOX_BYTES);
+        int rc = read_box(c, from, skip, (size_t)e->length, box + SEAL_NONCE_BYTES);
+        if (rc != STORE_OK)
+            return rc;
+        store__seal_bytes(c->to_key, e->seal, box + SEAL_NONCE_BYTES, (size_t)e->length, box);
+        *e = (struct store_extent){
+            .seal = e->seal, .length = e->length, .data = bytes_of(box, (size_t)e->length + SEAL_BOX_BYTES)};
+        return STORE_OK;
+    }
+    if (!store__open_data_key(c->from_key, from, key))
+        return STORE_CORRUPT;
+    e->sealed = store__seal_data_key(c->to_key, e, key, c->arena);
+    OPENSSL_cleanse(key, sizeof key);
+    return STORE_OK;
+}
+
+static int seal_extents(struct copying *c)
+{
+    int rc = store__seals_whole(c->source) ? STORE_OK : STORE_CORRUPT;
+    for (size_t i = 0; rc == STORE_OK && i < c->n_extents; i++)
+        rc = seal_extent(c, i);
     return rc;
 }
 
@@ -449,7 +548,8 @@ static int look_after_conflict(struct copying *c)
     struct rec_upload u;
     int rc = check_refs(c, c->bucket.partition);
     if (rc == STORE_OK && c->is_part)
-        rc = store__load_upload(c->store, c->bucket.partition, c->req->to.key, c->upload, c->plan, &u, NULL);
+        rc = store__load_upload(c->store, c->bucket.partition, c->req->to.key, c->upload, c->arena, &u,
+                                &c->upload_value); /* its envelope may be another one now */
     return rc;
 }
 
@@ -477,9 +577,20 @@ static int commit(struct copying *c, bool *ret_unknown)
 
 /* ---- the copy ---- */
 
+static uint64_t box_bytes(const struct copying *c)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; c->from_key && i < c->n_extents; i++)
+        if (c->entire[i].data.n || c->entire[i].codec == CODEC_BOX)
+            n += c->old[i].length;
+    return n;
+}
+
 /* A part cannot move to its upload's tier later; and of one that lies in too many pieces, the bytes are less work. */
 static bool needs_bytes(const struct copying *c)
 {
+    if ((c->from_key != NULL) != (c->to_key != NULL) || box_bytes(c) > STORE_PIECES_MAX)
+        return true;
     const struct store_object range = {.extents = c->old, .n_extents = c->n_extents};
     return c->is_part && (c->n_extents > STORE_PART_EXTENTS || store__lies_elsewhere(c->store, &range, c->tier));
 }
@@ -495,7 +606,7 @@ static int copy_bytes(struct copying *c, struct arena *a, struct store_object **
     put.checksum = c->alg;
     int rc = store_write_open(c->store, &put, &w);
     if (rc == STORE_OK)
-        rc = store_read_open(c->store, c->source, c->offset, c->length, &r);
+        rc = store_read_open(c->store, c->source, c->offset, c->length, c->from_key, &r);
     struct store_span span = {.n = 1};
     while (rc == STORE_OK && span.n) {
         rc = store_read_next(r, COPY_CHUNK, false, scratch, &span);
@@ -514,7 +625,7 @@ static int copy_bytes(struct copying *c, struct arena *a, struct store_object **
     }
     store_read_close(&r);
     store_write_close(&w);
-    free(scratch);
+    free_scratch(c, scratch);
     return rc;
 }
 
@@ -522,6 +633,8 @@ static int copy_by_reference(struct copying *c, struct arena *a, struct store_ob
 {
     bool unknown = false;
     int rc = make_digests(c);
+    if (rc == STORE_OK && c->to_key && c->n_extents)
+        rc = seal_extents(c);
     if (rc != STORE_OK)
         return rc;
     c->record.o.size = c->length;
@@ -560,7 +673,12 @@ int store_copy(struct store *st, const struct store_copy *req, struct arena *a, 
         return STORE_INVALID_RANGE;
     if (c.length > STORE_PART_MAX)
         return STORE_OBJECT_TOO_LARGE;
+    if ((c.source->envelope.n > 0) != (req->source_key != NULL))
+        return STORE_WRONG_KEY;
     c.whole = c.length == c.source->size;
+    c.from_key = req->source_key;
+    c.to_key = req->to.seal.key;
+    bool by_reference = false;
     c.arena = arena_create(0);
     c.plan = arena_create(0);
     store__pin(st, &c.source_pin, c.source->uid);
@@ -568,12 +686,13 @@ int store_copy(struct store *st, const struct store_copy *req, struct arena *a, 
     if (rc == STORE_OK) {
         store__pin(st, &c.own_pin, c.record.o.uid);
         rc = cut_extents(&c);
+        by_reference = rc == STORE_OK && !needs_bytes(&c);
         if (rc == STORE_OK)
-            rc = needs_bytes(&c) ? copy_bytes(&c, a, ret) : copy_by_reference(&c, a, ret);
+            rc = by_reference ? copy_by_reference(&c, a, ret) : copy_bytes(&c, a, ret);
     }
     store__unpin(st, &c.own_pin);
     store__unpin(st, &c.source_pin);
     arena_free(c.plan);
     arena_free(c.arena);
-    return rc == STORE_OK && !c.is_part ? to_its_tier(&c, *ret) : rc;
+    return rc == STORE_OK && !c.is_part && by_reference ? to_its_tier(&c, *ret) : rc;
 }

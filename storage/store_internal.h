@@ -16,6 +16,7 @@
 #include "index.h"
 #include "storage/md5_lanes.h"
 #include "storage/record.h"
+#include "storage/seal.h"
 #include "store.h"
 
 #define STORE_TRIES             100 /* of a read-modify-write that others keep overtaking */
@@ -184,6 +185,22 @@ int store__new_lock(struct store *, const struct store_bucket *, const struct ob
                     struct object_lock *ret);
 /* Brings the partition's generation to that of its bucket's record, which a change has raised. Blocks. */
 int store__raise_generation(struct store *, uint64_t partition, uint64_t generation);
+
+/* ---- encryption, store_seal.c ---- */
+
+/* Of an extent among those of its object; never 0. `part` 0: an object that has no parts. */
+uint64_t store__seal_number(unsigned part, size_t index, bool last);
+/* The box that goes into e->sealed, when all else of *e is final. */
+struct bytes store__seal_data_key(const unsigned char *object_key, const struct store_extent *e,
+                                  const unsigned char data_key[SEAL_KEY_BYTES], struct arena *);
+bool store__open_data_key(const unsigned char *object_key, const struct store_extent *,
+                          unsigned char ret[SEAL_KEY_BYTES]);
+/* What lies in a record: `out` takes n + SEAL_BOX_BYTES, `clear` may lie at out + SEAL_NONCE_BYTES. */
+void store__seal_bytes(const unsigned char *object_key, uint64_t number, const void *clear, size_t n,
+                       unsigned char *out);
+bool store__open_bytes(const unsigned char *object_key, uint64_t number, struct bytes box, void *out);
+bool store__seals_whole(const struct store_object *); /* the extents' numbers: none is missing or out of place */
+bool store__extent_fits(const struct store_extent *, bool encrypted); /* its fields go together */
 
 /* ---- by noun ---- */
 

@@ -79,14 +79,16 @@ int store__load_manifest(struct store *st, uint64_t partition, struct rec_object
 /* The extents must add up to the object, or a reader would run out of them half-way. */
 static bool adds_up(const struct store_object *o)
 {
-    uint64_t sum = o->inline_data.n;
+    bool encrypted = o->envelope.n > 0;
+    uint64_t sum = 0;
+    if (o->n_extents == 0)
+        return o->inline_data.n == o->size + (encrypted ? SEAL_BOX_BYTES : 0);
     for (size_t i = 0; i < o->n_extents; i++) {
-        const struct store_extent *e = &o->extents[i];
-        if (e->length == 0 || e->length > STORE_OBJECT_MAX || (e->data.n && e->data.n != e->length))
+        if (!store__extent_fits(&o->extents[i], encrypted))
             return false;
-        sum += e->length;
+        sum += o->extents[i].length;
     }
-    return sum == o->size && (o->inline_data.n == 0 || o->n_extents == 0);
+    return sum == o->size && o->inline_data.n == 0;
 }
 
 static int object_get(struct store *st, const struct store_bucket *b, struct bytes key,
@@ -176,6 +178,8 @@ struct store_object *store__summary(const struct store_object *o, struct bytes k
     copy->explicit_checksum = o->explicit_checksum;
     copy->version = o->version;
     copy->lock = o->lock;
+    copy->envelope = bytes_dup(a, o->envelope);
+    copy->opaque_etag = o->opaque_etag;
     memcpy(copy->uid, o->uid, sizeof copy->uid);
     return copy;
 }

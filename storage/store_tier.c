@@ -6,6 +6,9 @@
  * one after it leaves garbage that the collector removes; at no moment does the record refer to what is not there.
  * Readers of the old record go on: they pin the uid, and garbage of a pinned uid waits.
  *
+ * What is encrypted moves as it is, without any key: the whole blob, since its chunks know their places in it, and once
+ * where several extents share it.
+ *
  * Size, ETag, time and version id stay. Extents keep their number and lengths. Threads: blocks.
  */
 #include "storage/store_internal.h"
@@ -15,6 +18,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "storage/coded.h"
 #include "storage/lifecycle_worker.h"
 
 #define MOVE_CHUNK (1u << 20) /* bytes read at a time */
@@ -46,6 +50,12 @@ bool store__lies_elsewhere(struct store *st, const struct store_object *o, unsig
     return false;
 }
 
+/* Its bytes only make sense at their places in the blob. */
+static bool moves_whole(const struct store_extent *e)
+{
+    return e->seal || e->codec != CODEC_RAW;
+}
+
 static int copy_extent(struct moving *m, const struct store_extent *e, struct blob_id *ret)
 {
     const struct blob_ops *ops = m->store->blobs->ops;
@@ -55,20 +65,28 @@ static int copy_extent(struct moving *m, const struct store_extent *e, struct bl
                             .owner = o->owner,
                             .storage_class = o->storage_class,
                             .headers = o->headers,
-                            .n_headers = o->n_headers};
+                            .n_headers = o->n_headers,
+                            .seal.envelope = o->envelope,
+                            .seal.opaque_etag = o->opaque_etag};
     struct rec_blob_desc desc;
-    struct rec_blob_trailer trailer = {.size = e->length, .mtime_ms = o->mtime_ms};
+    struct rec_blob_trailer trailer = {.size = e->length,
+                                       .mtime_ms = o->mtime_ms,
+                                       .codec = e->codec,
+                                       .seal = e->seal,
+                                       .offset = moves_whole(e) ? e->offset : 0,
+                                       .sealed = e->sealed};
     struct blob_reader *r = NULL;
     struct blob_writer *w = NULL;
     store__describe(&put, o->uid, NULL, &desc);
     int rc = ops->open(m->store->blobs, &e->blob, &r);
+    uint64_t from = moves_whole(e) ? 0 : e->offset, length = moves_whole(e) && r ? ops->length(r) : e->length;
     if (rc == BLOB_OK)
-        rc = blob_create(m->store->blobs, m->tier, store__encode_desc(&desc, m->arena), e->length, &w);
+        rc = blob_create(m->store->blobs, m->tier, store__encode_desc(&desc, m->arena), length, &w);
     char *chunk = xmalloc(MOVE_CHUNK);
     bool stopped = false; /* some objects take hours */
-    for (uint64_t at = 0; rc == BLOB_OK && at < e->length && !stopped;) {
-        size_t n = e->length - at < MOVE_CHUNK ? (size_t)(e->length - at) : MOVE_CHUNK;
-        rc = ops->read(r, e->offset + at, chunk, n, false);
+    for (uint64_t at = 0; rc == BLOB_OK && at < length && !stopped;) {
+        size_t n = length - at < MOVE_CHUNK ? (size_t)(length - at) : MOVE_CHUNK;
+        rc = ops->read(r, from + at, chunk, n, false);
         if (rc == BLOB_OK)
             rc = ops->append(w, chunk, n);
         at += n;
@@ -85,6 +103,16 @@ static int copy_extent(struct moving *m, const struct store_extent *e, struct bl
     return rc == BLOB_NOT_FOUND ? STORE_CORRUPT : store__blob_rc(rc);
 }
 
+/* Of an extent before that moved whole out of the same blob: its new one. */
+static const struct blob_id *moved_before(const struct moving *m, size_t i)
+{
+    const struct store_extent *e = m->found.r.o.extents;
+    for (size_t k = 0; k < i && moves_whole(&e[i]); k++)
+        if (e[k].data.n == 0 && moves_whole(&e[k]) && memcmp(&e[k].blob, &e[i].blob, sizeof e->blob) == 0)
+            return &m->fresh[k].blob;
+    return NULL;
+}
+
 static int copy_extents(struct moving *m)
 {
     const struct store_object *o = &m->found.r.o;
@@ -96,13 +124,14 @@ static int copy_extents(struct moving *m)
         m->fresh[i] = o->extents[i];
         if (o->extents[i].data.n || blob_tier_of(m->store->blobs, &o->extents[i].blob) == m->tier)
             continue;
-        int rc = copy_extent(m, &o->extents[i], &m->made[m->n_made]);
+        const struct blob_id *before = moved_before(m, i);
+        int rc = before ? STORE_OK : copy_extent(m, &o->extents[i], &m->made[m->n_made]);
         if (rc != STORE_OK)
             return rc;
         m->left[m->n_left++] = o->extents[i];
-        m->fresh[i].blob = m->made[m->n_made++];
+        m->fresh[i].blob = before ? *before : m->made[m->n_made++];
         m->fresh[i].partition = m->bucket.partition;
-        m->fresh[i].offset = 0;
+        m->fresh[i].offset = moves_whole(&o->extents[i]) ? o->extents[i].offset : 0;
         memcpy(m->fresh[i].ref, o->uid, sizeof m->fresh[i].ref);
     }
     return STORE_OK;

@@ -71,6 +71,10 @@ int store_upload_create(struct store *st, const struct store_put *put, enum chec
     r.u.n_tags = put->n_tags;
     r.u.lock = put->lock;
     r.u.acl = put->acl;
+    r.u.envelope = bytes_dup(a, put->seal.envelope);
+    r.u.opaque_etag = put->seal.opaque_etag;
+    if (put->seal.envelope.n > STORE_ENVELOPE_MAX)
+        return STORE_OBJECT_TOO_LARGE;
     if ((put->lock.mode != LOCK_NONE || put->lock.hold_set) && !b.lock_enabled)
         return STORE_NO_LOCK;
 

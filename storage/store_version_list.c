@@ -107,6 +107,7 @@ static int give(struct listing *l, const struct lane_row *from)
         row.restored_until_ms = r.o.restored_until_ms;
         row.version = r.o.version;
         row.marker = r.o.marker;
+        row.envelope = r.o.envelope;
         row.latest = from->name.p[0] == KEY_OBJECT || r.noncurrent_ms == 0;
     }
     l->given++;

@@ -15,12 +15,14 @@
  */
 #include "storage/store_internal.h"
 
+#include <openssl/crypto.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/rand.h"
+#include "storage/coded.h"
 
 #define RECORD_FRONT 512 /* bytes for an object record without headers, names and data */
 
@@ -35,14 +37,17 @@ struct store_write {
     struct rec_object record;
 
     bool is_part;
+    bool sealed; /* encrypted, with put.seal.key, which is then `key` */
     unsigned char upload[KEY_UPLOAD_BYTES];
     struct bytes upload_key, upload_value; /* a part's precondition */
-
-    char *buffer; /* [front][data ...]: `front` bytes for the record's beginning */
+    unsigned char key[STORE_KEY_BYTES], data_key[SEAL_KEY_BYTES];
+    char *buffer; /* [front][nonce, if sealed][data ...][tag, if sealed]: `front` bytes for the record's beginning */
     size_t front, room;
     bool finished; /* the digests are final */
+    bool no_md5;   /* nobody asks for it */
     int failed;    /* why nothing more will come of it */
     struct blob_writer *writer;
+    struct coded_write *coded; /* on the way to the writer; NULL: the bytes go there as they are */
     bool has_blob;
     struct blob_id blob;
     struct md5_stream md5;             /* of a blob, as are these; one that fits is hashed at the end */
@@ -51,7 +56,7 @@ struct store_write {
     struct checksum_value asked_value;
 
     bool expect_md5, expect_checksum;
-    unsigned char expected_md5[16];
+    unsigned char expected_md5[16], computed_md5[16];
     struct checksum_value expected_checksum;
 
     enum write_fate fate;
@@ -98,6 +103,11 @@ static void copy_put(struct store_write *w, const struct store_put *put)
     w->put.acl = bytes_dup(a, put->acl);
     w->put.condition.if_match_etag = bytes_dup(a, put->condition.if_match_etag);
     w->put.upload_id = bytes_dup(a, put->upload_id);
+    w->put.seal.envelope = bytes_dup(a, put->seal.envelope);
+    w->sealed = put->seal.key != NULL;
+    if (w->sealed)
+        memcpy(w->key, put->seal.key, sizeof w->key);
+    w->put.seal.key = w->sealed ? w->key : NULL;
 }
 
 static int open_part(struct store_write *w)
@@ -117,8 +127,10 @@ static int open_part(struct store_write *w)
     w->put.storage_class = u.u.storage_class;
     w->put.headers = u.u.headers;
     w->put.n_headers = u.u.n_headers;
+    w->put.seal.envelope = u.u.envelope;
+    w->put.seal.opaque_etag = u.u.opaque_etag;
     w->record.o.explicit_checksum = u.u.checksum != CHECKSUM_NONE;
-    return STORE_OK;
+    return (u.u.envelope.n > 0) == w->sealed ? STORE_OK : STORE_WRONG_KEY;
 }
 
 static void open_object(struct store_write *w)
@@ -134,6 +146,8 @@ static void open_object(struct store_write *w)
     w->record.o.tags = w->put.tags;
     w->record.o.n_tags = w->put.n_tags;
     w->record.o.acl = w->put.acl;
+    w->record.o.envelope = w->put.seal.envelope;
+    w->record.o.opaque_etag = w->put.seal.opaque_etag;
 }
 
 int store_write_open(struct store *st, const struct store_put *put, struct store_write **ret)
@@ -143,13 +157,15 @@ int store_write_open(struct store *st, const struct store_put *put, struct store
                   : known                                        ? (size_t)put->expected_size
                                                                  : STORE_INLINE_MAX;
     size_t names = put->key.n + put->owner.n + put->storage_class.n + headers_size(put->headers, put->n_headers) +
-                   headers_size(put->tags, put->n_tags) + put->acl.n;
+                   headers_size(put->tags, put->n_tags) + put->acl.n + put->seal.envelope.n;
     if (put->key.n == 0 || put->key.n > STORE_KEY_MAX)
         return STORE_NO_SUCH_KEY;
-    if (put->acl.n > STORE_ACL_MAX)
+    if (put->acl.n > STORE_ACL_MAX || put->seal.envelope.n > STORE_ENVELOPE_MAX)
         return STORE_OBJECT_TOO_LARGE;
-    size_t front = RECORD_FRONT + names;
-    struct arena *a = arena_create(sizeof(struct store_write) + front + room + 2 * names + put->bucket->name.n +
+    if (!put->upload_id.n && (put->seal.envelope.n > 0) != (put->seal.key != NULL))
+        return STORE_WRONG_KEY;
+    size_t front = RECORD_FRONT + names, box = put->seal.key ? SEAL_BOX_BYTES : 0;
+    struct arena *a = arena_create(sizeof(struct store_write) + front + room + box + 2 * names + put->bucket->name.n +
                                    (put->n_headers + put->n_tags + 8) * sizeof(struct store_header) + 1024);
     struct store_write *w = arena_new(a, struct store_write);
     w->store = st;
@@ -168,12 +184,18 @@ int store_write_open(struct store *st, const struct store_put *put, struct store
     } else {
         open_object(w);
     }
-    w->buffer = arena_alloc(a, front + room);
+    w->buffer = arena_alloc(a, front + room + box);
     *ret = w;
     return STORE_OK;
 }
 
 /* ---- taking bytes in ---- */
+
+/* Where those lie that fit. */
+static char *small_data(const struct store_write *w)
+{
+    return w->buffer + w->front + (w->sealed ? SEAL_NONCE_BYTES : 0);
+}
 
 bool store_write_fits(const struct store_write *w, size_t n)
 {
@@ -193,6 +215,8 @@ void store__describe(const struct store_put *put, const unsigned char uid[KEY_UI
         .part_number = put->upload_id.n ? put->part_number : 0,
         .headers = put->headers,
         .n_headers = put->n_headers,
+        .envelope = put->seal.envelope,
+        .opaque_etag = put->seal.opaque_etag,
     };
     memcpy(ret->uid, uid, sizeof ret->uid);
     if (upload)
@@ -213,6 +237,7 @@ struct bytes store__encode_desc(const struct rec_blob_desc *desc, struct arena *
 
 static void begin_digests(struct store_write *w)
 {
+    w->no_md5 = w->put.seal.opaque_etag && !w->expect_md5;
     md5_init(&w->md5);
     w->kept = checksum_new(w->kept_alg);
     if (w->put.checksum != CHECKSUM_NONE && w->put.checksum != w->kept_alg)
@@ -225,12 +250,14 @@ static int blob_append(struct store_write *w, const void *p, size_t n)
     struct md5_piece piece = {0};
     if (n == 0)
         return STORE_OK;
-    md5_begin(w->store->md5, &piece, &w->md5, p, n);
+    if (!w->no_md5)
+        md5_begin(w->store->md5, &piece, &w->md5, p, n);
     checksum_update(w->kept, p, n);
     if (w->asked)
         checksum_update(w->asked, p, n);
-    int rc = w->store->blobs->ops->append(w->writer, p, n);
-    md5_wait(w->store->md5, &piece);
+    int rc = w->coded ? coded_append(w->coded, w->writer, p, n) : w->store->blobs->ops->append(w->writer, p, n);
+    if (!w->no_md5)
+        md5_wait(w->store->md5, &piece);
     return store__blob_rc(rc);
 }
 
@@ -239,12 +266,18 @@ static int begin_blob(struct store_write *w)
     struct rec_blob_desc desc;
     store__describe(&w->put, w->record.o.uid, w->is_part ? w->upload : NULL, &desc);
     uint64_t expected = w->put.expected_size != UINT64_MAX ? w->put.expected_size : 0;
+    if (w->sealed)
+        expected = seal_stream_bytes(expected);
     int rc = blob_create(w->store->blobs, store__tier(w->store, w->put.storage_class),
                          store__encode_desc(&desc, w->arena), expected, &w->writer);
     if (rc != BLOB_OK)
         return store__blob_rc(rc);
+    if (w->sealed)
+        rand_bytes(w->data_key, sizeof w->data_key);
+    if (w->sealed || w->put.compress)
+        w->coded = coded_write_new(w->store->blobs, w->sealed ? w->data_key : NULL, w->put.compress);
     begin_digests(w);
-    return blob_append(w, w->buffer + w->front, (size_t)w->record.o.size);
+    return blob_append(w, small_data(w), (size_t)w->record.o.size);
 }
 
 int store_write_append(struct store_write *w, const void *p, size_t n)
@@ -257,7 +290,7 @@ int store_write_append(struct store_write *w, const void *p, size_t n)
     if (n > w->put.expected_size - w->record.o.size) /* UINT64_MAX when unknown */
         return w->failed = STORE_SIZE_MISMATCH;
     if (store_write_fits(w, n)) {
-        memcpy(w->buffer + w->front + w->record.o.size, p, n);
+        memcpy(small_data(w) + w->record.o.size, p, n);
     } else {
         if (!w->writer)
             w->failed = begin_blob(w);
@@ -271,6 +304,7 @@ int store_write_append(struct store_write *w, const void *p, size_t n)
 
 void store_write_expect_md5(struct store_write *w, const unsigned char md5[16])
 {
+    CHECK(!w->no_md5);
     memcpy(w->expected_md5, md5, sizeof w->expected_md5);
     w->expect_md5 = true;
 }
@@ -289,17 +323,21 @@ static void finish_digests(struct store_write *w)
         return;
     w->finished = true;
     if (w->kept) {
-        md5_end(&w->md5, o->etag.md5);
+        md5_end(&w->md5, w->computed_md5);
         checksum_final(w->kept, &o->checksum);
         if (w->asked)
             checksum_final(w->asked, &w->asked_value);
-        return;
+    } else {
+        const char *data = small_data(w);
+        md5_of(data, (size_t)o->size, w->computed_md5);
+        checksum_of(w->kept_alg, data, (size_t)o->size, &o->checksum);
+        if (other)
+            checksum_of(w->put.checksum, data, (size_t)o->size, &w->asked_value);
     }
-    const char *data = w->buffer + w->front;
-    md5_of(data, (size_t)o->size, o->etag.md5);
-    checksum_of(w->kept_alg, data, (size_t)o->size, &o->checksum);
-    if (other)
-        checksum_of(w->put.checksum, data, (size_t)o->size, &w->asked_value);
+    if (w->put.seal.opaque_etag)
+        rand_bytes(o->etag.md5, sizeof o->etag.md5);
+    else
+        memcpy(o->etag.md5, w->computed_md5, sizeof o->etag.md5);
 }
 
 uint64_t store_write_size(const struct store_write *w)
@@ -336,8 +374,10 @@ static int check_digests(struct store_write *w)
     finish_digests(w);
     if (w->put.expected_size != UINT64_MAX && w->record.o.size != w->put.expected_size)
         return STORE_SIZE_MISMATCH;
-    if (w->expect_md5 && memcmp(w->expected_md5, w->record.o.etag.md5, sizeof w->expected_md5) != 0)
+    if (w->expect_md5 && memcmp(w->expected_md5, w->computed_md5, sizeof w->expected_md5) != 0) {
+        memcpy(w->record.o.etag.md5, w->computed_md5, sizeof w->computed_md5); /* nothing is stored; but told */
         return STORE_MD5_MISMATCH;
+    }
     if (!w->expect_checksum)
         return STORE_OK;
     bool same = checksum_equal(&w->expected_checksum, &w->record.o.checksum) ||
@@ -345,28 +385,50 @@ static int check_digests(struct store_write *w)
     return same ? STORE_OK : STORE_CHECKSUM_MISMATCH;
 }
 
+/* Synced, and an extent that refers to it. */
+static int settle_blob(struct store_write *w, uint64_t seal)
+{
+    struct store_object *o = &w->record.o;
+    struct store_extent *e = arena_new(w->arena, struct store_extent);
+    int rc = w->coded ? store__blob_rc(coded_end(w->coded, w->writer)) : STORE_OK;
+    if (rc != STORE_OK)
+        return rc;
+    e->partition = w->bucket.partition;
+    memcpy(e->ref, o->uid, sizeof e->ref);
+    e->length = o->size;
+    e->codec = w->coded ? coded_codec(w->coded) : CODEC_RAW;
+    if (w->sealed) {
+        e->seal = seal;
+        e->sealed = store__seal_data_key(w->key, e, w->data_key, w->arena);
+    }
+    struct rec_blob_trailer trailer = {.size = o->size,
+                                       .etag = o->etag,
+                                       .checksum = o->checksum,
+                                       .mtime_ms = clock_wall_ms(),
+                                       .codec = e->codec,
+                                       .seal = e->seal,
+                                       .sealed = e->sealed};
+    struct bytes encoded = record_encode(&rec_blob_trailer, &trailer, w->arena, NULL);
+    rc = store__blob_rc(w->store->blobs->ops->finish(&w->writer, encoded, &w->blob));
+    if (rc != STORE_OK)
+        return rc == STORE_NO_SUCH_KEY ? STORE_IO : rc;
+    w->has_blob = true;
+    e->blob = w->blob;
+    o->extents = e;
+    o->n_extents = 1;
+    return STORE_OK;
+}
+
 /* The bytes to where the record will refer to: a synced blob, or the end of the record. */
 static int settle_bytes(struct store_write *w)
 {
     struct store_object *o = &w->record.o;
-    if (!w->writer) {
-        o->inline_data = bytes_of(w->buffer + w->front, (size_t)o->size);
-        return STORE_OK;
-    }
-    struct rec_blob_trailer trailer = {
-        .size = o->size, .etag = o->etag, .checksum = o->checksum, .mtime_ms = clock_wall_ms()};
-    struct bytes encoded = record_encode(&rec_blob_trailer, &trailer, w->arena, NULL);
-    int rc = store__blob_rc(w->store->blobs->ops->finish(&w->writer, encoded, &w->blob));
-    if (rc != STORE_OK)
-        return rc == STORE_NO_SUCH_KEY ? STORE_IO : rc;
-    w->has_blob = true;
-    struct store_extent *e = arena_new(w->arena, struct store_extent);
-    e->partition = w->bucket.partition;
-    e->blob = w->blob;
-    memcpy(e->ref, o->uid, sizeof e->ref);
-    e->length = o->size;
-    o->extents = e;
-    o->n_extents = 1;
+    uint64_t seal = store__seal_number(w->is_part ? w->put.part_number : 0, 0, true);
+    if (w->writer)
+        return settle_blob(w, seal);
+    if (w->sealed)
+        store__seal_bytes(w->key, seal, small_data(w), (size_t)o->size, (unsigned char *)w->buffer + w->front);
+    o->inline_data = bytes_of(w->buffer + w->front, (size_t)o->size + (w->sealed ? SEAL_BOX_BYTES : 0));
     return STORE_OK;
 }
 
@@ -375,8 +437,8 @@ static struct bytes encode_record(struct store_write *w, size_t *ret_head)
     const struct rec_type *type = w->is_part ? &rec_part : &rec_object;
     if (w->has_blob)
         return record_encode(type, &w->record, w->plan, ret_head);
-    char *end = w->buffer + w->front + w->record.o.size;
-    struct bytes v = record_encode_before(type, &w->record, end, w->front + (size_t)w->record.o.size, ret_head);
+    size_t n = w->front + w->record.o.inline_data.n;
+    struct bytes v = record_encode_before(type, &w->record, w->buffer + n, n, ret_head);
     CHECK(v.n > 0);
     return v;
 }
@@ -516,11 +578,11 @@ static void try_after_pause(void *arg)
     try_once(w);
 }
 
-/* A conflict of a part may mean that its upload is gone. */
+/* A conflict of a part may mean that its upload is gone, or that its envelope is another one now. */
 static int upload_again(struct store_write *w)
 {
     struct rec_upload u;
-    return store__load_upload(w->store, w->bucket.partition, w->put.key, w->upload, w->plan, &u, NULL);
+    return store__load_upload(w->store, w->bucket.partition, w->put.key, w->upload, w->arena, &u, &w->upload_value);
 }
 
 static void on_batch_done(struct index_batch *batch, int index_rc)
@@ -600,6 +662,15 @@ int store_write_commit_wait(struct store_write *w)
     return waiter.rc;
 }
 
+static void wipe(struct store_write *w)
+{
+    if (w->buffer)
+        OPENSSL_cleanse(small_data(w), w->room);
+    OPENSSL_cleanse(&w->md5, sizeof w->md5); /* it has the end of the bytes */
+    OPENSSL_cleanse(w->key, sizeof w->key);
+    OPENSSL_cleanse(w->data_key, sizeof w->data_key);
+}
+
 void store_write_close(struct store_write **pw)
 {
     struct store_write *w = *pw;
@@ -608,6 +679,9 @@ void store_write_close(struct store_write **pw)
         return;
     const struct blob_ops *ops = w->store->blobs->ops;
     ops->abandon(&w->writer);
+    coded_write_free(&w->coded);
+    if (w->sealed)
+        wipe(w);
     if (w->has_blob && w->fate != WRITE_UNKNOWN)
         store__blob_fate(w->store, &w->blob, w->fate == WRITE_DONE);
     checksum_free(w->kept);

@@ -48,12 +48,12 @@ int account_list(struct req *r)
 
 int account_get(struct req *r)
 {
-    struct accounts_answer a = accounts_get(r->server->identities, own_last_segment(r), r->arena);
+    struct accounts_answer a = accounts_get(r->server->identities, own_segment(r), r->arena);
     return respond(r, 200, &a);
 }
 
 int account_delete(struct req *r)
 {
-    struct accounts_answer a = accounts_delete(r->server->identities, own_last_segment(r), r->arena);
+    struct accounts_answer a = accounts_delete(r->server->identities, own_segment(r), r->arena);
     return respond(r, 200, &a);
 }

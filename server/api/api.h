@@ -32,6 +32,15 @@ int health_live(struct req *);
 int health_ready(struct req *);
 int health_cluster(struct req *);
 int health_cluster_read(struct req *);
+
+/* keys.c */
+int key_list(struct req *);
+int key_get(struct req *);
+int key_create(struct req *);
+int key_rotate(struct req *);
+int key_disable(struct req *);
+int key_enable(struct req *);
+int key_delete(struct req *);
 /* list.c */
 int list_objects_v1(struct req *);
 int list_objects_v2(struct req *);
@@ -45,6 +54,10 @@ int object_put(struct req *);
 int object_put_done(struct req *);
 int object_delete(struct req *);
 int objects_delete(struct req *);
+/* encryption.c */
+int encryption_put(struct req *);
+int encryption_get(struct req *);
+int encryption_delete(struct req *);
 /* cors.c */
 int cors_put(struct req *);
 int cors_get(struct req *);
@@ -219,6 +232,12 @@ const struct xml_owner *api_owners_of(struct api_owners *, struct bytes account)
 int api_readable(struct req *, const struct store_object *);
 bool api_is_archived(const struct store_object *);
 void api_restore_header(struct req *, const struct store_object *);
+/* Is it worth keeping compressed? By the bucket, the settings, its headers and its key (compress.c). */
+void api_put_compress(struct req *, struct store_put *);
+/* The same of a part: what goes for its upload. */
+void api_part_compress(struct req *, const struct store_upload *, struct store_put *);
+/* The upload that the request names; NoSuchUpload. */
+int api_find_upload(struct req *, struct store_upload *ret);
 /* Begins an upload's write with the digests that the client announced. */
 int api_open_write(struct req *, struct store_put *);
 void api_write_etag(struct req *); /* the ETag header of what was written */

@@ -140,15 +140,9 @@ int api_storage_class(struct req *r, struct bytes *ret)
 
 int api_refuse_unsupported(struct req *r)
 {
-    static const char *const headers[] = {"x-amz-server-side-encryption",
-                                          "x-amz-server-side-encryption-customer-algorithm",
-                                          "x-amz-server-side-encryption-customer-key",
-                                          "x-amz-server-side-encryption-aws-kms-key-id",
-                                          "x-amz-write-offset-bytes",
-                                          "x-amz-object-lock-event-hold",
+    static const char *const headers[] = {"x-amz-write-offset-bytes", "x-amz-object-lock-event-hold",
                                           "x-amz-object-lock-event-hold-duration-days",
-                                          "x-amz-object-lock-event-hold-duration-years",
-                                          "x-amz-copy-source-server-side-encryption-customer-algorithm"};
+                                          "x-amz-object-lock-event-hold-duration-years"};
     for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
         if (req_header(r, headers[i]).n) {
             req_fail(r, S3E_NOT_IMPLEMENTED);

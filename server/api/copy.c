@@ -10,11 +10,13 @@
 #include "server/authorize.h"
 #include "server/http/range.h"
 #include "server/server.h"
+#include "server/sse.h"
 
 struct source {
     struct store_bucket bucket;
     struct store_object *object;
     struct bytes key, version_id;        /* version_id p NULL: none was named */
+    const unsigned char *object_key;     /* NULL: it is not encrypted */
     const struct store_version *version; /* NULL: the newest was meant */
 };
 
@@ -71,7 +73,8 @@ static int find_source(struct req *r, struct source *s)
     rc = store_object_get(r->server->store, &s->bucket, s->key, s->version, r->arena, &s->object);
     if (rc < 0)
         return fail_source(r, s, rc);
-    if (api_read_condition(r, "x-amz-copy-source-", s->object) != API_PASS)
+    if (sse_open_source(r, &s->bucket, s->key, s->object, &s->object_key) < 0 ||
+        api_read_condition(r, "x-amz-copy-source-", s->object) != API_PASS)
         return -1;
     return api_readable(r, s->object);
 }
@@ -106,6 +109,17 @@ static bool onto_itself(struct req *r, const struct source *s)
     return s->bucket.partition == r->bucket.partition && bytes_eq(s->key, r->key) && !restores;
 }
 
+/*
+ * A copy onto itself changes its encryption when one is asked for, when the bucket has its own idea of it, or when the
+ * customer's key of the source is not named again.
+ */
+static bool changes_encryption(const struct req *r, const struct source *s)
+{
+    struct sse_info info;
+    return sse_asked(r) || authorize_settings(r)->encryption.set ||
+           (sse_info_read(s->object->envelope, &info) && info.method == SSE_C);
+}
+
 static void source_version_header(struct req *r, const struct source *s)
 {
     if (s->bucket.versioning != VERSIONING_NEVER)
@@ -125,7 +139,8 @@ static int fill_copy(struct req *r, const struct source *s, struct store_copy *c
         api_checksum_algorithm(r, "x-amz-checksum-algorithm", &to->checksum) < 0)
         return -1;
     bool changes = replace || req_header(r, "x-amz-storage-class").p ||
-                   req_header(r, "x-amz-website-redirect-location").p || to->checksum != CHECKSUM_NONE;
+                   req_header(r, "x-amz-website-redirect-location").p || to->checksum != CHECKSUM_NONE ||
+                   changes_encryption(r, s);
     if (onto_itself(r, s) && !changes)
         return req_failf(
             r, S3E_INVALID_REQUEST,
@@ -135,10 +150,12 @@ static int fill_copy(struct req *r, const struct source *s, struct store_copy *c
         return req_failf(r, S3E_INVALID_REQUEST,
                          "The specified copy source is larger than the maximum allowable size for a copy source: %llu",
                          (unsigned long long)STORE_PART_MAX);
-    if (replace)
-        return api_metadata(r, &to->headers, &to->n_headers);
-    keep_headers(r, s->object, to);
-    return 0;
+    if (!replace)
+        keep_headers(r, s->object, to);
+    else if (api_metadata(r, &to->headers, &to->n_headers) < 0)
+        return -1;
+    api_put_compress(r, to);
+    return sse_seal(r, to);
 }
 
 int object_copy(struct req *r)
@@ -147,7 +164,8 @@ int object_copy(struct req *r)
     if (api_no_version_id(r) < 0 || api_refuse_unsupported(r) < 0 || find_source(r, &s) < 0)
         return -1;
     CHECK(s.object);
-    struct store_copy copy = {.source = s.object, .source_bucket = &s.bucket, .length = s.object->size};
+    struct store_copy copy = {
+        .source = s.object, .source_key = s.object_key, .source_bucket = &s.bucket, .length = s.object->size};
     copy.to = (struct store_put){.bucket = &r->bucket, .key = r->key, .expected_size = s.object->size};
     if (fill_copy(r, &s, &copy) < 0)
         return -1;
@@ -158,6 +176,7 @@ int object_copy(struct req *r)
     source_version_header(r, &s);
     api_made_version_header(r, &made->version);
     api_expiration_header(r, made);
+    sse_reply(r, r->envelope, SSE_REPLY_MADE);
     struct xml_copy_result doc = {
         .modified_ms = made->mtime_ms, .etag = api_etag(r, &made->etag), .checksum_type = made->checksum_type};
     api_checksum_slot(r, doc.checksums, &made->checksum, made->checksum_type, made->etag.parts);
@@ -191,11 +210,13 @@ static int part_range(struct req *r, const struct store_object *o, struct store_
 int part_copy(struct req *r)
 {
     struct source s = {0};
+    struct store_upload upload;
     unsigned number;
-    if (api_refuse_unsupported(r) < 0 || api_part_number(r, &number) < 0 || find_source(r, &s) < 0)
+    if (api_refuse_unsupported(r) < 0 || api_part_number(r, &number) < 0 || api_find_upload(r, &upload) < 0 ||
+        find_source(r, &s) < 0)
         return -1;
     CHECK(s.object);
-    struct store_copy copy = {.source = s.object, .source_bucket = &s.bucket};
+    struct store_copy copy = {.source = s.object, .source_key = s.object_key, .source_bucket = &s.bucket};
     if (part_range(r, s.object, &copy) < 0)
         return -1;
     if (copy.length > STORE_PART_MAX)
@@ -208,11 +229,15 @@ int part_copy(struct req *r)
                                  .upload_id = req_param(r, "uploadId"),
                                  .part_number = number,
                                  .expected_size = copy.length};
+    if (sse_seal_part(r, &upload, &copy.to) < 0)
+        return -1;
+    api_part_compress(r, &upload, &copy.to);
     struct store_object *made = NULL;
     int rc = store_copy(r->server->store, &copy, r->arena, &made);
     if (rc < 0)
         return req_fail_store(r, rc);
     source_version_header(r, &s);
+    sse_reply(r, r->envelope, SSE_REPLY_READ);
     struct xml_copy_result doc = {.modified_ms = made->mtime_ms, .etag = api_etag(r, &made->etag)};
     if (made->explicit_checksum)
         api_checksum_slot(r, doc.checksums, &made->checksum, CHECKSUM_TYPE_NONE, 0);

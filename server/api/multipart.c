@@ -7,6 +7,7 @@
 
 #include "server/api/api.h"
 #include "server/server.h"
+#include "server/sse.h"
 
 static const char *lower_name(enum checksum_alg alg)
 {
@@ -44,8 +45,9 @@ int upload_create(struct req *r)
         api_metadata(r, &put.headers, &put.n_headers) < 0 ||
         api_checksum_algorithm(r, "x-amz-checksum-algorithm", &put.checksum) < 0 ||
         read_checksum_type(r, put.checksum, &type) < 0 || api_put_tags(r, &put) < 0 || api_put_lock(r, &put) < 0 ||
-        api_put_acl(r, &put) < 0)
+        api_put_acl(r, &put) < 0 || sse_seal(r, &put) < 0)
         return -1;
+    api_put_compress(r, &put);
     put.explicit_checksum = put.checksum != CHECKSUM_NONE;
     int rc = store_upload_create(r->server->store, &put, type, r->arena, &made);
     if (rc < 0)
@@ -55,11 +57,12 @@ int upload_create(struct req *r)
         resp_header(r, "x-amz-checksum-type", bytes_str(checksum_type_name(made.checksum_type)));
     }
     api_abort_headers(r, made.initiated_ms);
+    sse_reply(r, r->envelope, SSE_REPLY_MADE);
     struct xml_initiate_result doc = {r->bucket_name, r->key, made.id};
     return resp_document(r, &xml_initiate_result_doc, &doc);
 }
 
-static int find_upload(struct req *r, struct store_upload *ret)
+int api_find_upload(struct req *r, struct store_upload *ret)
 {
     int rc = store_upload_get(r->server->store, &r->bucket, r->key, req_param(r, "uploadId"), r->arena, ret);
     return rc < 0 ? req_fail_store(r, rc) : 0;
@@ -70,8 +73,10 @@ int part_put(struct req *r)
     struct store_put put = {
         .bucket = &r->bucket, .key = r->key, .owner = r->who.account, .upload_id = req_param(r, "uploadId")};
     struct store_upload upload;
-    if (api_refuse_unsupported(r) < 0 || api_part_number(r, &put.part_number) < 0 || find_upload(r, &upload) < 0)
+    if (api_refuse_unsupported(r) < 0 || api_part_number(r, &put.part_number) < 0 || api_find_upload(r, &upload) < 0 ||
+        sse_seal_part(r, &upload, &put) < 0)
         return -1;
+    api_part_compress(r, &upload, &put);
     enum checksum_alg sent = payload_checksum_alg(r->payload);
     if (sent != CHECKSUM_NONE && upload.checksum != CHECKSUM_NONE && sent != upload.checksum)
         return req_failf(r, S3E_INVALID_REQUEST,
@@ -86,6 +91,7 @@ int part_put_done(struct req *r)
     struct checksum_value sum;
     store_write_checksum(r->write, &sum);
     api_write_etag(r);
+    sse_reply(r, r->envelope, SSE_REPLY_READ);
     if (r->show_checksum)
         api_checksum_headers(r, &sum, CHECKSUM_TYPE_NONE, 0);
     return 0;
@@ -207,14 +213,15 @@ int upload_complete(struct req *r)
         known = NULL; /* perhaps completed before: the store remembers */
     else if (rc < 0)
         return req_fail_store(r, rc);
-    if (read_parts(r, known, &c) < 0 || api_write_condition(r, &c.condition) < 0 ||
-        (known && read_expectations(r, known, &c) < 0))
+    if ((known && sse_check_upload(r, known) < 0) || read_parts(r, known, &c) < 0 ||
+        api_write_condition(r, &c.condition) < 0 || (known && read_expectations(r, known, &c) < 0))
         return -1;
     rc = store_upload_complete(r->server->store, &c, r->arena, &made, &why);
     if (rc < 0)
         return fail_complete(r, rc, &c, &why);
     api_made_version_header(r, &made->version);
     api_expiration_header(r, made);
+    sse_reply(r, made->envelope, SSE_REPLY_COMPLETED);
     struct xml_complete_result doc = {.location = location_of(r),
                                       .bucket = r->bucket_name,
                                       .key = r->key,
@@ -245,7 +252,7 @@ int part_list(struct req *r)
     if (api_page_size(r, "max-parts", &max) < 0 ||
         api_number(r, "part-number-marker", 0, INT32_MAX,
                    "Provided part-number-marker not an integer or within integer range", &marker) < 0 ||
-        find_upload(r, &u) < 0)
+        api_find_upload(r, &u) < 0 || sse_check_upload(r, &u) < 0)
         return -1;
     int rc =
         store_part_list(r->server->store, &r->bucket, &u, (unsigned)marker, (size_t)max, r->arena, &parts, &n, &more);

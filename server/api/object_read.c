@@ -14,6 +14,7 @@
 #include "server/http/range.h"
 #include "server/http/rfc2047.h"
 #include "server/server.h"
+#include "server/sse.h"
 
 #define ATTRIBUTE_PARTS_MAX 1000 /* a page of GetObjectAttributes */
 
@@ -163,6 +164,7 @@ static int head_of_object(struct req *r, const struct store_object *o, const str
     api_lock_headers(r, o);
     api_expiration_header(r, o);
     api_restore_header(r, o);
+    sse_reply(r, o->envelope, SSE_REPLY_READ);
     checksums_of_slice(r, o, s);
     if (s->part && o->n_parts)
         resp_headerf(r, "x-amz-mp-parts-count", "%zu", o->n_parts);
@@ -174,8 +176,15 @@ static int head_of_object(struct req *r, const struct store_object *o, const str
     return 0;
 }
 
+/* The bytes need it, and so does what can be told of them only with the right to read them. */
+static enum sse_use needs_key(const struct req *r)
+{
+    bool sums = bytes_eq_str_nocase(req_header(r, "x-amz-checksum-mode"), "ENABLED");
+    return r->head.method == HTTP_GET || sums ? SSE_READ : SSE_TELL;
+}
+
 /* Common to GET and HEAD: 1 when there is nothing to send (304). `whole`: with where its bytes and parts lie. */
-static int prepare(struct req *r, bool whole, struct store_object **ret, struct slice *s)
+static int prepare(struct req *r, bool whole, struct store_object **ret, struct slice *s, const unsigned char **ret_key)
 {
     struct store_object *o = NULL;
     const struct store_version *version;
@@ -186,6 +195,8 @@ static int prepare(struct req *r, bool whole, struct store_object **ret, struct 
     if (rc < 0)
         return api_fail_version(r, rc, version, o, false);
     *ret = o;
+    if (sse_open(r, o, needs_key(r), ret_key) < 0)
+        return -1;
     switch (api_read_condition(r, "", o)) {
     case API_FAILED:
         return -1;
@@ -206,21 +217,46 @@ int object_head(struct req *r)
 {
     struct store_object *o;
     struct slice s;
-    return prepare(r, req_has_param(r, "partNumber"), &o, &s) < 0 ? -1 : 0;
+    const unsigned char *key;
+    return prepare(r, req_has_param(r, "partNumber"), &o, &s, &key) < 0 ? -1 : 0;
+}
+
+/* What lies in the record goes out with the head, in one piece. */
+static int send_inline(struct req *r, const struct store_object *o, const struct slice *s, const unsigned char *key)
+{
+    struct store_read *read = NULL;
+    struct store_span span = {.n = 1};
+    size_t got = 0, want = (size_t)s->length;
+    if (!key && o->inline_data.n == o->size) { /* as it is: neither encrypted nor compressed */
+        r->resp.body = bytes_cut(o->inline_data, (size_t)s->offset, want);
+        return STORE_OK;
+    }
+    char *to = arena_alloc(r->arena, want);
+    int rc = store_read_open(r->server->store, o, s->offset, s->length, key, &read);
+    while (rc == STORE_OK && got < want && span.n) {
+        rc = store_read_next(read, want - got, true, to + got, &span);
+        if (rc != STORE_OK)
+            break;
+        memmove(to + got, span.bytes.p, span.n); /* in its place already, as a rule */
+        got += span.n;
+    }
+    store_read_close(&read);
+    r->resp.body = bytes_of(to, got);
+    return rc == STORE_OK && got < want ? STORE_CORRUPT : rc;
 }
 
 int object_get(struct req *r)
 {
     struct store_object *o = NULL;
     struct slice s = {0};
-    int rc = prepare(r, true, &o, &s);
+    const unsigned char *key = NULL;
+    int rc = prepare(r, true, &o, &s, &key);
     if (rc != 0 || s.length == 0)
         return rc < 0 ? -1 : 0;
-    if (o->inline_data.n) { /* small: goes out with the head, in one piece */
-        r->resp.body = bytes_cut(o->inline_data, (size_t)s.offset, (size_t)s.length);
-        return 0;
-    }
-    rc = store_read_open(r->server->store, o, s.offset, s.length, &r->resp.read);
+    if (o->inline_data.n)
+        rc = send_inline(r, o, &s, key);
+    else
+        rc = store_read_open(r->server->store, o, s.offset, s.length, key, &r->resp.read);
     return rc < 0 ? req_fail_store(r, rc) : 0;
 }
 
@@ -298,6 +334,9 @@ int object_attributes(struct req *r)
     int rc = store_object_get(r->server->store, &r->bucket, r->key, version, r->arena, &o);
     if (rc < 0)
         return api_fail_version(r, rc, version, o, false);
+    const unsigned char *key;
+    if (sse_open(r, o, SSE_TELL, &key) < 0)
+        return -1;
     struct xml_attributes_checksum sums = {.type = o->checksum_type};
     struct xml_attributes_parts parts = {0};
     struct xml_object_attributes doc = {0};

@@ -10,14 +10,16 @@
 #include "server/authorize.h"
 #include "server/http/etag_match.h"
 #include "server/server.h"
+#include "server/sse.h"
 
 int object_put(struct req *r)
 {
     struct store_put put = {.bucket = &r->bucket, .key = r->key};
     if (api_no_version_id(r) < 0 || api_refuse_unsupported(r) < 0 || api_write_condition(r, &put.condition) < 0 ||
         api_storage_class(r, &put.storage_class) < 0 || api_metadata(r, &put.headers, &put.n_headers) < 0 ||
-        api_put_tags(r, &put) < 0 || api_put_lock(r, &put) < 0 || api_put_acl(r, &put) < 0)
+        api_put_tags(r, &put) < 0 || api_put_lock(r, &put) < 0 || api_put_acl(r, &put) < 0 || sse_seal(r, &put) < 0)
         return -1;
+    api_put_compress(r, &put);
     return api_open_write(r, &put);
 }
 
@@ -30,6 +32,7 @@ int object_put_done(struct req *r)
     api_write_etag(r);
     api_made_version_header(r, &version);
     api_expiration_of_write(r);
+    sse_reply(r, r->envelope, SSE_REPLY_MADE);
     api_checksum_headers(r, &sum, CHECKSUM_FULL_OBJECT, 0);
     return 0;
 }

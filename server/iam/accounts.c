@@ -22,6 +22,7 @@
 #include "config.h"
 #include "server/auth/auth.h"
 #include "server/http/date.h"
+#include "master_key.h"
 #include "server/iam/iam_api.h"
 #include "server/identity.h"
 #include "server/json_text.h"
@@ -120,10 +121,22 @@ bool owners_load(struct identities *ids, char error[512])
 struct identities *accounts_open(struct store *store, const struct config *cfg, const char *data_dir, char error[512])
 {
     struct identities *ids = NULL;
-    struct identities_options o = {.store = store, .config = cfg, .data_dir = data_dir};
-    if (!identities_open(&o, &ids, error))
+    struct master_key key;
+    char environment[MASTER_KEY_TEXT];
+    master_key_take_environment(environment);
+    struct master_key_options ko = {
+        .store = store, .data_dir = data_dir, .file = cfg->master_key_file, .environment = environment};
+    bool good = master_key_open(&ko, &key, error);
+    OPENSSL_cleanse(environment, sizeof environment);
+    if (!good)
         return NULL;
+    struct identities_options o = {.store = store, .config = cfg, .crypt = key.crypt};
+    if (!identities_open(&o, &ids, error)) {
+        master_key_close(&key);
+        return NULL;
+    }
     ids->offline = true;
+    ids->own_crypt = key.crypt;
     return ids;
 }
 
@@ -384,6 +397,11 @@ struct accounts_answer accounts_create(struct identities *ids, const struct acco
     const char *fault = fault_of(w);
     if (fault)
         return answer(a, ACCOUNTS_INVALID, "%s", fault);
+    if (!ids->crypt)
+        return (struct accounts_answer){.rc = ACCOUNTS_TROUBLE,
+                                        .store_rc = STORE_UNAVAILABLE,
+                                        .text = BYTES_LIT("there is no master key that opens this data, so no secret "
+                                                          "key can be kept; `pail key status` says why")};
     records_lock(ids);
     struct accounts_answer ret = create(ids, *w, a);
     records_unlock(ids);

@@ -58,7 +58,7 @@ int iam_create_key(struct query_call *c)
     struct change change = change_of(c);
     struct bytes owner_key;
     json_t *owner;
-    if (find_owner(c, &owner_key, &owner) < 0)
+    if (query_need_master_key(c) < 0 || find_owner(c, &owner_key, &owner) < 0)
         return -1;
     json_t *keys = record_list(owner, "keys");
     if (json_array_size(keys) >= IAM_MAX_KEYS_PER_USER)

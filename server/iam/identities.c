@@ -32,50 +32,17 @@
 #define POLICY_SETS    256
 #define KEPT_BYTES     (64u << 20) /* of principals and parsed policies together */
 #define LOAD_TRIES     5
-#define KEY_FILE       "pail.key"
-#define CHECK_KEY      BYTES_LIT("iam/check")
-#define CHECK_TEXT     BYTES_LIT("pail")
 #define USE_WRITTEN_MS (15 * 60 * 1000) /* how exactly the last use of a key is known */
 #define SECRET_BELONGS "access key "
 #define FIRST_NAME     "root"
 #define FIRST_EMAIL    "root@localhost"
 
-/* ---- the master key and the first account ---- */
+/* ---- the first account ---- */
 
 static bool fail(char *error, const char *path, const char *why)
 {
     snprintf(error, 512, "%.300s: %.200s", path, why);
     return false;
-}
-
-static bool open_key(struct identities *ids, const char *path, bool any_sealed, char *error)
-{
-    int rc = crypt_load(path, &ids->crypt);
-    if (rc == CRYPT_NO_FILE && any_sealed)
-        return fail(error, path, "the master key is missing, and secrets are sealed with it; bring it back");
-    if (rc == CRYPT_NO_FILE)
-        rc = crypt_create(path, &ids->crypt);
-    if (rc == CRYPT_BAD_FILE)
-        return fail(error, path, "this is no master key (64 hex digits, for its owner's eyes alone)");
-    return rc == CRYPT_OK || fail(error, path, strerror(errno));
-}
-
-static bool check_key(struct identities *ids, struct arena *a, const char *path, char *error)
-{
-    struct bytes sealed, text;
-    int rc = store_doc_get(ids->store, CHECK_KEY, a, &sealed);
-    bool fresh = rc == STORE_NO_SUCH_SETTING;
-    if (rc != STORE_OK && !fresh)
-        return fail(error, "identities cannot be read", store_rc_name(rc));
-    if (!open_key(ids, path, !fresh, error))
-        return false;
-    if (!fresh)
-        return (crypt_unseal(ids->crypt, a, sealed, CHECK_KEY, &text) && bytes_eq(text, CHECK_TEXT)) ||
-               fail(error, path, "the secrets in this data folder are sealed with another master key");
-    struct change c = {.ids = ids, .arena = a};
-    change_put_text(&c, CHECK_KEY, crypt_seal(ids->crypt, a, CHECK_TEXT, CHECK_KEY));
-    rc = change_apply(&c);
-    return rc == STORE_OK || fail(error, "identities cannot be written", store_rc_name(rc));
 }
 
 /* What leads to the first account: its record, and its name since accounts have names that lead to them. */
@@ -157,8 +124,8 @@ bool identities_open(const struct identities_options *o, struct identities **ret
 {
     struct identities *ids = xcalloc(1, sizeof *ids);
     struct arena *a = arena_create(0);
-    char path[4096 + 16];
     ids->store = o->store;
+    ids->crypt = o->crypt;
     ids->config = o->config;
     pthread_mutex_init(&ids->changing, NULL);
     ids->forever = arena_create(0);
@@ -171,10 +138,7 @@ bool identities_open(const struct identities_options *o, struct identities **ret
     *root = root_of(ids->forever, BYTES_LIT(ROOT_ACCOUNT_ID), BYTES_LIT(ROOT_CANONICAL_ID));
     ids->root = root;
     ids->root_gen = generation_of_root(o->config);
-    snprintf(path, sizeof path, "%s/" KEY_FILE, o->data_dir);
-    const char *given = o->config->master_key_file;
-    bool good = check_key(ids, a, given && *given ? given : path, error) && make_first_account(ids, a, error) &&
-                check_root_user(ids, a, error) && owners_load(ids, error);
+    bool good = make_first_account(ids, a, error) && check_root_user(ids, a, error) && owners_load(ids, error);
     arena_free(a);
     if (good)
         *ret = ids;
@@ -196,7 +160,7 @@ void identities_close(struct identities **pids)
     cache_free(&ids->principals);
     cache_free(&ids->policies);
     jwks_free(&ids->jwks);
-    crypt_close(&ids->crypt);
+    crypt_close(&ids->own_crypt);
     arena_free(ids->forever);
     pthread_mutex_destroy(&ids->changing);
     free(ids);
@@ -528,6 +492,8 @@ static int load_long_term(struct cached_key *k, struct bytes access_key)
     struct arena *a = k->base.arena;
     json_t *key, *record;
     int rc = record_get(k->ids, a, key_of_access_key(a, access_key), &key);
+    if (rc == STORE_OK && !k->ids->crypt)
+        rc = STORE_UNAVAILABLE;
     if (rc != STORE_OK)
         return rc;
     k->disabled = !bytes_eq(record_text(key, "status"), BYTES_LIT("Active"));
@@ -542,6 +508,8 @@ static int load_session(struct cached_key *k, struct bytes access_key, struct by
 {
     struct arena *a = k->base.arena;
     struct session *s = arena_new(a, struct session);
+    if (!k->ids->crypt)
+        return STORE_UNAVAILABLE;
     if (!session_unseal(k->ids, a, access_key, token, s))
         return STORE_NO_SUCH_SETTING;
     bool taken = take_secret(k, s->secret);

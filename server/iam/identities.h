@@ -23,6 +23,7 @@
 
 struct arena;
 struct config;
+struct crypt;
 struct identities;
 struct pool;
 struct store;
@@ -72,12 +73,10 @@ void principal_set_context(const struct principal *, struct iam_context *);
 struct identities_options {
     struct store *store;
     const struct config *config; /* root's keys */
-    const char *data_dir;        /* where pail.key lies, unless the settings name another file */
+    /* The master key; NULL: it is missing or wrong, so of all keys only root's are available. Borrowed. */
+    const struct crypt *crypt;
 };
-/*
- * Opens the master key (making one only where nothing was ever sealed) and the first account. False: one clear line in
- * ret_error. Start-up only.
- */
+/* Opens the first account, or makes it. False: one clear line in ret_error. Start-up only. */
 bool identities_open(const struct identities_options *, struct identities **ret, char ret_error[512]);
 /* From now on uses of keys are written down there. Start-up only. */
 void identities_set_pool(struct identities *, struct pool *);

@@ -385,6 +385,14 @@ static char *shown(struct query_call *c, struct bytes name)
     return text;
 }
 
+int query_need_master_key(struct query_call *c)
+{
+    if (c->ids->crypt)
+        return 0;
+    return query_fail(c, 503, "ServiceUnavailable",
+                      "The server has no master key that opens its data, so it cannot issue keys; its log says why.");
+}
+
 static int invalid(struct query_call *c, struct bytes name, struct bytes value, const char *why)
 {
     return query_fail(c, 400, "ValidationError",

@@ -74,6 +74,8 @@ struct bytes query_text(const struct query_call *, const char *name);          /
 bool query_number(const struct query_call *, const char *name, uint64_t *ret); /* checked before; false: absent */
 /* Members of a list: Name.member.1, ..., as many as come without a gap. */
 size_t query_members(const struct query_call *, const char *name, struct bytes **ret);
+/* For actions that seal a secret. 0, or -1 after query_fail: there is no master key. */
+int query_need_master_key(struct query_call *);
 /* Tags.member.N.Key and .Value, checked as tags of IAM are. Negative after query_fail. */
 ptrdiff_t query_tags(struct query_call *, const char *name, struct iam_tag **ret);
 

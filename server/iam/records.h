@@ -50,8 +50,9 @@ struct owner_entry;
 struct identities {
     struct store *store;
     const struct config *config;
-    bool offline; /* there is no server: the settings need not be its settings */
-    struct crypt *crypt;
+    bool offline;              /* there is no server: the settings need not be its settings */
+    const struct crypt *crypt; /* NULL: nothing can be sealed or opened */
+    struct crypt *own_crypt;   /* the same, when it is to be closed here */
     struct pool *pool;
     pthread_mutex_t changing;
     _Atomic uint64_t generation; /* counts changes */

@@ -139,6 +139,8 @@ static int issue(struct query_call *c, struct session *s, uint64_t seconds, stru
     s->min_token = (size_t)size;
     s->issued_ms = c->req->now_ms;
     s->expires_ms = s->issued_ms + (int64_t)seconds * 1000;
+    if (query_need_master_key(c) < 0)
+        return -1;
     if (!session_seal(c->ids, c->arena, s, ret_token))
         return query_fail(c, 400, "PackedPolicyTooLarge",
                           "Packed policy and tags consume more than 100%% of the allotted space.");

@@ -465,6 +465,30 @@ static const struct xml_field object_attributes[] = {
 const struct xml_doc xml_object_attributes_doc =
     XML_DOC("GetObjectAttributesResponse", struct xml_object_attributes, object_attributes, .body_max = 1u << 20);
 
+/* What guards data must not be misunderstood because of a misspelt element. */
+static const struct xml_field encryption_default[] = {
+    XML_TEXT("SSEAlgorithm", struct xml_encryption_default, algorithm, .max = 64, .trim = true),
+    XML_TEXT("KMSMasterKeyID", struct xml_encryption_default, key_id, .max = 2048, .trim = true, .optional = true),
+    XML_END_STRICT,
+};
+static const struct xml_field blocked_encryption[] = {
+    XML_TEXTS("EncryptionType", struct xml_blocked_encryption, types, n_types, .min = 1, .trim = true),
+    XML_END_STRICT,
+};
+static const struct xml_field encryption_rule[] = {
+    XML_CHILD("ApplyServerSideEncryptionByDefault", struct xml_encryption_rule, apply, encryption_default,
+              .optional = true),
+    XML_OPT_BOOL("BucketKeyEnabled", struct xml_encryption_rule, bucket_key),
+    XML_CHILD("BlockedEncryptionTypes", struct xml_encryption_rule, blocked, blocked_encryption, .optional = true),
+    XML_END_STRICT,
+};
+static const struct xml_field encryption[] = {
+    XML_LIST("Rule", struct xml_encryption, rules, n_rules, encryption_rule, .min = 1),
+    XML_END_STRICT,
+};
+const struct xml_doc xml_encryption_doc =
+    XML_DOC("ServerSideEncryptionConfiguration", struct xml_encryption, encryption);
+
 static const struct xml_field cors_rule[] = {
     XML_TEXT("ID", struct xml_cors_rule, id, .max = 255, .optional = true),
     XML_TEXTS("AllowedHeader", struct xml_cors_rule, headers, n_headers, .trim = true, .optional = true),
@@ -617,6 +641,8 @@ const struct xml_document xml_documents[] = {
     {"GetBucketRequestPayment", false, &xml_request_payment_doc},
     {"PutBucketLifecycleConfiguration", true, &xml_lifecycle_doc},
     {"GetBucketLifecycleConfiguration", false, &xml_lifecycle_doc},
+    {"PutBucketEncryption", true, &xml_encryption_doc},
+    {"GetBucketEncryption", false, &xml_encryption_doc},
     {"PutBucketCors", true, &xml_cors_doc},
     {"GetBucketCors", false, &xml_cors_doc},
     {"ListObjects", false, &xml_list_objects_doc},

@@ -144,6 +144,26 @@ struct xml_request_payment {
 };
 extern const struct xml_doc xml_request_payment_doc;
 
+/* ---- encryption of a bucket: request and answer alike; judged in server/api/encryption.c ---- */
+
+struct xml_encryption_default {
+    struct bytes algorithm, key_id;
+};
+struct xml_blocked_encryption {
+    struct bytes *types;
+    size_t n_types;
+};
+struct xml_encryption_rule {
+    struct xml_encryption_default *apply;
+    struct xml_opt_bool bucket_key;
+    struct xml_blocked_encryption *blocked;
+};
+struct xml_encryption {
+    struct xml_encryption_rule *rules; /* one, but that is for the judge */
+    size_t n_rules;
+};
+extern const struct xml_doc xml_encryption_doc;
+
 /* ---- CORS: request and answer alike; judged in server/api/cors.c ---- */
 
 #define XML_CORS_STORED_MAX (512u * 1024) /* bytes: what 64 KiB become when every character is escaped */

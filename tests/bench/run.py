@@ -83,9 +83,9 @@ class Bench:
         self.random = random.Random(1)
 
     # --- the server
-    def start_pail(self, data="data"):
+    def start_pail(self, data="data", *more):
         folder = os.path.join(self.folder, data)
-        self.pail = Pail("bench", data=folder, args=["--access-log", "off"])
+        self.pail = Pail("bench", data=folder, args=["--access-log", "off", *more])
         self.pail.start()
         self.access_key, self.secret_key = self.pail.access_key, self.pail.secret_key
         self.presigner = load.Presigner(self.pail)
@@ -556,6 +556,79 @@ def lifecycle(b):
                "1,000,000 in 20 s", rate >= 50_000),
         write_while_objects_expire(b),
     ]
+
+
+# --- encryption ---------------------------------------------------------------------------
+
+ENCRYPTION = (b"<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256"
+              b"</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>")
+
+
+def two_buckets(b):
+    """One server; a bucket in which everything is encrypted, and one in which nothing is."""
+    b.stop_pail()
+    b.start_pail("encryption", "--default-encryption", "none")
+    reply = b.client.request("PUT", b.bucket("encrypted"), None, ["encryption"], ENCRYPTION,
+                             {"content-md5": s3client.content_md5(ENCRYPTION)})
+    check(reply.ok, f"PutBucketEncryption: {reply!r}")
+    b.bucket("plain")
+    for bucket, says in (("encrypted", "AES256"), ("plain", None)):
+        said = b.client.put(bucket, "probe", b"x").headers.get("x-amz-server-side-encryption")
+        check(said == says, f"an object in bucket {bucket} says {said}")
+
+
+def compare(b, title, method, keys, connections, target, body=0, header=None, mode="cycle", by_bytes=True):
+    def run(bucket):
+        targets = b.lines(f"targets-{bucket}", b.presigner.many(method, bucket, keys))
+        return b.cpu_of([b.pail.pid], lambda: load.wrk(b.where, mode, method, targets, connections, b.seconds, body,
+                                                       header))
+    for bucket in ("encrypted", "plain"):
+        run(bucket)  # the page cache has it
+    results = b.in_turn(encrypted=lambda: run("encrypted"), plain=lambda: run("plain"))
+    size = body if by_bytes and method == "PUT" else 1
+    what = "bytes_rate" if by_bytes and method == "GET" else "rate"
+    text = bytes_text if by_bytes else rate_text
+    encrypted, plain = (size * median(results[side], what) for side in ("encrypted", "plain"))
+    ratio = ratio_of(results["encrypted"], results["plain"], what)
+    return Figure(title, text(encrypted), f"{text(plain)} unencrypted", f"{ratio:.2f}", f">= {target}", ratio >= target,
+                  f"a request costs {cpu_note(results['encrypted'])}, unencrypted {cpu_note(results['plain'])}")
+
+
+@row("encryption")
+def encryption(b):
+    two_buckets(b)
+    keys, size = [f"{i:06}" for i in range(4)], b.large // MIB
+    whole = random.Random(1).randbytes(b.large)
+    for bucket in ("encrypted", "plain"):
+        for key in keys:
+            check(b.client.put(bucket, key, whole).etag == hashlib.md5(whole).hexdigest(), "the ETag is not the MD5")
+        check(b.client.get(bucket, keys[0]).body == whole, "the bytes")
+    first, last = b.large // 3, b.large // 3 + b.large // 4 - 1
+    some = b.client.get("encrypted", keys[0], {"range": f"bytes={first}-{last}"}).body
+    check(some == whole[first:last + 1], "the bytes of a range")
+    figures = [
+        compare(b, f"GET {size} MiB, encrypted, 8 connections", "GET", keys, 8, 0.8),
+        compare(b, f"  GET {size // 4} MiB of it", "GET", keys, 8, 0.8, header=("Range", f"bytes={first}-{last}")),
+        compare(b, f"  PUT {size} MiB, 2 connections", "PUT", ["a", "b"], 2, 0.8, b.large, mode="fixed"),
+    ]
+    b.stop_pail()
+    return figures
+
+
+@row("encryption-4k")
+def encryption_small(b):
+    two_buckets(b)
+    keys, body = [f"{i:06}" for i in range(1000)], random.Random(1).randbytes(4 * KIB)
+    for bucket in ("encrypted", "plain"):
+        for key in keys:
+            b.client.put(bucket, key, body)
+        check(b.client.get(bucket, keys[0]).body == body, "the bytes")
+    figures = [
+        compare(b, "GET 4 KiB, encrypted, 64 connections", "GET", keys, 64, 0.8, by_bytes=False),
+        compare(b, "  PUT 4 KiB, 64 connections", "PUT", keys, 64, 0.8, 4 * KIB, by_bytes=False),
+    ]
+    b.stop_pail()
+    return figures
 
 
 # --- copying ------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 # Where a library may be named. Everywhere else its header is refused.
 HOMES = [
     (r"<lmdb\.h>", r"storage/(index_lmdb|lmdb_\w+|longkey)\.[ch]|include/index_lmdb\.h|tests/.*", "LMDB"),
+    (r"<zstd\.h>", r"storage/frames\.c|tests/.*", "libzstd"),
     (r"<rados/", r"storage/\w*_rados\.[ch]", "librados"),
     (r"<seccomp\.h", r"server/sandbox\.c", "libseccomp"),
     (r"<curl/", r"server/http_client\.c", "libcurl"),

@@ -3,13 +3,15 @@
 import os
 import random
 import shutil
+import subprocess
 import tempfile
 import time
 
 import iotrap
 import s3client
+from cases import Skip
 from pail import Pail, TEST_DIR
-from workload import NOTHING, Model, Wrong, run_workers, wait_for_blobs
+from workload import NOTHING, Model, Wrong, check_clean, run_workers, wait_for_blobs
 
 SEED = os.environ.get("PAIL_CRASH_SEED", str(int(time.time())))
 WORKERS = 6
@@ -55,6 +57,7 @@ class Rig:
     def settle(self):
         """Everything that is referred to has its file, and there is no other."""
         wait_for_blobs(self.data, self.model.blobs())
+        check_clean(self.data)
 
     def empty(self):
         """Deletes all; then nothing may be left."""
@@ -72,3 +75,20 @@ class Rig:
         for log in self.logs:
             if os.path.exists(log):
                 os.unlink(log)
+
+
+class SmallDisk:
+    """A tmpfs of a few MiB, with a folder for the data; Skip where it cannot be mounted."""
+
+    def __init__(self, options):
+        os.makedirs(TEST_DIR, exist_ok=True)
+        self.path = tempfile.mkdtemp(prefix="disk-", dir=TEST_DIR)
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "pail-test", self.path], capture_output=True)
+        if done.returncode != 0:
+            os.rmdir(self.path)
+            raise Skip("no file system can be mounted here")
+        self.data = os.path.join(self.path, "data")
+
+    def close(self):
+        subprocess.run(["umount", "-l", self.path], capture_output=True)
+        os.rmdir(self.path)

@@ -11,9 +11,7 @@ import errno
 import os
 import signal
 import socket
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 import traceback
@@ -25,8 +23,7 @@ sys.path[:0] = [os.path.join(os.path.dirname(HERE), "lib"), HERE]
 import iotrap  # noqa: E402
 import s3client  # noqa: E402
 from cases import Skip, report  # noqa: E402
-from pail import TEST_DIR  # noqa: E402
-from rig import Rig  # noqa: E402
+from rig import Rig, SmallDisk  # noqa: E402
 from workload import BROKEN, Wrong, content, wait_for_blobs  # noqa: E402
 
 BUCKET = "faults"
@@ -493,23 +490,6 @@ def read_only(f):
 
 
 # --- capacity -----------------------------------------------------------------------------
-
-class SmallDisk:
-    """A tmpfs of a few MiB, with a folder for the data; Skip where it cannot be mounted."""
-
-    def __init__(self, options):
-        os.makedirs(TEST_DIR, exist_ok=True)
-        self.path = tempfile.mkdtemp(prefix="disk-", dir=TEST_DIR)
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "pail-test", self.path], capture_output=True)
-        if done.returncode != 0:
-            os.rmdir(self.path)
-            raise Skip("no file system can be mounted here")
-        self.data = os.path.join(self.path, "data")
-
-    def close(self):
-        subprocess.run(["umount", "-l", self.path], capture_output=True)
-        os.rmdir(self.path)
-
 
 def fill(f, prefix, size):
     """PUTs until one is refused as it should be; answers how many there were."""

@@ -30,7 +30,7 @@ import replay  # noqa: E402
 import s3client  # noqa: E402
 from cases import report  # noqa: E402
 from pail import Pail, ServerError, TEST_DIR  # noqa: E402
-from workload import Model, Wrong, content, run_workers, wait_for_blobs  # noqa: E402
+from workload import check_clean, Model, Wrong, content, run_workers, wait_for_blobs  # noqa: E402
 
 STATES = int(os.environ.get("PAIL_CRASH_STATES", "110"))
 SEED = os.environ.get("PAIL_CRASH_SEED", str(int(time.time())))
@@ -140,6 +140,7 @@ class Check:
                 self.links()
                 if orphans:
                     wait_for_blobs(self.state, self.blobs())
+                check_clean(self.state, left_overs=not orphans)
                 self.still_writes(client)
         except BaseException:
             print(f"# the state's server said: {pail.log(1500)}" if pail.log_path else "#")

@@ -28,7 +28,7 @@ import s3client  # noqa: E402
 from cases import report  # noqa: E402
 from pail import TEST_DIR  # noqa: E402
 from rig import SEED, Rig  # noqa: E402
-from workload import BROKEN, INLINE_MAX, Wrong, blob_files, content  # noqa: E402
+from workload import BROKEN, INLINE_MAX, Wrong, blob_files, check_clean, content  # noqa: E402
 
 ROUNDS = max(3, int(os.environ.get("PAIL_CRASH_ROUNDS", "20")) // 2)
 WORKERS, KEYS, VERSIONS_MAX = 4, 3, 12
@@ -352,6 +352,7 @@ class Run:
                 reply = self.rig.client.request("GET", BUCKET, name, [("versionId", version.id)])
                 if reply.status != 200 or hashlib.md5(reply.body).hexdigest() != version.etag:
                     raise Wrong(f"{name}: reading {version}: {reply!r}")
+        check_clean(self.rig.data, ["--tier", f"GLACIER_IR={self.tier}"])
 
 
 def wait_until_dead(run, seconds):

@@ -8,13 +8,16 @@ a server with the model and settles what was open. Nothing here retries.
 """
 import hashlib
 import http.client
+import json
 import os
 import random
 import re
+import subprocess
 import threading
 import time
 
 import s3client
+from pail import default_binary
 
 DIRECT_MIN = 8 << 20  # bytes; larger ones are written past the page cache
 INLINE_MAX = 16 << 10  # bytes; larger objects and parts are files of their own
@@ -382,6 +385,15 @@ def blob_files(data):
     """Paths of all published blobs."""
     return [os.path.join(where, name) for where, _, names in os.walk(os.path.join(data, "blobs"))
             for name in names if _BLOB_NAME.match(name)]
+
+
+def check_clean(data, args=(), left_overs=False):
+    """`pail check` finds nothing, beside the server or without one."""
+    done = subprocess.run([default_binary(), "check", data, "--json", *args], capture_output=True, text=True, timeout=120)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    kinds = ("index", "rule", "object", "blob") + (() if left_overs else ("orphan", "spare"))
+    if done.returncode != 0 or any(lines[-1][kind] for kind in kinds):
+        raise Wrong(f"pail check: {done.returncode} {done.stdout[:2000]} {done.stderr}")
 
 
 def wait_for_blobs(data, expected, seconds=45):

@@ -37,9 +37,13 @@ void iam_world_open(struct iam_world *w)
 
 bool iam_world_restart(struct iam_world *w, char error[512])
 {
-    struct identities_options o = {.store = w->store, .config = &w->config, .data_dir = w->folder};
+    struct master_key_options m = {.store = w->store, .data_dir = w->folder};
     arena_reset(w->arena); /* lets principals go */
     identities_close(&w->ids);
+    master_key_close(&w->master_key);
+    if (!master_key_open(&m, &w->master_key, error))
+        return false;
+    struct identities_options o = {.store = w->store, .config = &w->config, .crypt = w->master_key.crypt};
     return identities_open(&o, &w->ids, error);
 }
 
@@ -47,6 +51,7 @@ void iam_world_close(struct iam_world *w)
 {
     arena_free(w->arena);
     identities_close(&w->ids);
+    master_key_close(&w->master_key);
     store_close(&w->store);
     unlink(arena_printf(w->arena = arena_create(0), "%s/pail.key", w->folder));
     rmdir(w->folder);

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "config.h"
 #include "index.h"
+#include "master_key.h"
 #include "server/iam/identities.h"
 #include "server/iam/records.h"
 
@@ -16,6 +17,7 @@ struct iam_world {
     struct index *index; /* the double */
     struct store *store;
     struct config config;
+    struct master_key master_key;
     struct identities *ids;
     struct arena *arena; /* of what calls answer, until iam_world_close */
     char folder[64];     /* of the master key */

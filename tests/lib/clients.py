@@ -128,6 +128,16 @@ def go():
     return None
 
 
+def linear():
+    """The judge of histories, tests/crash/linear."""
+    missing = _go_missing()
+    if missing:
+        return missing
+    os.makedirs(path("linear"), exist_ok=True)
+    _run("go", "build", "-o", path("linear", "linear"), ".", cwd=os.path.join(ROOT, "tests", "crash", "linear"))
+    return None
+
+
 def mc():
     missing = _go_missing()
     if missing:

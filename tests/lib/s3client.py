@@ -20,10 +20,16 @@ from xml.sax.saxutils import escape, unescape
 UNSIGNED = "UNSIGNED-PAYLOAD"
 SAFE = "-_.~"
 IDLE_SECONDS = 15  # a connection that rested for longer is not used again
+clock_shift = 0  # seconds: set by tests whose server runs under another time
 
 
 def quote(text, safe=SAFE):
     return urllib.parse.quote(text, safe=safe)
+
+
+def stamp_now():
+    now = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=clock_shift)
+    return now.strftime("%Y%m%dT%H%M%SZ")
 
 
 class Signer:
@@ -47,7 +53,7 @@ class Signer:
 
     def headers(self, method, path, query, headers, payload_hash):
         """`headers` (lower-case names, host among them) with those that SigV4 adds."""
-        stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+        stamp = stamp_now()
         signed = dict(headers, **{"x-amz-date": stamp, "x-amz-content-sha256": payload_hash})
         names = ";".join(sorted(signed))
         lines = "".join(f"{name}:{' '.join(signed[name].split())}\n" for name in sorted(signed))
@@ -64,7 +70,7 @@ class Signer:
         """
         signed = dict(headers or {}, host=host)
         names = ";".join(sorted(signed))
-        stamp = stamp or datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+        stamp = stamp or stamp_now()
         scope = f"{stamp[:8]}/{self.region}/{self.service}/aws4_request"
         pairs = list(query) + [("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
                                ("X-Amz-Credential", f"{self.access_key}/{scope}"), ("X-Amz-Date", stamp),
@@ -76,7 +82,7 @@ class Signer:
 
 
 def encode_query(pairs):
-    return "&".join(sorted(f"{quote(k)}={quote(v)}" for k, v in pairs))
+    return "&".join(f"{k}={v}" for k, v in sorted((quote(k), quote(v)) for k, v in pairs))
 
 
 class Reply:

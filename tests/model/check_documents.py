@@ -190,7 +190,7 @@ def main():
     requests = ['CreateBucket', 'PutBucketVersioning', 'PutBucketTagging', 'PutObjectTagging',
                 'PutObjectLockConfiguration', 'PutObjectRetention', 'PutObjectLegalHold',
                 'PutBucketAccelerateConfiguration', 'PutBucketRequestPayment', 'DeleteObjects',
-                'PutBucketLifecycleConfiguration',
+                'PutBucketLifecycleConfiguration', 'PutBucketEncryption',
                 'CompleteMultipartUpload']
     for operation in requests:
         for seed in range(5):

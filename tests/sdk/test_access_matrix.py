@@ -120,6 +120,11 @@ CALLS = {
              "</AllowedOrigin></CORSRule></CORSConfiguration>"),
     "GetBucketCors": lambda w: Call(),
     "DeleteBucketCors": lambda w: Call(),
+    "PutBucketEncryption": lambda w: Call(
+        body="<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256"
+             "</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>"),
+    "GetBucketEncryption": lambda w: Call(),
+    "DeleteBucketEncryption": lambda w: Call(),
     "OptionsBucket": lambda w: Call(headers={"Origin": "http://example.com", "Access-Control-Request-Method": "GET"}),
     "PutBucketLifecycleConfiguration": lambda w: Call(
         body="<LifecycleConfiguration><Rule><Status>Enabled</Status><Filter><Prefix>never/</Prefix></Filter>"

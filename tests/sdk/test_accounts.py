@@ -184,7 +184,7 @@ def command_offline(t):
         contains(pail(t, "create", "ONLINE", "--data", own.data, code=1), "taken already")
         contains(pail(t, "delete", "online", "--data", own.data, code=1), "buckets (kept)")
         contains(pail(t, "delete", "nobody", "--data", own.data, code=1), "no account")
-        contains(pail(t, "list", "--data", own.data, "--master-key-file", t.pail.binary, code=1), "no master key")
+        contains(pail(t, "create", "sealed", "--data", own.data, "--master-key-file", t.pail.binary, code=1), "no master key")
         own.start()
         names = [a["name"] for a in list_accounts(own)]
         equal(sorted(names), ["offline", "online", "root"], "the server knows them")

@@ -142,6 +142,27 @@ def tags_retention_and_legal_hold(t):
 
 
 @case
+def encryption(t):
+    bucket, folder = made_bucket(t), t.folder()
+    with open(f"{folder}/f", "wb") as f:
+        f.write(pattern(20 * MIB))  # in parts
+    t.mc("encrypt", "set", "sse-s3", f"pail/{bucket}")
+    contains(t.mc("encrypt", "info", f"pail/{bucket}").stdout, "AES256", "sse-s3")
+    t.mc("encrypt", "set", "sse-kms", "aws-s3", f"pail/{bucket}")
+    contains(t.mc("encrypt", "info", f"pail/{bucket}").stdout, "aws-s3", "sse-kms")
+    t.mc("encrypt", "clear", f"pail/{bucket}")
+    customer = ["--enc-c", f"pail/{bucket}=MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"]
+    ways = [["--enc-s3", f"pail/{bucket}"], ["--enc-kms", f"pail/{bucket}=aws-s3"]] + [customer] * t.pail.tls
+    for n, flags in enumerate(ways):
+        read = flags if flags is customer else []
+        t.mc("cp", *flags, f"{folder}/f", f"pail/{bucket}/{n}")
+        t.mc("cp", *read, f"pail/{bucket}/{n}", f"{folder}/back")
+        equal(t.command("cmp", f"{folder}/f", f"{folder}/back", ok=False).stdout, "", "the bytes")
+        if flags is customer:
+            true(t.mc("cat", f"pail/{bucket}/{n}", ok=False).returncode != 0, "not without the key")
+
+
+@case
 def share(t):
     bucket = made_bucket(t)
     t.mc("pipe", f"pail/{bucket}/k", stdin="shared")

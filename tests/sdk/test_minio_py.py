@@ -12,6 +12,8 @@ from minio.deleteobjects import DeleteObject
 from minio.error import S3Error
 from minio.objectlockconfig import DAYS, ObjectLockConfig
 from minio.retention import Retention
+from minio.sse import SseCustomerKey, SseKMS, SseS3
+from minio.sseconfig import Rule, SSEConfig
 
 from cases import case, equal, main, pattern, true
 
@@ -190,6 +192,32 @@ def object_lock(t):
     equal((found.mode, found.duration), (GOVERNANCE, 3), "default")
     t.s3.delete_object_lock_config(bucket_name=bucket)
     equal(t.s3.get_object_lock_config(bucket_name=bucket).mode, None, "default taken away")
+
+
+@case
+def encryption(t):
+    bucket = t.bucket()
+    here = {"bucket_name": bucket, "object_name": "k"}
+    data = pattern(6 * MIB)
+    t.s3.delete_bucket_encryption(bucket_name=bucket)
+    t.s3.set_bucket_encryption(bucket_name=bucket, config=SSEConfig(Rule.new_sse_kms_rule("aws-s3")))
+    rule = t.s3.get_bucket_encryption(bucket_name=bucket).rule
+    equal((rule.sse_algorithm, rule.kms_master_key_id), ("aws:kms", "aws-s3"), "the bucket's")
+    header = "x-amz-server-side-encryption"
+    for sse, says in ((None, "aws:kms"), (SseS3(), "AES256"), (SseKMS("aws-s3", {"a": "b"}), "aws:kms")):
+        for size in (100, len(data)):
+            t.s3.put_object(**here, data=io.BytesIO(data[:size]), length=size, part_size=5 * MIB, sse=sse)
+            equal(t.s3.stat_object(**here).metadata[header], says, "stat")
+            true(body(t, bucket, "k") == data[:size], "the bytes")
+    if not t.pail.tls:  # the client itself sends no key without TLS
+        return
+    one, two = SseCustomerKey(b"1" * 32), SseCustomerKey(b"2" * 32)
+    t.s3.put_object(**here, data=io.BytesIO(data), length=len(data), part_size=5 * MIB, sse=one)
+    true(body(t, bucket, "k", ssec=one) == data, "the bytes")
+    fails("InvalidRequest", body, t, bucket, "k")
+    fails("AccessDenied", body, t, bucket, "k", ssec=two)
+    t.s3.copy_object(bucket_name=bucket, object_name="c", source=CopySource(bucket, "k", ssec=one), sse=two)
+    true(body(t, bucket, "c", ssec=two) == data, "the copy")
 
 
 @case

@@ -102,5 +102,24 @@ def a_large_file_in_parts(t):
     equal(t.command("cmp", f"{folder}/one/big", f"{folder}/two/big", ok=False).returncode, 0, "cmp")
 
 
+@case
+def server_side_encryption(t):
+    folder = tree(t.folder(), 6)
+    with open(f"{folder}/large", "wb") as f:
+        f.write(pattern(12 * MIB))
+    customer = ["--s3-sse-customer-algorithm", "AES256", "--s3-sse-customer-key", "0123456789abcdef0123456789abcdef"]
+    ways = [["--s3-server-side-encryption", "AES256"],
+            ["--s3-server-side-encryption", "aws:kms", "--s3-sse-kms-key-id", "alias/aws/s3"]]
+    for flags in ways + [customer] * t.pail.tls:
+        bucket = made_bucket(t)
+        t.rclone("copy", *flags, "--s3-upload-cutoff", "5M", "--s3-chunk-size", "5M", folder, f"pail:{bucket}")
+        t.rclone("check", "--download", *flags, folder, f"pail:{bucket}")
+        t.rclone("copy", *flags, f"pail:{bucket}", f"pail:{bucket}-copy")
+        t.rclone("check", "--download", *flags, folder, f"pail:{bucket}-copy")
+        if flags is customer:
+            done = t.rclone("cat", "--retries", "1", "--low-level-retries", "1", f"pail:{bucket}/large", ok=False)
+            equal(done.stdout, "", "not without the key")
+
+
 if __name__ == "__main__":
     main("sdk-rclone", setup)

@@ -195,7 +195,7 @@ def MPU_08_upload_ids(t):
 
 
 @mpu.case
-def what_is_asked_for_and_not_done_is_refused(t):
+def customers_keys_in_the_clear_store_nothing(t):
     t.put("/aaa/mpurefsrc", b"x")
     upload, _ = t.multipart("/aaa/mpuref")
     part = f"partNumber=1&uploadId={upload}"
@@ -206,7 +206,7 @@ def what_is_asked_for_and_not_done_is_refused(t):
                                    ("part copy", part, [("x-amz-copy-source", "/aaa/mpurefsrc")])):
             method = "POST" if label == "create" else "PUT"
             t.expect(f"{label} with {header[0]}", t.ask(t.signed(method, "/aaa/mpuref", query, [header, *more])),
-                     "501 NotImplemented")
+                     "400 InvalidRequest")
     t.absent("nothing is stored", "/aaa/mpuref")
 
 

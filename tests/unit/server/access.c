@@ -23,6 +23,34 @@ Test(access, blocks_come_back)
     arena_free(a);
 }
 
+static bool decode(struct arena *a, const char *rule, struct bucket_encryption *ret)
+{
+    return access_decode_encryption(
+        a, arena_bytesf(a, "<ServerSideEncryptionConfiguration>%s</ServerSideEncryptionConfiguration>", rule), ret);
+}
+
+Test(access, encryption_is_read_or_refused)
+{
+    struct arena *a = arena_create(0);
+    struct bucket_encryption e;
+    cr_assert(decode(a,
+                     "<Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>k"
+                     "</KMSMasterKeyID></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>true</BucketKeyEnabled>"
+                     "<BlockedEncryptionTypes><EncryptionType>SSE-C</EncryptionType></BlockedEncryptionTypes></Rule>",
+                     &e));
+    cr_assert(e.set && e.method == SSE_KMS && bytes_eq_str(e.key_id, "k") && e.bucket_key && e.block_customer);
+    cr_assert_not(decode(a, "", &e));
+    cr_assert_not(decode(a, "<Rule/>", &e), "an encryption that cannot be read is not none");
+    cr_assert_not(decode(a,
+                         "<Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>DES</SSEAlgorithm>"
+                         "</ApplyServerSideEncryptionByDefault></Rule>",
+                         &e));
+    for (enum sse_method m = SSE_S3; m <= SSE_KMS_DSSE; m++)
+        cr_assert_eq(access_sse_method(bytes_str(access_sse_name(m))), m);
+    cr_assert_eq(access_sse_method(BYTES_LIT("")), SSE_NONE);
+    arena_free(a);
+}
+
 Test(access, lists_come_back)
 {
     struct arena *a = arena_create(0);

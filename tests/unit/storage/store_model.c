@@ -189,7 +189,7 @@ static void read_spans(struct model *m, const struct store_object *o, const char
     struct store_read *r;
     struct store_span span = {.n = 1};
     char *scratch = malloc(100000);
-    cr_assert_eq(store_read_open(m->w.store, o, from, n, &r), STORE_OK);
+    cr_assert_eq(store_read_open(m->w.store, o, from, n, world_key(o->envelope), &r), STORE_OK);
     for (size_t at = 0; span.n; at += span.n) {
         cr_assert_eq(store_read_next(r, 100000, false, scratch, &span), STORE_OK);
         cr_assert_leq(span.n, n - at);
@@ -244,10 +244,17 @@ static void do_part_copy(struct model *m, struct model_bucket *b, struct model_u
         return;
     cr_assert_eq(store_object_get(m->w.store, &from->b, bytes_str(key_names[key]), NULL, m->w.arena, &source),
                  STORE_OK);
-    struct store_copy req = {.source = source, .source_bucket = &from->b, .offset = (uint64_t)roll((int)c->n - 1500)};
+    struct store_copy req = {.source = source,
+                             .source_key = world_key(source->envelope),
+                             .source_bucket = &from->b,
+                             .offset = (uint64_t)roll((int)c->n - 1500)};
+    struct store_upload upload;
+    cr_assert_eq(store_upload_get(m->w.store, &b->b, bytes_str(key_names[u->key]), u->id, m->w.arena, &upload),
+                 STORE_OK);
     req.length = 1100 + (uint64_t)roll((int)(c->n - req.offset - 1100));
     req.to = (struct store_put){
         .bucket = &b->b, .key = bytes_str(key_names[u->key]), .upload_id = u->id, .part_number = (unsigned)p + 1};
+    req.to.seal.key = world_key(upload.envelope);
     cr_assert_eq(store_copy(m->w.store, &req, m->w.arena, &made), STORE_OK);
     u->etags[p] = made->etag;
     set(&u->parts[p], c->p + req.offset, req.length);
@@ -379,11 +386,13 @@ static void empty_everything(struct model *m)
     world_collect(&m->w);
 }
 
-static void run(bool on_disk, unsigned seed, int steps)
+static void run(bool on_disk, unsigned seed, int steps, enum world_sealing sealing)
 {
     struct model m;
     srand(seed);
     start(&m, on_disk);
+    m.w.sealing = sealing;
+    m.w.compress = sealing != WORLD_PLAIN;
     for (int i = 0; i < steps; i++) {
         step(&m);
         arena_reset(m.w.arena);
@@ -416,13 +425,26 @@ static void run(bool on_disk, unsigned seed, int steps)
 Test(store_model, on_doubles)
 {
     for (unsigned seed = 1; seed <= 6; seed++)
-        run(false, seed, 1000);
+        run(false, seed, 1000, WORLD_PLAIN);
+}
+
+Test(store_model, on_doubles_encrypted)
+{
+    for (unsigned seed = 31; seed <= 32; seed++)
+        run(false, seed, 1000, WORLD_SEALED);
+    for (unsigned seed = 41; seed <= 44; seed++)
+        run(false, seed, 1000, WORLD_MIXED);
 }
 
 Test(store_model, on_lmdb_and_files)
 {
     for (unsigned seed = 11; seed <= 12; seed++)
-        run(true, seed, 500);
+        run(true, seed, 500, WORLD_PLAIN);
+}
+
+Test(store_model, on_lmdb_and_files_encrypted)
+{
+    run(true, 51, 500, WORLD_MIXED);
 }
 
 /* ---- conflicts on the real index: completions plan again on its committer's thread ---- */

@@ -79,9 +79,9 @@ Test(store_object, ranges)
             cr_assert_eq(world_read(&w, o, points[i], points[k] - points[i], &got), STORE_OK);
             cr_assert(bytes_eq(got, bytes_of(want + points[i], points[k] - points[i])));
         }
-    cr_assert_eq(store_read_open(w.store, o, size, 1, &r), STORE_INVALID_RANGE);
-    cr_assert_eq(store_read_open(w.store, o, UINT64_MAX, 2, &r), STORE_INVALID_RANGE);
-    cr_assert_eq(store_read_open(w.store, o, 1, UINT64_MAX, &r), STORE_INVALID_RANGE);
+    cr_assert_eq(store_read_open(w.store, o, size, 1, NULL, &r), STORE_INVALID_RANGE);
+    cr_assert_eq(store_read_open(w.store, o, UINT64_MAX, 2, NULL, &r), STORE_INVALID_RANGE);
+    cr_assert_eq(store_read_open(w.store, o, 1, UINT64_MAX, NULL, &r), STORE_INVALID_RANGE);
     world_close(&w);
 }
 
@@ -428,7 +428,7 @@ static int cas_once(struct world *w, struct arena *a)
     struct store_write *wr;
     char number[20] = {0}, text[STORE_ETAG_TEXT_MAX], scratch[64];
     cr_assert_eq(store_object_get(w->store, &w->bucket, BYTES_LIT("n"), NULL, a, &o), STORE_OK);
-    cr_assert_eq(store_read_open(w->store, o, 0, o->size, &r), STORE_OK);
+    cr_assert_eq(store_read_open(w->store, o, 0, o->size, NULL, &r), STORE_OK);
     cr_assert_eq(store_read_next(r, sizeof number - 1, false, scratch, &span), STORE_OK);
     memcpy(number, span.bytes.p, span.n);
     store_read_close(&r);

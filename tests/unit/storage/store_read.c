@@ -44,7 +44,7 @@ Test(store_read, CON_05_old_bytes_to_the_end)
         struct store_read *r;
         struct bytes got;
         uint64_t at = 0;
-        cr_assert_eq(store_read_open(w.store, o, 0, o->size, &r), STORE_OK);
+        cr_assert_eq(store_read_open(w.store, o, 0, o->size, NULL, &r), STORE_OK);
         read_some(&w, r, &at, 1);
         if (what == 1)
             cr_assert_eq(world_put(&w, &b, "k", 1, 100, NULL), STORE_OK);
@@ -76,7 +76,7 @@ Test(store_read, a_slow_reader_holds_nothing_else)
     struct world w = world_open();
     struct store_object *o = big_object(&w, &w.bucket, "slow");
     struct store_read *r;
-    cr_assert_eq(store_read_open(w.store, o, 0, o->size, &r), STORE_OK);
+    cr_assert_eq(store_read_open(w.store, o, 0, o->size, NULL, &r), STORE_OK);
     for (int i = 0; i < 10; i++) {
         cr_assert_eq(world_put(&w, &w.bucket, "k", 1, WORLD_BIG, NULL), STORE_OK);
         world_collect(&w);
@@ -95,11 +95,11 @@ Test(store_read, an_object_collected_before_the_reader_opened)
     char scratch[100];
     cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
     world_collect(&w);
-    cr_assert_eq(store_read_open(w.store, o, 0, o->size, &r), STORE_OK);
+    cr_assert_eq(store_read_open(w.store, o, 0, o->size, NULL, &r), STORE_OK);
     cr_assert_eq(store_read_next(r, sizeof scratch, false, scratch, &span), STORE_NO_SUCH_KEY);
     store_read_close(&r);
     cr_assert_eq(world_put(&w, &w.bucket, "k", 1, 10, NULL), STORE_OK);
-    cr_assert_eq(store_read_open(w.store, o, 0, o->size, &r), STORE_OK);
+    cr_assert_eq(store_read_open(w.store, o, 0, o->size, NULL, &r), STORE_OK);
     cr_assert_eq(store_read_next(r, sizeof scratch, false, scratch, &span), STORE_NO_SUCH_KEY,
                  "there is another one now");
     store_read_close(&r);
@@ -128,7 +128,7 @@ Test(store_read, a_small_object_is_read_from_its_record)
     char scratch[400];
     cr_assert_eq(world_put(&w, &w.bucket, "k", 1, 1000, NULL), STORE_OK);
     cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("k"), NULL, w.arena, &o), STORE_OK);
-    cr_assert_eq(store_read_open(w.store, o, 10, 500, &r), STORE_OK);
+    cr_assert_eq(store_read_open(w.store, o, 10, 500, NULL, &r), STORE_OK);
     cr_assert_eq(store_read_next(r, sizeof scratch, true, scratch, &span), STORE_OK);
     cr_assert(span.n == 400 && span.bytes.p == o->inline_data.p + 10, "no copy");
     cr_assert_eq(store_read_next(r, sizeof scratch, true, scratch, &span), STORE_OK);
@@ -152,7 +152,7 @@ Test(store_read, spans_end_where_checked_blocks_end)
     size_t at = from;
     cr_assert_eq(world_put(&w, &w.bucket, "k", 1, WORLD_BIG, NULL), STORE_OK);
     cr_assert_eq(store_object_get(w.store, &w.bucket, BYTES_LIT("k"), NULL, w.arena, &o), STORE_OK);
-    cr_assert_eq(store_read_open(w.store, o, from, o->size - from, &r), STORE_OK);
+    cr_assert_eq(store_read_open(w.store, o, from, o->size - from, NULL, &r), STORE_OK);
     for (;;) {
         cr_assert_eq(store_read_next(r, sizeof scratch, false, scratch, &span), STORE_OK);
         if (span.n == 0)
@@ -163,7 +163,7 @@ Test(store_read, spans_end_where_checked_blocks_end)
     }
     cr_assert_eq(at, WORLD_BIG);
     store_read_close(&r);
-    cr_assert_eq(store_read_open(w.store, o, from, 1000, &r), STORE_OK);
+    cr_assert_eq(store_read_open(w.store, o, from, 1000, NULL, &r), STORE_OK);
     cr_assert_eq(store_read_next(r, 300, false, scratch, &span), STORE_OK);
     cr_assert(span.n == 300 && memcmp(scratch, want + from, 300) == 0, "less than a block when that is asked for");
     store_read_close(&r);

@@ -239,6 +239,57 @@ Test(store_tier, gathered_pieces_lie_in_the_tier_of_their_upload)
     tiered_close(&t);
 }
 
+/* Without any key, and read as before: also ranges of one blob, which is moved once. */
+Test(store_tier, encrypted_bytes_move_as_they_are)
+{
+    struct tiered t = tiered_open();
+    struct store_object *source, *made;
+    t.w.sealing = WORLD_SEALED;
+    t.w.store->part_min = 1024;
+    cr_assert_eq(world_put(&t.w, &t.w.bucket, "k", 1, WORLD_BIG, NULL), STORE_OK);
+    cr_assert_eq(store_object_get(t.w.store, &t.w.bucket, BYTES_LIT("k"), NULL, t.w.arena, &source), STORE_OK);
+    struct store_upload u = world_upload(&t.w, &t.w.bucket, "m");
+    struct store_etag etags[3];
+    unsigned numbers[3] = {1, 2, 3};
+    char *want = world_bytes(t.w.arena, 1, WORLD_BIG), *all = arena_alloc(t.w.arena, 3 * WORLD_BIG);
+    size_t n = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        struct store_copy c = {.source = source,
+                               .source_bucket = &t.w.bucket,
+                               .source_key = world_key(source->envelope),
+                               .offset = 1000 + 50000 * i,
+                               .length = 70001,
+                               .to = {.bucket = &t.w.bucket,
+                                      .key = BYTES_LIT("m"),
+                                      .upload_id = u.id,
+                                      .part_number = i + 1,
+                                      .seal.key = world_key(u.envelope)}};
+        cr_assert_eq(store_copy(t.w.store, &c, t.w.arena, &made), STORE_OK);
+        etags[i] = made->etag;
+        memcpy(all + n, want + c.offset, 70001);
+        n += 70001;
+    }
+    cr_assert_eq(world_put_part(&t.w, &t.w.bucket, "m", u.id, 3, 3, 5000, &etags[2]), STORE_OK);
+    memcpy(all + n, world_bytes(t.w.arena, 3, 5000), 5000);
+    n += 5000;
+    cr_assert_eq(world_complete(&t.w, &t.w.bucket, "m", u.id, 3, numbers, etags, NULL), STORE_OK);
+    cr_assert_eq(blobs_in(t.standard), 1);
+    for (int round = 0; round < 2; round++) {
+        struct bytes got;
+        cr_assert_eq(move(&t, "m", round ? "STANDARD" : "GLACIER"), STORE_OK);
+        cr_assert_eq(store_collect(t.w.store), STORE_OK);
+        cr_assert(blobs_in(t.standard) == 1 + round && blobs_in(t.glacier) == 1 - round);
+        cr_assert_eq(world_get(&t.w, &t.w.bucket, "m", &got), STORE_OK);
+        cr_assert(bytes_eq(got, bytes_of(all, n)));
+        cr_assert(world_holds(&t.w, &t.w.bucket, "k", 1, WORLD_BIG));
+    }
+    cr_assert_eq(world_delete(t.w.store, &t.w.bucket, BYTES_LIT("k"), NULL, NULL), STORE_OK);
+    cr_assert_eq(world_delete(t.w.store, &t.w.bucket, BYTES_LIT("m"), NULL, NULL), STORE_OK);
+    cr_assert_eq(store_collect(t.w.store), STORE_OK);
+    cr_assert(blobs_in(t.standard) == 0 && blobs_in(t.glacier) == 0);
+    tiered_close(&t);
+}
+
 Test(store_tier, every_index_fault_leaves_it_before_or_after)
 {
     static const enum index_double_fault faults[] = {INDEX_DOUBLE_CONFLICT,        INDEX_DOUBLE_STALE,

@@ -16,6 +16,9 @@
 #include "storage/store_internal.h"
 #include "store.h"
 
+/* What the short ways below do of their own accord when they write; they read whatever is there. */
+enum world_sealing { WORLD_PLAIN, WORLD_SEALED, WORLD_MIXED /* now this, now that; opaque ETags too */ };
+
 struct world {
     struct index *disk_index; /* the double */
     struct world_index *index;
@@ -24,6 +27,9 @@ struct world {
     struct arena *arena;
     struct store_bucket bucket; /* "bucket", made by world_open */
     bool background;
+    enum world_sealing sealing;
+    bool compress; /* ask for it, when sealing is mixed now and then */
+    unsigned turn; /* for what is mixed */
 };
 
 struct world world_open(void);
@@ -39,7 +45,16 @@ bool world_killed(struct world *);
 /* The nth blob operation from now answers rc; 0 ends it. */
 void world_fail_blob(struct world *, unsigned nth, int rc);
 bool world_blob_failed(struct world *);
+/*
+ * Keys of encrypted objects: the envelope tells the key, as no real one would. NULL for the empty envelope. Valid until
+ * the fourth call after it.
+ */
+const unsigned char *world_key(struct bytes envelope);
+struct store_seal world_seal(struct world *, unsigned n); /* that of a number, in the world's arena */
 size_t world_blobs_count(struct world *);
+/* The bytes of the nth finished blob that is still there, to be looked at and changed; none: NULL. */
+char *world_blob(struct world *, size_t nth, size_t *ret_n);
+void world_blob_resize(struct world *, size_t nth, size_t n); /* cut, or lengthened by zeros */
 void world_rot_blobs(struct world *);
 /* Everything that may be collected is collected, whatever its age. */
 void world_collect(struct world *);
