@@ -278,6 +278,8 @@ static void lmdb_stats(struct index *index, struct index_stats *ret)
                                 .full = s.full,
                                 .failed = s.failed};
     memcpy(ret->group_sizes, c.group_sizes, sizeof ret->group_sizes);
+}
+
 static int lmdb_copy(struct index *index, const char *file)
 {
     return lmdb_snapshot_copy(self(index)->e, file);
