@@ -20,7 +20,7 @@ sys.path[:0] = [os.path.join(os.path.dirname(HERE), "lib"), HERE]
 import s3client  # noqa: E402
 from cases import Skip, report  # noqa: E402
 from pail import BUILD, ROOT  # noqa: E402
-from rig import SEED, Rig, SmallDisk  # noqa: E402
+from rig import COMPRESS, SEED, Rig, SmallDisk  # noqa: E402
 from workload import Wrong  # noqa: E402
 
 SECONDS = float(os.environ.get("PAIL_SOAK_SECONDS", "10"))
@@ -167,10 +167,10 @@ def checked(rig):
 
 
 def main():
-    title, disk, rig = "SOAK: mixed load, kills, restarts, full disk, time jumps", None, None
+    title, disk, rig = "DUR-13 OPS-13 SOAK: mixed load, kills, restarts, full disk, time jumps", None, None
     try:
         disk = SmallDisk(DISK)
-        rig = Rig("soak", data=disk.data)
+        rig = Rig("soak", COMPRESS, disk.data)
         rig.begin()
         soak = Soak(rig, clock_library())
         soak.run()
