@@ -252,7 +252,7 @@ torture:
 	@deploy/deps.sh build test
 	@$(MAKE) --no-print-directory SANITIZER= all
 	@PAIL_CRASH_ROUNDS=$$(($(TORTURE_HOURS) * 500)) PAIL_CRASH_STATES=$$(($(TORTURE_HOURS) * 5000)) \
-	  PAIL_LINEAR_SECONDS=$$(($(TORTURE_HOURS) * 300)) PAIL_SOAK_SECONDS=$$(($(TORTURE_HOURS) * 3600)) \
+	  PAIL_CRASH_TRIES=0 PAIL_LINEAR_SECONDS=$$(($(TORTURE_HOURS) * 300)) PAIL_SOAK_SECONDS=$$(($(TORTURE_HOURS) * 3600)) \
 	  $(PYTHON) tests/run --build $(BUILD) --seconds $$(($(TORTURE_HOURS) * 10800)) crash
 
 bench:

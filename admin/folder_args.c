@@ -59,7 +59,7 @@ int folder_args_read(struct folder_args *a, int argc, char **argv)
         if (rc != 0)
             return rc;
     }
-    return a->n_paths == a->wanted_paths ? 0 : wrong(a, "which folder?", "");
+    return a->n_paths == a->wanted_paths ? 0 : wrong(a, "a folder is missing", "");
 }
 
 /* ---- texts ---- */

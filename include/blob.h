@@ -103,6 +103,8 @@ struct blob_ops {
      * NULL: never.
      */
     bool (*held)(struct blob_store *);
+    /* Takes out ids of blobs that reads have found damaged since, up to max; a few are remembered. NULL: none are. */
+    size_t (*suspects)(struct blob_store *, struct blob_id *ret, size_t max);
     /*
      * Verifies every byte of a blob as it lies on the disk, past the caches where possible. BLOB_OK and BLOB_CORRUPT
      * fill in *ret. NULL: blob_verify() reads it like anybody.

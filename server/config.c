@@ -266,6 +266,8 @@ static int assign(struct config *c, const struct setting *s, const char *text, c
     case TIERS:
         return add_tiers(c, text, error);
     case SWITCH:
+        if (s->minio && (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)) /* MinIO takes both */
+            text = *text == 't' ? "on" : "off";
         if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0)
             return fail(error, "%s must be on or off, not \"%s\"", setting_name(s, name), text);
         *(bool *)at = strcmp(text, "on") == 0;

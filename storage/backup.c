@@ -277,7 +277,10 @@ static int take_destination(struct backup *b, char *error)
         return folder_fail(error, dest, strerror(errno));
     if (flock(b->lock, LOCK_EX | LOCK_NB) != 0)
         return folder_fail(error, dest, "another backup is writing there");
-    if ((whole || part) && folder_read(dest, FOLDER_ID, id, sizeof id) > 0 && strcmp(id, b->id) != 0)
+    int n = whole || part ? folder_read(dest, FOLDER_ID, id, sizeof id) : 0;
+    if (n < 0)
+        return folder_fail(error, dest, strerror(errno));
+    if (n > 0 && strcmp(id, b->id) != 0)
         return folder_fail(error, dest, "has a backup of other data");
     b->report->first = !whole;
     int rc = whole ? 0 : folder_write(dest, FOLDER_PART, "a backup was begun here\n");
@@ -290,8 +293,9 @@ static int take_destination(struct backup *b, char *error)
 static int know_the_data(struct backup *b, char *error)
 {
     const char *path = b->o->folder.path;
-    if (folder_read(path, FOLDER_ID, b->id, sizeof b->id) > 0)
-        return 0;
+    int n = folder_read(path, FOLDER_ID, b->id, sizeof b->id);
+    if (n != 0)
+        return n > 0 ? 0 : folder_fail(error, path, strerror(errno));
     unsigned char raw[16];
     rand_bytes(raw, sizeof raw);
     hex_encode(raw, sizeof raw, b->id);

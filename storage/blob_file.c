@@ -334,6 +334,7 @@ static void store_close(struct blob_store **base)
     blob_folders_fini(&st->folders);
     st->io->close(st->root);
     pthread_mutex_destroy(&st->recovering);
+    pthread_mutex_destroy(&st->suspects_lock);
     free(st);
 }
 
@@ -358,6 +359,7 @@ static const struct blob_ops ops = {
     .list = blob_file_list,
     .verify = blob_file_verify,
     .held = held,
+    .suspects = blob_file_suspects,
 };
 
 int blob_file_open(const struct blob_file_options *options, struct blob_store **ret_store)
@@ -381,6 +383,7 @@ int blob_file_open(const struct blob_file_options *options, struct blob_store **
         return rc;
     }
     pthread_mutex_init(&st->recovering, NULL);
+    pthread_mutex_init(&st->suspects_lock, NULL);
     blob_direct_init(&st->direct, st->io);
     if (!options->read_only)
         probe_unnamed(st);

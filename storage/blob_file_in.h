@@ -15,6 +15,7 @@
 #define BLOB_MARK_FILE_TEMP  "unsettled.tmp"
 #define BLOB_PROBE_FILE      "probe.tmp"
 #define BLOB_HOLD_FILE       "hold"
+#define BLOB_SUSPECTS        32
 #define BLOB_FOLDER_NONE     UINT32_MAX
 #define BLOB_RECOVER_BLIND   16                 /* folders looked into when the mark is gone */
 #define BLOB_FOREIGN_LOG_MAX 16                 /* foreign names logged each run; all are counted */
@@ -97,6 +98,9 @@ struct file_store {
     pthread_mutex_t recovering;
     atomic_uint users; /* open readers and writers */
     _Atomic uint64_t corrupt, foreign, orphans;
+    pthread_mutex_t suspects_lock;
+    struct blob_id suspects[BLOB_SUSPECTS]; /* damaged, as readers found; each once */
+    size_t n_suspects;
 };
 
 int blob_rc_of_errno(int err);
@@ -158,6 +162,8 @@ void blob_file_compare(struct blob_reader *, bool);
 int blob_file_describe(struct blob_reader *, struct arena *, struct bytes *ret_desc, struct bytes *ret_trailer);
 void blob_file_close_reader(struct blob_reader **);
 int blob_file_verify(struct blob_store *, const struct blob_id *, const struct blob_pace *, struct blob_findings *ret);
+
+size_t blob_file_suspects(struct blob_store *, struct blob_id *ret, size_t max);
 
 /* --- blob_list.c --- */
 

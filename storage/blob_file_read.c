@@ -81,9 +81,38 @@ static struct scratch *scratch_get(void)
 /* --- bytes of the file
  * -------------------------------------------------------------------------------------------------- */
 
+static __thread bool verifying; /* who asks whether a blob is damaged need not be told */
+
+/* Beyond what fits, the scrubber will come by. */
+static void note_suspect(struct file_store *st, const struct blob_id *id)
+{
+    bool known = false;
+
+    pthread_mutex_lock(&st->suspects_lock);
+    for (size_t i = 0; i < st->n_suspects && !known; i++)
+        known = memcmp(&st->suspects[i], id, sizeof(*id)) == 0;
+    if (!known && st->n_suspects < BLOB_SUSPECTS)
+        st->suspects[st->n_suspects++] = *id;
+    pthread_mutex_unlock(&st->suspects_lock);
+}
+
+size_t blob_file_suspects(struct blob_store *base, struct blob_id *ret, size_t max)
+{
+    struct file_store *st = (struct file_store *)base;
+    size_t n = 0;
+
+    pthread_mutex_lock(&st->suspects_lock);
+    while (n < max && st->n_suspects > 0)
+        ret[n++] = st->suspects[--st->n_suspects];
+    pthread_mutex_unlock(&st->suspects_lock);
+    return n;
+}
+
 static int corrupt(struct blob_reader *r)
 {
     atomic_fetch_add(&r->store->corrupt, 1);
+    if (!verifying)
+        note_suspect(r->store, &r->id);
     return BLOB_CORRUPT;
 }
 
@@ -513,6 +542,7 @@ int blob_file_verify(struct blob_store *base, const struct blob_id *id, const st
     struct arena *a = arena_create(0);
 
     *ret = (struct blob_findings){0};
+    verifying = true;
     int rc = blob_file_open_reader(base, id, &r);
     if (rc == BLOB_OK) {
         ret->length = r->footer.length;
@@ -534,5 +564,6 @@ int blob_file_verify(struct blob_store *base, const struct blob_id *id, const st
             rc = corrupt(r);
     }
     blob_file_close_reader(&r);
+    verifying = false;
     return rc;
 }

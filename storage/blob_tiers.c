@@ -262,6 +262,18 @@ static bool tiers_held(struct blob_store *st)
     return false;
 }
 
+static size_t tiers_suspects(struct blob_store *st, struct blob_id *ret, size_t max)
+{
+    size_t n = 0;
+    for (unsigned i = 0; i < BLOB_TIERS_MAX; i++) {
+        struct blob_store *store = self(st)->stores[i];
+        size_t more = store && store->ops->suspects ? store->ops->suspects(store, ret + n, max - n) : 0;
+        for (; more; more--)
+            ret[n++].b[0] = (unsigned char)i;
+    }
+    return n;
+}
+
 static int tiers_verify(struct blob_store *st, const struct blob_id *id, const struct blob_pace *pace,
                         struct blob_findings *ret)
 {
@@ -293,6 +305,7 @@ static const struct blob_ops ops = {
     .list = tiers_list,
     .verify = tiers_verify,
     .held = tiers_held,
+    .suspects = tiers_suspects,
 };
 
 struct blob_store *blob_tiers_open(struct blob_store *standard, const struct blob_tier *tiers, size_t n)

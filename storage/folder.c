@@ -60,14 +60,23 @@ int folder_sync(const char *path)
 int folder_read(const char *folder, const char *name, char *text, size_t cap)
 {
     char path[FOLDER_PATH];
-    if (!folder_join(path, folder, name))
+    size_t done = 0;
+    text[0] = '\0';
+    if (!folder_join(path, folder, name)) {
+        errno = ENAMETOOLONG;
         return -1;
+    }
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, cap - 1);
-    if (fd >= 0)
-        close(fd);
-    text[n < 0 ? 0 : n] = '\0';
-    return (int)n;
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -1;
+    ssize_t n = 0;
+    while (done < cap && (n = read(fd, text + done, cap - done)) > 0)
+        done += (size_t)n;
+    int rc = n < 0 ? errno : done == cap ? EFBIG : 0;
+    close(fd);
+    text[rc == 0 ? done : 0] = '\0';
+    errno = rc;
+    return rc == 0 ? (int)done : -1;
 }
 
 int folder_write(const char *folder, const char *name, const char *text)
@@ -130,8 +139,9 @@ int folder_find_places(const struct maintenance_folder *f, struct folder_places 
         return folder_fail(error, f->path, folder_has(f->path, ".") ? "is no Pail data folder" : strerror(ENOENT));
     if (add_place(ret, 0, f->path, error) != 0)
         return -1;
-    if (folder_read(f->path, FOLDER_TIERS, text, sizeof text) <= 0)
-        return 0;
+    int n = folder_read(f->path, FOLDER_TIERS, text, sizeof text);
+    if (n <= 0) /* not to be read is not to be without */
+        return n == 0 ? 0 : folder_fail(error, f->path, strerror(errno));
     for (char *line = text; line;) {
         char *end = strchr(line, '\n'), name[64], id[64], state[16] = "";
         if (end)

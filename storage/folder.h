@@ -46,9 +46,10 @@ bool folder_has(const char *folder, const char *name);
 bool folder_is_empty(const char *path); /* but for lost+found, which a fresh file system has */
 /* folder/name; false when it does not fit. */
 bool folder_join(char out[FOLDER_PATH], const char *folder, const char *name);
-int folder_sync(const char *path);                                             /* 0 or errno */
-int folder_write(const char *folder, const char *name, const char *text);      /* whole or not, durably; 0 or errno */
-int folder_read(const char *folder, const char *name, char *text, size_t cap); /* bytes, or -1 */
+int folder_sync(const char *path);                                        /* 0 or errno */
+int folder_write(const char *folder, const char *name, const char *text); /* whole or not, durably; 0 or errno */
+/* Bytes, 0 when there is no such file, -1 with errno when it cannot be read or does not fit. */
+int folder_read(const char *folder, const char *name, char *text, size_t cap);
 
 int folder_fail(char error[MAINTENANCE_ERROR], const char *path, const char *why); /* -1 */
 

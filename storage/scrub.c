@@ -24,8 +24,10 @@
 #define LIST_PAGE      256
 #define SAVE_MS        10000 /* between two writes of the cursor */
 #define START_DELAY_MS 2000  /* a server that has just started has better things to do */
-#define LOOK_MS        60000 /* how often the clock is looked at between passes */
-#define BURST_MS       50    /* it rests that long at least: shorter ones are saved up */
+#define LOOK_MS        2000  /* how often the clock, and what readers found, are looked at between passes */
+#define SUSPECTS_MAX   32
+#define RATE_DEFAULT   (16u << 20) /* bytes/s of what readers found, when there are no passes */
+#define BURST_MS       50          /* it rests that long at least: shorter ones are saved up */
 #define RETRY_MS       60000
 #define CURSOR_DOC     UPKEEP_SCRUB "cursor"
 #define LAST_DOC       UPKEEP_SCRUB "last"
@@ -123,14 +125,15 @@ static struct bytes owner_text(struct pass *p, const struct blob_id *id)
 
 static void mark(struct pass *p, const struct blob_id *id, int rc, const struct blob_findings *f)
 {
-    struct bytes key = mark_key(p->a, id), was, whose = owner_text(p, id);
+    struct bytes key = mark_key(p->a, id), was, whose;
+    p->damaged++;
+    if (store_doc_get(p->u->o.store, key, p->a, &was) == STORE_OK)
+        return; /* told and marked before */
+    whose = owner_text(p, id);
     struct bytes text = arena_bytesf(p->a, "%s, %" PRIu64 " bytes from %" PRIu64 " on; %.*s; found %" PRId64 "\n",
                                      rc == BLOB_CORRUPT ? "checksums do not match" : "it cannot be read", f->bad_bytes,
                                      f->first_bad, (int)whose.n, whose.p, clock_wall_ms() / 1000);
-    p->damaged++;
     log_error("scrub", "the blob %.32s is damaged: %.*s", key.p + sizeof UPKEEP_DAMAGED - 1, (int)text.n - 1, text.p);
-    if (store_doc_get(p->u->o.store, key, p->a, &was) == STORE_OK)
-        return; /* told and marked before */
     if (put_doc(p->u, key, text) == STORE_OK)
         atomic_fetch_add(&p->u->damaged, 1);
 }
@@ -185,13 +188,32 @@ static bool pace(void *arg, size_t bytes)
     p->bytes += bytes;
     p->paced_bytes += bytes;
     atomic_fetch_add(&p->u->scrubbed_bytes, bytes);
-    int64_t due = p->paced_from_ms + (int64_t)((double)p->paced_bytes * 1000 / (double)p->u->o.scrub_rate);
+    uint64_t rate = p->u->o.scrub_rate ? p->u->o.scrub_rate : RATE_DEFAULT;
+    int64_t due = p->paced_from_ms + (int64_t)((double)p->paced_bytes * 1000 / (double)rate);
     if (due <= now) { /* what was lost by waiting for the disk is not made up for */
         p->paced_from_ms = now;
         p->paced_bytes = 0;
         return !atomic_load(&p->u->stop);
     }
     return due - now < BURST_MS ? !atomic_load(&p->u->stop) : upkeep_rest(p->u, due - now);
+}
+
+/* Blobs that readers found damaged are looked at as a whole, and marked. False: it is to stop. */
+static bool look_at_suspects(struct upkeep *u)
+{
+    struct blob_store *blobs = u->o.store->blobs;
+    struct blob_id ids[SUSPECTS_MAX];
+    size_t n = blobs->ops->suspects ? blobs->ops->suspects(blobs, ids, SUSPECTS_MAX) : 0;
+    struct pass p = {.u = u, .a = n ? arena_create(0) : NULL, .paced_from_ms = clock_mono_ms()};
+    struct blob_pace paced = {pace, &p};
+    for (size_t i = 0; i < n && !atomic_load(&u->stop); i++) {
+        struct blob_findings f = {0};
+        int rc = blob_verify(blobs, &ids[i], &paced, &f);
+        if (!f.stopped && (rc == BLOB_CORRUPT || rc == BLOB_IO))
+            mark(&p, &ids[i], rc, &f);
+    }
+    arena_free(p.a);
+    return !atomic_load(&u->stop);
 }
 
 /* False: it is to stop. */
@@ -213,7 +235,7 @@ static bool scrub_blob(struct pass *p, const struct blob_id *id)
     p->any = true;
     if (clock_mono_ms() - p->saved_mono_ms >= SAVE_MS)
         save_cursor(p, false);
-    return true;
+    return look_at_suspects(p->u);
 }
 
 /* True: it came to its end. */
@@ -273,12 +295,10 @@ void *scrub_main(void *arg)
         return NULL;
     look_at_marks(&marks, false);
     load_last(u);
-    if (u->o.scrub_rate == 0)
-        return NULL;
     upkeep_be_idle();
-    for (bool go = upkeep_rest(u, START_DELAY_MS); go;) {
-        int64_t left = next_due(u) - clock_wall_ms();
-        if (left > (int64_t)u->o.scrub_interval_ms)
+    for (bool go = upkeep_rest(u, START_DELAY_MS); go && look_at_suspects(u);) {
+        int64_t left = u->o.scrub_rate ? next_due(u) - clock_wall_ms() : LOOK_MS;
+        if (u->o.scrub_rate && left > (int64_t)u->o.scrub_interval_ms)
             left = 0; /* the clock was set back */
         if (left > 0)
             go = upkeep_rest(u, left < LOOK_MS ? left : LOOK_MS);

@@ -15,6 +15,7 @@ from workload import NOTHING, Model, Wrong, check_clean, run_workers, wait_for_b
 
 SEED = os.environ.get("PAIL_CRASH_SEED", str(int(time.time())))
 WORKERS = 6
+COMPRESS = ["--compress", "on", "--compress-types", "*"]  # all that gets smaller by it
 
 
 class Rig:

@@ -48,10 +48,14 @@ class Faults:
     def __init__(self, name, args=(), data=None):
         self.rig = Rig(f"faults-{name}", args, data)
         self.trap, self.keys, self.serial = self.rig.trap, {}, 0
+        self.prepare()
         self.rig.start()
         self.must(self.client.create_bucket(BUCKET))
         self.put("small", self.body(1000))
         self.put("large", self.body(LARGE))
+
+    def prepare(self):
+        """Before the server starts."""
 
     @property
     def client(self):
@@ -567,12 +571,12 @@ def map_growth(f):
 
 # --- running ------------------------------------------------------------------------------
 
-def run(title, function, more):
+def run(title, function, more, kind=Faults):
     start, disk, faults, log = time.monotonic(), None, None, ""
     try:
         if "disk" in more:
             disk = SmallDisk(more["disk"])
-        faults = Faults(function.__name__, more.get("args", ()), disk.data if disk else None)
+        faults = kind(function.__name__, more.get("args", ()), disk.data if disk else None)
         note = function(faults)
         faults.alive()
         faults.rig.pail.stop()

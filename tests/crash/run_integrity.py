@@ -444,6 +444,23 @@ def scrubber_marks(world):
     world.stop()
 
 
+def read_marks(world):
+    """ROT-01: a read that meets a damaged block: logged, marked, and the object stays, without a scrubber"""
+    client = world.start(args=["--scrub-rate", "0"])
+    client.create_bucket(BUCKET)
+    blob, = world.put(client, "victim", BIG)
+    world.put(client, "unread", BIG)
+    flip(blob, 4096 + 100)
+    true(get_safely(client, "victim") is None, "a bad block was delivered")
+    name = os.path.basename(blob)
+    wait_for(lambda: f"the blob {name} is damaged" in world.pail.log(), "the event")
+    wait_for(lambda: found(world.check(code=1), "marked", blob=name), "the mark")
+    time.sleep(2.5)
+    true(world.pail.log().count("is damaged") == 1, "told more than once")
+    true(os.path.exists(blob), "it was removed")
+    world.stop()
+
+
 def scrubber_resumes(world):
     """the scrubber keeps its pace and goes on where it was after kill -9"""
     client = world.start(args=["--scrub-rate", "1"])
@@ -763,7 +780,7 @@ def main():
     threading.excepthook = lambda a: print(f"# {a.exc_value}")
     cases = [ops_03_backup_under_load, check_during_load, ldb_09_recover_with_a_snapshot, backup_again,
              ldb_10_check_is_clean, rot_01_a_flipped_bit, rot_01_each_page, rot_02_files, small_object_rots,
-             broken_index, ops_04_orphans, scrubber_marks, scrubber_resumes, dur_09_kill_the_backup,
+             broken_index, ops_04_orphans, scrubber_marks, read_marks, scrubber_resumes, dur_09_kill_the_backup,
              rot_06_backup_of_damage, tiers, ldb_09_recover_from_blobs, damaged_snapshot]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         good = list(pool.map(lambda case: run(case, sys.argv[1:]), cases))

@@ -19,7 +19,7 @@ sys.path[:0] = [os.path.join(os.path.dirname(HERE), "lib"), HERE]
 import iotrap  # noqa: E402
 from cases import report  # noqa: E402
 from pail import ServerError  # noqa: E402
-from rig import SEED, Rig  # noqa: E402
+from rig import COMPRESS, SEED, Rig  # noqa: E402
 
 ROUNDS = int(os.environ.get("PAIL_CRASH_ROUNDS", "20"))
 
@@ -120,7 +120,7 @@ def run(case, words):
     name = case.__name__.replace("_", "-")
     if words and not any(w in name or w in case.__doc__ for w in words):
         return True
-    rig, start = Rig(f"kill-{name}"), time.monotonic()
+    rig, start = Rig(f"kill-{name}", COMPRESS), time.monotonic()
     try:
         case(rig)
         report(True, f"{case.__doc__} ({rig.model.acknowledged} acknowledged, {time.monotonic() - start:.1f} s)")

@@ -242,8 +242,8 @@ def main():
     except Exception:
         report(False, "the judge refuses a stale read", traceback.format_exc())
         good = False
-    for title, disturb in (("LIN: histories of concurrent clients are linearisable", quiet),
-                           ("LIN: and across kill -9", killed)):
+    for title, disturb in (("CON-01 LIN: histories of concurrent clients are linearisable", quiet),
+                           ("CON-01 LIN: and across kill -9", killed)):
         if word in title:
             good = run(title, disturb) and good
     return 0 if good else 1

@@ -11,6 +11,7 @@ A server runs under load while every change of its data folder and every reply i
 PAIL_CRASH_STATES: states tried in each case (110); PAIL_CRASH_SEED: to repeat a run;
 PAIL_CRASH_KEEP: leave a bad state behind.
 """
+import json
 import os
 import queue
 import random
@@ -30,13 +31,15 @@ import replay  # noqa: E402
 import s3client  # noqa: E402
 from cases import report  # noqa: E402
 from pail import Pail, ServerError, TEST_DIR  # noqa: E402
-from workload import check_clean, Model, Wrong, content, run_workers, wait_for_blobs  # noqa: E402
+from rig import COMPRESS  # noqa: E402
+from workload import Model, Wrong, blob_files, check_clean, content, run_workers, wait_for_blobs  # noqa: E402
 
 STATES = int(os.environ.get("PAIL_CRASH_STATES", "110"))
 SEED = os.environ.get("PAIL_CRASH_SEED", str(int(time.time())))
 CHECKERS, WAITERS = 2, 8  # servers at once; those that wait for the collector cost little
 _REQUEST_ID = re.compile(rb"^x-amz-request-id:\s*(\S+)", re.I | re.M)
 NEVER = float("inf")
+KEY = "pail-s3"  # by default it seals the keys of all objects
 
 
 class Recording:
@@ -49,7 +52,7 @@ class Recording:
         self.root_inode = os.stat(self.data).st_ino
         self.model = Model()
         trap = iotrap.Trap(folder, self.data)
-        self.pail = Pail("powercut", data=self.data, env=trap.environment(self.log), args=["--access-log", "off"])
+        self.pail = Pail("powercut", data=self.data, env=trap.environment(self.log), args=["--access-log", "off", *COMPRESS])
 
     def make(self):
         """Two lives of a server: the first ends by kill -9, the second recovers and ends as it should."""
@@ -60,11 +63,11 @@ class Recording:
                 self._make_bucket(client)
             else:
                 self.model.check(client)
-            run_workers(self.model, self.pail, 4, self.random.random(), self._until(life), keys=6, large=300_000,
-                        big_parts=life == 1)
+            run_workers(self.model, self.pail, 4, self.random.random(), self._until(life, client), keys=6,
+                        large=300_000, big_parts=life == 1)
             if life == 1:
                 self.model.check(client)
-            if life == 1:
+                self._really_compresses(client)
                 self.pail.stop()
             os.unlink(self.pail.log_path)
         self.records = iotrap.read_log(self.log, self.data)
@@ -78,16 +81,36 @@ class Recording:
         self.model.buckets[self.model.bucket].current = True
         self.model.promise(reply, (("bucket", self.model.bucket), True))
 
-    def _until(self, life):
-        def until(workers):
+    def _until(self, life, client):
+        def wait(workers, done):
             deadline = time.monotonic() + 20
-            while sum(w.done for w in workers) < 140 and time.monotonic() < deadline:
+            while sum(w.done for w in workers) < done and time.monotonic() < deadline:
                 if any(w.error for w in workers):
                     return
                 time.sleep(0.005)
+
+        def until(workers):
+            wait(workers, 50)
+            self._rotate(client)  # what sealed all of it so far is sealed anew in the background
+            wait(workers, 140)
             if life == 0:
                 self.pail.kill()
         return until
+
+    def _rotate(self, client):
+        reply = client.request("POST", "pail", f"v1/keys/{KEY}/rotate")
+        if not reply.ok:
+            raise Wrong(f"rotation: {reply!r}")
+        self.model.promise(reply, (("version", KEY), json.loads(reply.body)["current"]))
+
+    def _really_compresses(self, client):
+        before = set(blob_files(self.data))
+        for reply in (client.create_bucket("other"), client.put("other", "compressed", content(3, 300_000))):
+            if not reply.ok:
+                raise Wrong(f"{reply!r}")
+        made = set(blob_files(self.data)) - before
+        if len(made) != 1 or os.stat(made.pop()).st_size > 100_000:
+            raise Wrong("nothing was compressed")
 
     def _reply_positions(self):
         """Request id to the place in the record where the last byte of its reply began to be sent."""
@@ -134,12 +157,13 @@ class Check:
             pail.start()
             client = s3client.Client(pail.host, pail.port, pail.access_key, pail.secret_key, timeout=30)
             self.buckets(client)
+            self.versions(client)
             if self.seen[("bucket", self.model.bucket)]:
                 self.keys(client)
                 self.uploads(client)
                 self.links()
                 if orphans:
-                    wait_for_blobs(self.state, self.blobs())
+                    wait_for_blobs(self.state, self.blobs() + len(client.list_page("other").values("Key")))
                 check_clean(self.state, left_overs=not orphans)
                 self.still_writes(client)
         except BaseException:
@@ -166,6 +190,14 @@ class Check:
         names = reply.values("Name")
         for fact in self.facts("bucket"):
             self.allow(fact, True if fact[1] in names else None, names)
+
+    def versions(self, client):
+        """Of the key that seals the keys of all objects."""
+        reply = client.request("GET", "pail", f"v1/keys/{KEY}")
+        current = json.loads(reply.body)["current"] if reply.ok else None
+        for fact in self.facts("version"):
+            if current not in [value or 1 for value in self.recording.allowed(fact, self.position)]:
+                raise Wrong(f"version {current} of {KEY}, {self.recording.allowed(fact, self.position)} are allowed")
 
     def keys(self, client):
         listed = client.list_all(self.model.bucket)

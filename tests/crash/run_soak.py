@@ -20,15 +20,15 @@ sys.path[:0] = [os.path.join(os.path.dirname(HERE), "lib"), HERE]
 import s3client  # noqa: E402
 from cases import Skip, report  # noqa: E402
 from pail import BUILD, ROOT  # noqa: E402
-from rig import SEED, Rig, SmallDisk  # noqa: E402
+from rig import COMPRESS, SEED, Rig, SmallDisk  # noqa: E402
 from workload import Wrong  # noqa: E402
 
 SECONDS = float(os.environ.get("PAIL_SOAK_SECONDS", "10"))
-DISK = "size=1g"
+DISK = "size=3g"  # garbage rests for ten seconds, and the load makes a lot of it
 LEAST_FREE = 1 << 20  # bytes that the ballast leaves of a full disk
 ROUND = 1.0  # seconds of load
 PEACE = 1.5
-DAY = 86400
+HOUR, DAY = 3600, 86400
 SLACK = 24 << 20  # bytes that memory may grow by, beside a quarter
 
 
@@ -64,9 +64,10 @@ class Soak:
         self.rig.start()
 
     def clock_jumps(self):
-        """By hours or days, either way, while the server is down."""
+        """By hours or days, either way, while the server is down. Never back by an hour or less: for so long it would
+        take what it wrote last for fresh garbage, and this disk is small."""
         self.load(self.rig.pail.kill)
-        shift = self.rig.random.choice([-5 * DAY, -3600, 3600, 2 * DAY, 0])
+        shift = self.rig.random.choice([-5 * DAY, -2 * HOUR, 2 * HOUR, 2 * DAY, 0])
         self.rig.pail.env.update(LD_PRELOAD=f"{self.clock}:{self.preload}", CLOCK_SHIFT_SECONDS=str(shift))
         s3client.clock_shift = shift
         self.rig.start()
@@ -76,18 +77,8 @@ class Soak:
         client, bucket = self.rig.client, self.rig.model.bucket
         name, body = "ballast-probe", os.urandom(300_000)
         ballast = os.path.join(os.path.dirname(self.rig.data), "ballast")
-        space = os.statvfs(self.rig.data)
-        with open(ballast, "wb") as f:
-            os.posix_fallocate(f.fileno(), 0, max(4096, space.f_bavail * space.f_frsize - LEAST_FREE))
         try:
-            refused = False
-            for n in range(8):
-                reply = client.put(bucket, f"{name}-{n}", body)
-                if reply.status not in (200, 503, 507):
-                    raise Wrong(f"on a full disk: {reply!r}")
-                refused = refused or not reply.ok
-            if not refused:
-                raise Wrong("the disk was not full")
+            self.fill_up(ballast, lambda n: client.put(bucket, f"{name}-{n % 8}", body))
             self.reads_go_on()
             for n in range(8):
                 if client.delete(bucket, f"{name}-{n}").status != 204:
@@ -101,6 +92,21 @@ class Soak:
             time.sleep(0.2)
         if client.delete(bucket, name).status != 204:
             raise Wrong("DELETE")
+
+    def fill_up(self, ballast, put):
+        """Until a PUT is refused; what the collector gives back meanwhile is taken, too."""
+        for n in range(200):
+            space = os.statvfs(self.rig.data)
+            free = space.f_bavail * space.f_frsize - LEAST_FREE
+            if free > 4096:
+                with open(ballast, "ab") as f:
+                    os.posix_fallocate(f.fileno(), f.tell(), free)
+            reply = put(n)
+            if reply.status not in (200, 503, 507):
+                raise Wrong(f"on a full disk: {reply!r}")
+            if not reply.ok:
+                return
+        raise Wrong("the disk was not full")
 
     def reads_go_on(self):
         for key, value in list(self.rig.model.keys.items())[:20]:
@@ -140,6 +146,17 @@ class Soak:
             self.rig.random.shuffle(ways)
 
 
+def room(rig):
+    """Where the room of the disk went, for who looks for the reason of a failure."""
+    found = {}
+    for where, _, names in os.walk(rig.data):
+        part = os.path.relpath(where, rig.data).split(os.sep)[0]
+        for name in names:
+            count, size = found.get(part, (0, 0))
+            found[part] = count + 1, size + os.stat(os.path.join(where, name)).st_blocks * 512
+    return ", ".join(f"{part}: {n} files, {size >> 20} MiB" for part, (n, size) in sorted(found.items()))
+
+
 def checked(rig):
     """The whole folder, by the tool that users have for it."""
     rig.pail.stop()
@@ -150,10 +167,10 @@ def checked(rig):
 
 
 def main():
-    title, disk, rig = "SOAK: mixed load, kills, restarts, full disk, time jumps", None, None
+    title, disk, rig = "DUR-13 OPS-13 SOAK: mixed load, kills, restarts, full disk, time jumps", None, None
     try:
         disk = SmallDisk(DISK)
-        rig = Rig("soak", data=disk.data)
+        rig = Rig("soak", COMPRESS, disk.data)
         rig.begin()
         soak = Soak(rig, clock_library())
         soak.run()
@@ -169,7 +186,8 @@ def main():
         report(True, title, skip=str(why))
         return 0
     except Exception:
-        report(False, title, traceback.format_exc() + f"PAIL_CRASH_SEED={SEED}")
+        log = rig.pail.log(1500) if rig and rig.pail.log_path else ""
+        report(False, title, f"{traceback.format_exc()}PAIL_CRASH_SEED={SEED}\n{room(rig) if rig else ''}\n{log}")
         return 1
     finally:
         if rig:

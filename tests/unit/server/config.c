@@ -40,6 +40,8 @@ Test(config, defaults)
     cr_expect_str_eq(c.address, ":9000");
     cr_expect_str_eq(c.console_address, ":9001");
     cr_expect(c.default_credentials && c.access_log);
+    cr_expect(!c.compress && !c.allow_insecure_ssec);
+    cr_expect_str_eq(c.default_encryption, "AES256");
     cr_expect_str_eq(c.root_user, "minioadmin");
 }
 
@@ -66,7 +68,11 @@ Test(config, a_minio_unit_file_works)
     setenv("MINIO_VOLUMES", "/srv/minio", 1);
     setenv("MINIO_OPTS", "--address :9100 --console-address=\":9101\"", 1);
     setenv("MINIO_DOMAIN", "s3.example.com,other.example", 1);
+    setenv("MINIO_COMPRESSION_ENABLE", "true", 1);
+    setenv("MINIO_COMPRESSION_EXTENSIONS", ".pcap", 1);
     cr_assert_eq(load(&c, 0, NULL), 0, "%s", error);
+    cr_expect(c.compress);
+    cr_expect_str_eq(c.compress_extensions, ".pcap");
     cr_expect_str_eq(c.dir, "/srv/minio");
     cr_expect_str_eq(c.address, ":9100");
     cr_expect_eq(c.n_domains, 2);
@@ -85,6 +91,8 @@ Test(config, OPS_07_misspelt_or_wrong_settings_stop_the_start)
         {"d", "e", "f"},
         {"d", "--access-log", "maybe"},
         {"d", "--max-header-bytes", "1"},
+        {"d", "--default-encryption", "aes"},
+        {"d", "--compress", "yes"},
     };
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
         cr_expect_eq(load(&c, 3, wrong[i]), -1, "%s %s", wrong[i][1], wrong[i][2]);
