@@ -110,6 +110,8 @@ struct judge {
     unsigned newest, nulls;
     uint64_t newest_seq, null_seq;
     unsigned char newest_uid[KEY_UID_BYTES];
+    bool counted; /* buckets have sums of what they hold */
+    int64_t sums[INDEX_SUMS_MAX];
 };
 
 static int compare_refs(const void *x, const void *y)
@@ -336,6 +338,7 @@ static void look_at_system(struct judge *j, const struct index_row *row)
     case KEY_FORMAT:
         good = record_decode(&rec_format, row->value, j->a, &format) && format.format == STORE_FORMAT;
         break;
+    case KEY_SUMS: /* the contents of buckets were counted */
     case KEY_LIFECYCLE:
         break; /* where the worker is; without it a pass begins anew */
     default:
@@ -597,7 +600,7 @@ static void look_at_tombstone(struct judge *j, const struct index_row *row)
 
 static void look_at_kind(struct judge *j, const struct index_row *row)
 {
-    if (!memchr("omupcrigwh", row->key.p[0], 10))
+    if (!memchr("omupcrigwh", row->key.p[0], 10) && !bytes_eq(row->key, store__sums.key))
         tell(j, CHECK_RULE, BYTES_NONE, "a record of an unknown kind (%02x)", (unsigned char)row->key.p[0]);
 }
 
@@ -614,6 +617,29 @@ static void look_at_partition(struct judge *j)
         each_row(j, j->at->number, bytes_of(kinds[i].prefix, 1), kinds[i].f);
         end_group(j);
     }
+}
+
+static void weigh_row(struct judge *j, const struct index_row *row)
+{
+    store__sums.weigh(row->key, row->value, j->sums);
+}
+
+/* What the bucket is said to hold, against what it holds. */
+static void judge_sums(struct judge *j)
+{
+    static const char counted[][1] = {{KEY_OBJECT}, {KEY_VERSION}, {KEY_PART}, {KEY_UPLOAD}};
+    int64_t kept[INDEX_SUMS_MAX] = {0};
+    struct bytes value;
+    memset(j->sums, 0, sizeof j->sums);
+    for (size_t i = 0; i < ARRAY_LEN(counted); i++)
+        each_row(j, j->at->number, bytes_of(counted[i], 1), weigh_row);
+    if (get(j, j->at->number, store__sums.key, &value) && !index_sums_decode(value, kept, store__sums.n))
+        tell(j, CHECK_INDEX, BYTES_NONE, "the record of what the bucket holds makes no sense");
+    else if (memcmp(kept, j->sums, store__sums.n * sizeof *kept) != 0)
+        tell(j, CHECK_RULE, BYTES_NONE, "the counts of what the bucket holds are wrong");
+    else
+        return;
+    fix(j, FIX_SUMS, &(struct place_of_ref){.partition = j->at->number});
 }
 
 /* Records between the kinds that are known. */
@@ -646,6 +672,7 @@ static void look_at_records(struct judge *j)
     list_sort(&j->partitions, compare_partitions);
     if (get(j, INDEX_PARTITION_SYSTEM, key_of_kind(j->a, KEY_COUNTER, BYTES_NONE), &value))
         (void)record_decode(&rec_counter, value, j->a, &counter);
+    j->counted = get(j, INDEX_PARTITION_SYSTEM, store__sums.key, &value);
     for (size_t i = 0; i < j->partitions.n; i++) {
         j->at = (const struct partition *)j->partitions.p + i;
         highest = j->at->number;
@@ -654,6 +681,8 @@ static void look_at_records(struct judge *j)
                  j->at[-1].bucket.p);
         else
             look_at_partition(j);
+        if (j->counted && !j->at->dropped)
+            judge_sums(j);
         look_for_unknown(j);
     }
     list_sort(&j->uploads, compare_things);

@@ -21,6 +21,7 @@
 #include "storage/folder.h"
 #include "storage/key.h"
 #include "storage/record.h"
+#include "storage/store_internal.h"
 
 #define FOUND "found" /* beside blobs/: what was found there without an owner */
 
@@ -146,6 +147,13 @@ static int change_ref(struct checking *c, struct index *index, const struct chec
     return rc == INDEX_OK ? 0 : EIO;
 }
 
+static int count_again(struct checking *c, struct index *index, const struct check_fix *f)
+{
+    if (c->job.options->repairing)
+        c->job.options->repairing(c->job.options->arg, "count anew what a bucket holds");
+    return counts_recount(index, f->partition) == INDEX_OK ? 0 : EIO;
+}
+
 static int repair(struct checking *c, char *error)
 {
     char message[INDEX_LMDB_MESSAGE_MAX], text[512];
@@ -160,9 +168,10 @@ static int repair(struct checking *c, char *error)
     bool sure = found[CHECK_INDEX] == 0 && found[CHECK_RULE] == 0;
     for (size_t i = 0; i < c->fixes.n; i++) {
         const struct check_fix *f = &c->fixes.p[i];
-        if (!sure && f->kind != FIX_PUT_REF)
+        if (!sure && f->kind != FIX_PUT_REF && f->kind != FIX_SUMS)
             continue;
         int rc = f->kind == FIX_MOVE_BLOB ? move_orphan(c, f, text, sizeof text)
+                 : f->kind == FIX_SUMS    ? count_again(c, index, f)
                                           : change_ref(c, index, f, text, sizeof text);
         c->job.report->repaired += rc == 0;
         first = first ? first : rc;

@@ -14,7 +14,7 @@ struct check_place { /* a folder of blobs */
 };
 
 /* What could be put right without losing anything. */
-enum check_fix_kind { FIX_MOVE_BLOB, FIX_DROP_REF, FIX_PUT_REF };
+enum check_fix_kind { FIX_MOVE_BLOB, FIX_DROP_REF, FIX_PUT_REF, FIX_SUMS };
 struct check_fix {
     enum check_fix_kind kind;
     uint64_t partition;

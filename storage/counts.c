@@ -145,7 +145,7 @@ static enum index_visit add_row(void *arg, struct bytes key, struct bytes value,
 }
 
 /* What all records of a partition weigh, by looking at each. */
-static int weigh_all(struct store *st, uint64_t partition, int64_t *sums)
+static int weigh_all(struct index *ix, uint64_t partition, int64_t *sums)
 {
     static const char kinds[] = {KEY_OBJECT, KEY_VERSION, KEY_PART, KEY_UPLOAD};
     memset(sums, 0, SUM_COUNT * sizeof *sums);
@@ -158,35 +158,33 @@ static int weigh_all(struct store *st, uint64_t partition, int64_t *sums)
                                   .max_bytes = SIZE_MAX,
                                   .heads = true};
         bool more = false;
-        int rc = index_visit(st->index, &scan, add_row, sums, &more);
+        int rc = index_visit(ix, &scan, add_row, sums, &more);
         if (rc != INDEX_OK)
             return rc == INDEX_NOT_FOUND ? INDEX_OK : rc;
     }
     return INDEX_OK;
 }
 
-int store__recount(struct store *st, const struct store_bucket *b, bool write, bool *ret_right)
+int counts_recount(struct index *ix, uint64_t partition)
 {
-    int64_t found[INDEX_SUMS_MAX], kept[INDEX_SUMS_MAX];
+    int64_t found[INDEX_SUMS_MAX];
     struct arena *a = arena_create(0);
-    int rc = weigh_all(st, b->partition, found);
+    struct index_put put = {.key = store__sums.key};
+    struct index_batch b = {.partition = partition, .puts = &put, .n_puts = 1};
+    int rc = weigh_all(ix, partition, found);
+    put.value = index_sums_encode(a, found, SUM_COUNT);
     if (rc == INDEX_OK)
-        rc = index_sums_get(st->index, b->partition, &store__sums, a, kept);
-    *ret_right = rc == INDEX_OK && memcmp(found, kept, SUM_COUNT * sizeof *found) == 0;
-    if (rc == INDEX_OK && !*ret_right && write) {
-        struct txn t;
-        txn_init(&t, a, b->partition, b->generation);
-        txn_put(&t, store__sums.key, index_sums_encode(a, found, SUM_COUNT), 0);
-        rc = txn_apply(st, &t);
-    }
+        rc = index_generation(ix, partition, &b.generation);
+    if (rc == INDEX_OK)
+        rc = index_apply(ix, &b);
     arena_free(a);
-    return store__index_rc(rc);
+    return rc;
 }
 
 static int count_buckets(struct store *st, uint64_t *ret_n)
 {
     struct bytes after = BYTES_NONE;
-    bool more = true, right;
+    bool more = true;
     int rc = STORE_OK;
     struct arena *a = arena_create(0);
     while (more && rc == STORE_OK) {
@@ -194,7 +192,7 @@ static int count_buckets(struct store *st, uint64_t *ret_n)
         size_t n;
         rc = store_bucket_list(st, BYTES_NONE, after, PAGE_ROWS, a, &list, &n, &more);
         for (size_t i = 0; i < n && rc == STORE_OK; i++, ++*ret_n)
-            rc = store__recount(st, &list[i], true, &right);
+            rc = store__index_rc(counts_recount(st->index, list[i].partition));
         more = more && n > 0;
         if (rc == STORE_OK && n)
             after = list[n - 1].name;

@@ -119,8 +119,8 @@ int store__retry_nowait(struct store *, struct attempt *, int index_rc, struct s
 
 extern const struct index_sums store__sums;
 int counts_open(struct store *); /* before anything is written */
-/* Weighs everything in the bucket; *ret_right: the sums kept are the same. `write`: they are, afterwards. Blocks. */
-int store__recount(struct store *, const struct store_bucket *, bool write, bool *ret_right);
+/* Weighs everything in a partition that nobody else writes to, and sets its sums right. INDEX_*. Blocks. */
+int counts_recount(struct index *, uint64_t partition);
 
 /* ---- versions, store_version.c ---- */
 

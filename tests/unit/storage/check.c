@@ -122,8 +122,10 @@ static struct index *damage(struct folder *f)
 {
     char message[INDEX_LMDB_MESSAGE_MAX];
     struct index_lmdb_options io = {.path = f->index, .map_initial = 1 << 24};
-    if (!f->ix)
+    if (!f->ix) {
         cr_assert_eq(index_lmdb_open(&io, &f->ix, message), INDEX_OK, "%s", message);
+        index_keep_sums(f->ix, &store__sums);
+    }
     return f->ix;
 }
 
@@ -315,6 +317,19 @@ Test(check, LDB_10_a_spare_reference_is_found_and_dropped)
     run(&f, false, true);
     run(&f, false, false);
     cr_assert_eq(f.n, 0);
+    end(&f);
+}
+
+Test(check, counts_that_are_wrong_are_found_and_put_right)
+{
+    struct folder f = begin();
+    int64_t sums[INDEX_SUMS_MAX] = {7, 7, 7};
+    change(&f, f.partition, store__sums.key, index_sums_encode(f.a, sums, store__sums.n));
+    run(&f, false, true);
+    cr_assert_eq(f.report.found[CHECK_RULE], 1);
+    cr_assert_eq(f.report.repaired, 1);
+    run(&f, false, false);
+    cr_assert_eq(f.report.found[CHECK_RULE], 0, "they are right now");
     end(&f);
 }
 
