@@ -501,6 +501,18 @@ int authorize_request(struct req *r)
     return check_owner_only(r, &t);
 }
 
+int authorize_own(struct req *r)
+{
+    const char *refused = identity_refused_here(r);
+    r->authorization = arena_new(r->arena, struct authorization);
+    struct target all = target_of(r);
+    if (refused)
+        return req_failf(r, S3E_ACCESS_DENIED, "%s", refused);
+    if (r->who.anonymous || !bytes_eq_str(r->who.account, ROOT_ACCOUNT_ID))
+        return req_fail(r, S3E_ACCESS_DENIED);
+    return require(r, &all, r->op->action);
+}
+
 bool authorize_pending(const struct req *r)
 {
     return r->authorization && r->authorization->pending;

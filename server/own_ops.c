@@ -29,7 +29,18 @@ static const char *const names[] = {"pail", "minio"};
         HEALTH_ROW(text, HTTP_GET, "pail", rest, how, function),                                                       \
         HEALTH_ROW(text, HTTP_HEAD, "pail", rest, how, function)
 
+/* Pages of metrics: who asks shows a token of its own kind, which the handler checks. */
+#define METRICS(text, where, function)                                                                                 \
+    {                                                                                                                  \
+        .name = text, .method = HTTP_GET, .level = ON_OWN, .path = where, .kind = OP_DOC,                              \
+        .action = "admin:Prometheus", .flags = OP_PUBLIC, .handle = function                                           \
+    }
+
 static const struct s3_op own_ops[] = {
+    METRICS("MetricsV2", "minio/v2/metrics/*", metrics_v2),
+    METRICS("MetricsV3", "minio/metrics/v3/**", metrics_v3),
+    METRICS("MetricsLegacy", "minio/prometheus/metrics", metrics_legacy),
+    METRICS("Metrics", "pail/v1/metrics", metrics_pail),
     HEALTH("HealthLive", "live", OP_LOOP, health_live),
     HEALTH("HealthReady", "ready", OP_DOC, health_ready),
     HEALTH("HealthCluster", "cluster", OP_DOC, health_cluster),

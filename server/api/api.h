@@ -32,6 +32,11 @@ int health_live(struct req *);
 int health_ready(struct req *);
 int health_cluster(struct req *);
 int health_cluster_read(struct req *);
+/* metrics.c */
+int metrics_v2(struct req *);
+int metrics_v3(struct req *);
+int metrics_pail(struct req *);
+int metrics_legacy(struct req *);
 /* list.c */
 int list_objects_v1(struct req *);
 int list_objects_v2(struct req *);
