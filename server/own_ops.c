@@ -36,7 +36,17 @@ static const char *const names[] = {"pail", "minio"};
         .action = "admin:Prometheus", .flags = OP_PUBLIC, .handle = function                                           \
     }
 
+/* About the whole server, for those who have the right. */
+#define STATUS(text, where, right, function)                                                                           \
+    {                                                                                                                  \
+        .name = text, .method = HTTP_GET, .level = ON_OWN, .path = where, .kind = OP_DOC, .action = right,             \
+        .handle = function                                                                                             \
+    }
+
 static const struct s3_op own_ops[] = {
+    STATUS("GetStatus", "pail/v1/status", "admin:ServerInfo", status_get),
+    STATUS("ListBucketStatus", "pail/v1/buckets", "admin:DataUsageInfo", status_list_buckets),
+    STATUS("GetBucketStatus", "pail/v1/buckets/*", "admin:DataUsageInfo", status_get_bucket),
     METRICS("MetricsV2", "minio/v2/metrics/*", metrics_v2),
     METRICS("MetricsV3", "minio/metrics/v3/**", metrics_v3),
     METRICS("MetricsLegacy", "minio/prometheus/metrics", metrics_legacy),
