@@ -10,6 +10,7 @@
 
 #include "accounts.h"
 #include "base/check.h"
+#include "server/admin_api/admin_api.h"
 #include "server/api/api.h"
 #include "server/ops.h"
 #include "server/req.h"
@@ -124,20 +125,36 @@ static bool path_fits(struct bytes path, struct bytes pattern)
     return path.n > head.n && bytes_starts(path, head) && bytes_find_char(path, '/', head.n) < 0;
 }
 
+static const struct s3_op *match_in(const struct s3_op *table, size_t n, const struct req *r, enum s3_error *ret_error)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct bytes below = path_below(r->bucket_name, bytes_str(table[i].path));
+        if (!below.p || !path_fits(r->key, below))
+            continue;
+        if (table[i].method == r->head.method)
+            return &table[i];
+        *ret_error = S3E_METHOD_NOT_ALLOWED;
+    }
+    return NULL;
+}
+
+bool own_is_minio_admin(const struct req *r)
+{
+    return bytes_eq_str(r->bucket_name, "minio") && bytes_starts(r->key, BYTES_LIT("admin/"));
+}
+
 const struct s3_op *own_op_match(const struct req *r, enum s3_error *ret_error)
 {
     *ret_error = S3E_OK;
     if (!own_reserves(r->bucket_name))
         return NULL;
-    for (size_t i = 0; i < ARRAY_LEN(own_ops); i++) {
-        struct bytes below = path_below(r->bucket_name, bytes_str(own_ops[i].path));
-        if (!below.p || !path_fits(r->key, below))
-            continue;
-        if (own_ops[i].method == r->head.method)
-            return &own_ops[i];
-        *ret_error = S3E_METHOD_NOT_ALLOWED;
-    }
-    return NULL;
+    if (!own_is_minio_admin(r))
+        return match_in(own_ops, ARRAY_LEN(own_ops), r, ret_error);
+    size_t n;
+    const struct s3_op *table = admin_op_table(&n), *op = match_in(table, n, r, ret_error);
+    if (!op && *ret_error == S3E_OK)
+        *ret_error = admin_unknown_path(r);
+    return op;
 }
 
 struct bytes own_last_segment(const struct req *r)
