@@ -24,6 +24,7 @@
 #include "server/access_log.h"
 #include "server/audit.h"
 #include "server/addr_limit.h"
+#include "server/admin_api/trace.h"
 #include "server/authorize.h"
 #include "server/conn.h"
 #include "server/form.h"
@@ -145,6 +146,8 @@ void req_end(struct req *r)
     metrics_end(r);
     access_log_request(r);
     audit_request(r->server->audit, r);
+    trace_request(r);
+    trace_end(&r->resp.trace);
     store_read_close(&r->resp.read);
     close_write(r);
     buf_fini(&r->resp.headers);

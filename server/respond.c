@@ -117,7 +117,7 @@ static bool keep_alive(const struct req *r)
 {
     const struct conn *c = r->conn;
     return r->head_ok && r->head.keep_alive && !c->close_after && !(req_has_body(r) && !c->body_done) &&
-           !atomic_load(&r->server->draining);
+           !r->resp.trace && !atomic_load(&r->server->draining);
 }
 
 void respond_head(struct req *r, struct buf *out)
@@ -139,7 +139,7 @@ void respond_head(struct req *r, struct buf *out)
         put_line(out, "Content-Type: ", resp->content_type);
     buf_put_bytes(out, buf_bytes(&resp->headers));
     cors_put_headers(r, out);
-    if (!bodyless) {
+    if (!bodyless && !resp->trace) {
         buf_put_str(out, "Content-Length: ");
         buf_put_u64(out, resp->length);
         buf_put(out, "\r\n", 2);
