@@ -45,6 +45,7 @@ test  s3cmd              client suite
 test  strace             fault injection below a running server
 test  nginx-light        requests through a proxy
 test  haproxy            requests through another proxy
+test  prometheus         scrapes of metrics, and their text
 check clang              the second compiler
 check clang-format       layout
 check clang-tidy         static analysis

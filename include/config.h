@@ -31,6 +31,8 @@ struct config {
     char **argv;
     const struct config_pair *file; /* what PAIL_CONFIG_FILE says */
     size_t n_file;
+    const struct config_pair *kept; /* settings that were made while the server ran: config_reload_with */
+    size_t n_kept;
     const char *dir;
     const char *address;         /* HOST:PORT, :PORT, [V6]:PORT; port 0: a free one */
     const char *console_address; /* checked and kept for the web console */
@@ -100,6 +102,23 @@ int config_load(struct config *, int argc, char **argv, char ret_error[512]);
  * (empty: none). 0, or -1 with *ret_error, then *ret is nothing. The texts of `old` must live on.
  */
 int config_reload(const struct config *old, struct config *ret, char ret_note[512], char ret_error[512]);
+/*
+ * The same with settings that administrators made while the server ran and that are kept with the data: names as
+ * config_describe has them. They come before the environment, the file and flags, which win. The pairs are copied. A
+ * name that is no such setting, or a value that it does not take, is an error.
+ */
+int config_reload_with(const struct config *old, const struct config_pair *, size_t n, struct config *ret,
+                       char ret_note[512], char ret_error[512]);
+
+/* A setting that may change while the server runs; false: there are no more. */
+struct config_setting {
+    char name[48];          /* its flag with _ for - */
+    const char *env, *help; /* PAIL_...; a line */
+    const char *initial;
+    char value[512];      /* in effect */
+    const char *fixed_by; /* the variable, or --flag, that wins over what is kept; NULL: nothing does */
+};
+bool config_describe(const struct config *, size_t i, struct config_setting *ret);
 void config_fini(struct config *);
 void config_help(FILE *to);
 

@@ -470,7 +470,7 @@ static int check_own(struct req *r)
         return req_failf(r, S3E_ACCESS_DENIED,
                          "This may only be asked in a request whose headers and body are signed with Signature "
                          "Version 4.");
-    return require(r, &all, r->op->action);
+    return r->op->flags & OP_OWN_SELF ? 0 : require(r, &all, r->op->action);
 }
 
 /* Said twice, what is to be done could be read in two ways. Metadata and lists may come in several lines. */
@@ -519,6 +519,18 @@ int authorize_request(struct req *r)
     if (is_charged(r, &t) && check_payer(r, &t) < 0)
         return -1;
     return check_owner_only(r, &t);
+}
+
+int authorize_own(struct req *r)
+{
+    const char *refused = identity_refused_here(r);
+    r->authorization = arena_new(r->arena, struct authorization);
+    struct target all = target_of(r);
+    if (refused)
+        return req_failf(r, S3E_ACCESS_DENIED, "%s", refused);
+    if (r->who.anonymous || !bytes_eq_str(r->who.account, ROOT_ACCOUNT_ID))
+        return req_fail(r, S3E_ACCESS_DENIED);
+    return require(r, &all, r->op->action);
 }
 
 bool authorize_pending(const struct req *r)

@@ -23,6 +23,11 @@ int authorize_request(struct req *);
  * A handler of such a row that succeeds has called it.
  */
 int authorize_body(struct req *, const struct facts_body *);
+/*
+ * For handlers of own operations that find out themselves who asks (OP_PUBLIC): r->who needs the right to the row's
+ * action, and must be of the first account. 0, or -1 after req_fail.
+ */
+int authorize_own(struct req *);
 bool authorize_pending(const struct req *); /* authorize_body has still to be called */
 
 /* The source of a copy: may it be read? version_id: p NULL when none is named. */

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -490,13 +491,45 @@ static int check(struct config *c, char *error)
     return 0;
 }
 
-int config_load(struct config *c, int argc, char **argv, char error[512])
+/* FLAG with _ for -: how settings are called that are kept with the data. */
+static bool is_called(const struct setting *s, const char *name)
+{
+    if (!s->flag || strlen(s->flag) != strlen(name) || !(s->kind_flags & LIVE))
+        return false;
+    for (size_t i = 0; name[i]; i++)
+        if ((s->flag[i] == '-' ? '_' : s->flag[i]) != name[i])
+            return false;
+    return true;
+}
+
+static int read_kept(struct config *c, const struct config_pair *pairs, size_t n, char *error)
+{
+    struct config_pair *copy = arena_new_array(c->strings, struct config_pair, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        size_t at = 0;
+        copy[i].name = bytes_cstr(c->strings, bytes_str(pairs[i].name));
+        copy[i].value = bytes_cstr(c->strings, bytes_str(pairs[i].value));
+        while (at < ARRAY_LEN(settings) && !is_called(&settings[at], copy[i].name))
+            at++;
+        if (at == ARRAY_LEN(settings))
+            return fail(error, "there is no setting \"%.100s\" that may change while the server runs", pairs[i].name);
+        if (assign(c, &settings[at], copy[i].value, error) < 0)
+            return -1;
+    }
+    c->kept = copy;
+    c->n_kept = n;
+    return 0;
+}
+
+static int load(struct config *c, int argc, char **argv, const struct config_pair *kept, size_t n_kept, char error[512])
 {
     *c = (struct config){.strings = arena_create(0), .argc = argc, .argv = argv};
     for (size_t i = 0; i < ARRAY_LEN(settings); i++)
         if (kind_of(&settings[i]) != DOMAINS && kind_of(&settings[i]) != TIERS &&
             assign(c, &settings[i], settings[i].initial, error) < 0)
             return -1;
+    if (read_kept(c, kept, n_kept, error) < 0)
+        return -1;
     if (read_file(c, error) < 0 || read_environment(c, true, error) < 0)
         return -1;
     int rc = read_minio_opts(c, error);
@@ -512,6 +545,11 @@ int config_load(struct config *c, int argc, char **argv, char error[512])
     if (!c->dir)
         c->dir = dir_of_environment;
     return check(c, error);
+}
+
+int config_load(struct config *c, int argc, char **argv, char error[512])
+{
+    return load(c, argc, argv, NULL, 0, error);
 }
 
 /* Whether a setting of one value differs; those of lists are compared by nobody. */
@@ -540,16 +578,24 @@ static void take(const struct setting *s, struct config *to, const struct config
 
 int config_reload(const struct config *old, struct config *ret, char note[512], char error[512])
 {
+    return config_reload_with(old, old->kept, old->n_kept, ret, note, error);
+}
+
+int config_reload_with(const struct config *old, const struct config_pair *kept, size_t n_kept, struct config *ret,
+                       char note[512], char error[512])
+{
     struct config fresh;
     char name[64];
     size_t n = 0;
     note[0] = '\0';
-    if (config_load(&fresh, old->argc, old->argv, error) != 0) {
+    if (load(&fresh, old->argc, old->argv, kept, n_kept, error) != 0) {
         config_fini(&fresh);
         return -1;
     }
     *ret = *old;
     ret->strings = fresh.strings; /* old's texts stay old's */
+    ret->kept = fresh.kept;
+    ret->n_kept = fresh.n_kept;
     for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
         if (!differs(&settings[i], old, &fresh))
             continue;
@@ -559,6 +605,53 @@ int config_reload(const struct config *old, struct config *ret, char note[512], 
             n += (size_t)snprintf(note + n, 512 - n, "%s%s", n ? ", " : "", setting_name(&settings[i], name));
     }
     return 0;
+}
+
+/* A flag of this setting among the arguments? */
+static bool is_flagged(const struct config *c, const struct setting *s)
+{
+    size_t n = strlen(s->flag);
+    for (int i = 0; i < c->argc; i++) {
+        const char *arg = c->argv[i];
+        if (arg[0] != '-')
+            continue;
+        arg += arg[1] == '-' ? 2 : 1;
+        if (strncmp(arg, s->flag, n) == 0 && (arg[n] == '\0' || arg[n] == '='))
+            return true;
+    }
+    return false;
+}
+
+static const char *fixed_by(const struct config *c, const struct setting *s)
+{
+    if (is_flagged(c, s))
+        return "a flag";
+    if (variable(c, s->env))
+        return s->env;
+    return s->minio && variable(c, s->minio) ? s->minio : NULL;
+}
+
+bool config_describe(const struct config *c, size_t i, struct config_setting *ret)
+{
+    const struct setting *s = NULL;
+    for (size_t at = 0; at < ARRAY_LEN(settings); at++)
+        if (settings[at].flag && (settings[at].kind_flags & LIVE) && i-- == 0) {
+            s = &settings[at];
+            break;
+        }
+    if (!s)
+        return false;
+    const char *at = (const char *)c + s->offset;
+    *ret = (struct config_setting){.env = s->env, .help = s->help, .initial = s->initial, .fixed_by = fixed_by(c, s)};
+    for (size_t k = 0; s->flag[k] && k + 1 < sizeof ret->name; k++)
+        ret->name[k] = (char)(s->flag[k] == '-' ? '_' : s->flag[k]);
+    if (kind_of(s) == NUMBER)
+        snprintf(ret->value, sizeof ret->value, "%llu", (unsigned long long)*(const uint64_t *)at);
+    else if (kind_of(s) == SWITCH)
+        snprintf(ret->value, sizeof ret->value, "%s", *(const bool *)at ? "on" : "off");
+    else if (kind_of(s) == TEXT)
+        snprintf(ret->value, sizeof ret->value, "%s", *(const char *const *)at);
+    return true;
 }
 
 void config_fini(struct config *c)

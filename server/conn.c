@@ -145,6 +145,11 @@ void conn_progress(struct conn *c, size_t bytes)
     c->progress_ms = c->loop->now_ms;
 }
 
+static bool stands_still(const struct conn *c)
+{
+    return c->loop->now_ms - c->progress_ms > (int64_t)c->loop->server->config->idle_timeout_s * 1000;
+}
+
 /*
  * A transfer that stands still, or crawls below the minimum rate once the grace is over. What is long past counts less
  * and less, so that a fast beginning does not buy the right to crawl for days.
@@ -154,7 +159,7 @@ static bool transfer_too_slow(struct conn *c)
     const struct config *cfg = c->loop->server->config;
     int64_t now = c->loop->now_ms, ran_ms = now - c->transfer_from_ms,
             grace_ms = (int64_t)cfg->min_body_rate_grace_s * 1000;
-    if (now - c->progress_ms > (int64_t)cfg->idle_timeout_s * 1000)
+    if (stands_still(c))
         return true;
     if (ran_ms <= grace_ms)
         return false;
@@ -219,6 +224,8 @@ static void tick(struct conn *c)
     case CONN_RESPOND:
         if (c->busy)
             wait_is_ours(c);
+        else if (c->req->resp.trace && !stands_still(c))
+            conn_trace_tick(c);
         else if (transfer_too_slow(c) || document_too_slow(c))
             conn_close(c);
         break;

@@ -149,6 +149,7 @@ struct body_buffer *conn_take_buffer(struct loop *);         /* a loop keeps a f
 void conn_give_buffer(struct loop *, struct body_buffer **); /* accepts NULL inside */
 bool conn_body_run(struct conn *);                           /* true: the state changed */
 bool conn_respond_run(struct conn *);
+void conn_trace_tick(struct conn *); /* of a reply without an end */
 void conn_request_done(struct conn *);
 void conn_body_release(struct conn *);
 void conn_send_release(struct conn *);

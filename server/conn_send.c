@@ -14,9 +14,11 @@
 
 #include "base/clock.h"
 #include "server/access_log.h"
+#include "server/admin_api/trace.h"
 #include "server/conn.h"
 #include "server/req.h"
 #include "server/respond.h"
+#include "server/server.h"
 
 void conn_send_release(struct conn *c)
 {
@@ -176,10 +178,42 @@ static int send_object(struct conn *c)
     return 1;
 }
 
+/*
+ * A reply without an end: what has come since the last tick goes out behind what was sent. `tick`: the loop's, which
+ * asks for more; nothing new is taken while the socket is full.
+ */
+static bool trace_run(struct conn *c, bool tick)
+{
+    if (atomic_load(&c->loop->server->draining)) {
+        conn_close(c);
+        return false;
+    }
+    if (tick && c->out_at == c->out.n && c->tail_at == c->tail.n) {
+        buf_reset(&c->out);
+        c->out.max = 2 * TRACE_BUFFER;
+        c->out_at = c->tail_at = 0;
+        c->tail = BYTES_NONE;
+        trace_take(c->req->resp.trace, &c->out);
+    }
+    int rc = send_head(c);
+    if (rc < 0)
+        conn_close(c);
+    else
+        conn_want_write(c, rc == 0);
+    return false;
+}
+
+void conn_trace_tick(struct conn *c)
+{
+    (void)trace_run(c, true);
+}
+
 bool conn_respond_run(struct conn *c)
 {
     if (c->busy)
         return false;
+    if (c->req->resp.trace)
+        return trace_run(c, false);
     int rc = send_head(c);
     if (rc < 0) {
         conn_close(c);

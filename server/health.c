@@ -58,3 +58,9 @@ bool health_reads(struct server *s)
 {
     return refresh(s) && atomic_load(&s->health.reads);
 }
+
+bool health_seems_well(struct server *s, bool failed)
+{
+    bool well = atomic_load(&s->health.writes) || atomic_load(&s->health.looked_ms) == 0;
+    return !failed && (well || health_writes(s));
+}

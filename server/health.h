@@ -17,5 +17,7 @@ struct server;
 /* Blocks for a look of its own at most. */
 bool health_writes(struct server *);
 bool health_reads(struct server *);
+/* What the last look said, without another one as long as nothing speaks against it: for those who ask for more. */
+bool health_seems_well(struct server *, bool failed);
 
 #endif

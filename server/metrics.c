@@ -36,7 +36,7 @@ struct minute {
     _Atomic int64_t number; /* since 1970; 0: being zeroed, or never used */
     _Atomic uint64_t requests, uploads, downloads, failed_uploads, failed_downloads, canceled, errors4, errors5, in,
         out;
-    struct histogram all, up, down;
+    struct histogram up, down, other;
     _Atomic uint64_t codes[METRICS_MINUTE_CODES]; /* code and count */
     _Atomic uint64_t other_codes;
 };
@@ -48,7 +48,6 @@ struct bucket_counts {
         _Atomic uint64_t n, errors4, errors5, canceled;
     } ops[METRICS_BUCKET_OP_COUNT];
     _Atomic uint64_t in, out;
-    struct histogram first;
     struct minute minutes[METRICS_MINUTES];
 };
 
@@ -258,7 +257,7 @@ static void zero_minute(struct minute *t)
     _Atomic uint64_t *all[] = {
         &t->requests, &t->uploads, &t->downloads, &t->failed_uploads, &t->failed_downloads, &t->canceled, &t->errors4,
         &t->errors5,  &t->in,      &t->out,       &t->other_codes};
-    struct histogram *h[] = {&t->all, &t->up, &t->down};
+    struct histogram *h[] = {&t->up, &t->down, &t->other};
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
         atomic_store_explicit(all[i], 0, memory_order_relaxed);
     for (size_t i = 0; i < ARRAY_LEN(h); i++) {
@@ -302,13 +301,14 @@ static void count_minute(struct minute *t, const struct event *e)
     counter_add(&t->requests, 1);
     counter_add(&t->in, e->in);
     counter_add(&t->out, e->out);
-    histogram_add(&t->all, e->whole_ns);
     if (e->direction == UPLOAD) {
         counter_add(failed ? &t->failed_uploads : &t->uploads, 1);
         histogram_add(&t->up, e->whole_ns);
     } else if (e->direction == DOWNLOAD) {
         counter_add(failed ? &t->failed_downloads : &t->downloads, 1);
         histogram_add(&t->down, e->whole_ns);
+    } else {
+        histogram_add(&t->other, e->whole_ns);
     }
     if (!failed)
         return;
@@ -351,9 +351,6 @@ static void take_over(struct bucket_counts *b, uint64_t partition)
     }
     atomic_store_explicit(&b->in, 0, memory_order_relaxed);
     atomic_store_explicit(&b->out, 0, memory_order_relaxed);
-    for (size_t k = 0; k <= HISTOGRAM_BOUNDS; k++)
-        atomic_store_explicit(&b->first.n[k], 0, memory_order_relaxed);
-    atomic_store_explicit(&b->first.sum_ns, 0, memory_order_relaxed);
     for (size_t i = 0; i < METRICS_MINUTES; i++)
         atomic_store_explicit(&b->minutes[i].number, 0, memory_order_relaxed);
     atomic_store_explicit(&b->partition, partition, memory_order_release);
@@ -385,8 +382,6 @@ static void count_bucket(struct shard *s, uint64_t partition, enum metrics_bucke
         counter_add(&b->ops[op].canceled, 1);
     counter_add(&b->in, e->in);
     counter_add(&b->out, e->out);
-    if (e->status)
-        histogram_add(&b->first, e->first_ns);
     count_minute(minute_now(b->minutes, now_ms), e);
 }
 
@@ -474,7 +469,9 @@ static void add_minute(const struct minute *t, struct metrics_minutes_sum *sum)
     };
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
         *all[i].to += counter_get(all[i].from);
-    histogram_collect(&t->all, &sum->all);
+    const struct histogram *h[] = {&t->up, &t->down, &t->other};
+    for (size_t i = 0; i < ARRAY_LEN(h); i++)
+        histogram_collect(h[i], &sum->all);
     histogram_collect(&t->up, &sum->up);
     histogram_collect(&t->down, &sum->down);
     for (size_t i = 0; i < METRICS_MINUTE_CODES; i++) {
@@ -535,7 +532,6 @@ void metrics_collect_bucket(struct server *s, uint64_t partition, struct metrics
         }
         ret->in += counter_get(&b->in);
         ret->out += counter_get(&b->out);
-        histogram_collect(&b->first, &ret->first);
     }
 }
 

@@ -30,7 +30,8 @@ struct server;
 /* Operations that buckets' counters tell apart. */
 #define METRICS_BUCKET_OPS(X)                                                                                          \
     X(GetObject)                                                                                                       \
-    X(PutObject) X(HeadObject) X(DeleteObject) X(DeleteObjects) X(CopyObject) X(CreateMultipartUpload) X(UploadPart)   \
+    X(PutObject)                                                                                                       \
+    X(HeadObject) X(DeleteObject) X(DeleteObjects) X(CopyObject) X(CreateMultipartUpload) X(UploadPart)                \
         X(CompleteMultipartUpload) X(AbortMultipartUpload) X(ListObjects) X(ListObjectsV2) X(ListObjectVersions)       \
             X(HeadBucket)
 enum metrics_bucket_op {
@@ -75,7 +76,6 @@ struct metrics_bucket_sum {
         uint64_t n, errors4, errors5, canceled;
     } ops[METRICS_BUCKET_OP_COUNT];
     uint64_t in, out;
-    struct histogram_sum first;
 };
 
 struct metrics_sum *metrics_collect(struct server *, struct arena *);

@@ -11,6 +11,7 @@
 #include "accounts.h"
 #include "base/check.h"
 #include "key_admin.h"
+#include "server/admin_api/admin_api.h"
 #include "server/api/api.h"
 #include "server/ops.h"
 #include "server/req.h"
@@ -30,7 +31,28 @@ static const char *const names[] = {"pail", "minio"};
         HEALTH_ROW(text, HTTP_GET, "pail", rest, how, function),                                                       \
         HEALTH_ROW(text, HTTP_HEAD, "pail", rest, how, function)
 
+/* Pages of metrics: who asks shows a token of its own kind, which the handler checks. */
+#define METRICS(text, where, function)                                                                                 \
+    {                                                                                                                  \
+        .name = text, .method = HTTP_GET, .level = ON_OWN, .path = where, .kind = OP_DOC,                              \
+        .action = "admin:Prometheus", .flags = OP_PUBLIC, .handle = function                                           \
+    }
+
+/* About the whole server, for those who have the right. */
+#define STATUS(text, where, right, function)                                                                           \
+    {                                                                                                                  \
+        .name = text, .method = HTTP_GET, .level = ON_OWN, .path = where, .kind = OP_DOC, .action = right,             \
+        .handle = function                                                                                             \
+    }
+
 static const struct s3_op own_ops[] = {
+    STATUS("GetStatus", "pail/v1/status", "admin:ServerInfo", status_get),
+    STATUS("ListBucketStatus", "pail/v1/buckets", "admin:DataUsageInfo", status_list_buckets),
+    STATUS("GetBucketStatus", "pail/v1/buckets/*", "admin:DataUsageInfo", status_get_bucket),
+    METRICS("MetricsV2", "minio/v2/metrics/*", metrics_v2),
+    METRICS("MetricsV3", "minio/metrics/v3/**", metrics_v3),
+    METRICS("MetricsLegacy", "minio/prometheus/metrics", metrics_legacy),
+    METRICS("Metrics", "pail/v1/metrics", metrics_pail),
     HEALTH("HealthLive", "live", OP_LOOP, health_live),
     HEALTH("HealthReady", "ready", OP_DOC, health_ready),
     HEALTH("HealthCluster", "cluster", OP_DOC, health_cluster),
@@ -169,21 +191,37 @@ static bool path_fits(struct bytes path, struct bytes pattern, struct bytes *ret
     return bytes_find_char(*ret, '/', 0) < 0;
 }
 
+static const struct s3_op *match_in(const struct s3_op *table, size_t n, const struct req *r, enum s3_error *ret_error)
+{
+    struct bytes segment;
+    for (size_t i = 0; i < n; i++) {
+        struct bytes below = path_below(r->bucket_name, bytes_str(table[i].path));
+        if (!below.p || !path_fits(r->key, below, &segment))
+            continue;
+        if (table[i].method == r->head.method)
+            return &table[i];
+        *ret_error = S3E_METHOD_NOT_ALLOWED;
+    }
+    return NULL;
+}
+
+bool own_is_minio_admin(const struct req *r)
+{
+    return bytes_eq_str(r->bucket_name, "minio") && bytes_starts(r->key, BYTES_LIT("admin/"));
+}
+
 const struct s3_op *own_op_match(const struct req *r, enum s3_error *ret_error)
 {
     *ret_error = S3E_OK;
     if (!own_reserves(r->bucket_name))
         return NULL;
-    struct bytes segment;
-    for (size_t i = 0; i < ARRAY_LEN(own_ops); i++) {
-        struct bytes below = path_below(r->bucket_name, bytes_str(own_ops[i].path));
-        if (!below.p || !path_fits(r->key, below, &segment))
-            continue;
-        if (own_ops[i].method == r->head.method)
-            return &own_ops[i];
-        *ret_error = S3E_METHOD_NOT_ALLOWED;
-    }
-    return NULL;
+    if (!own_is_minio_admin(r))
+        return match_in(own_ops, ARRAY_LEN(own_ops), r, ret_error);
+    size_t n;
+    const struct s3_op *table = admin_op_table(&n), *op = match_in(table, n, r, ret_error);
+    if (!op && *ret_error == S3E_OK)
+        *ret_error = admin_unknown_path(r);
+    return op;
 }
 
 struct bytes own_segment(const struct req *r)

@@ -24,6 +24,7 @@
 #include "server/access_log.h"
 #include "server/audit.h"
 #include "server/addr_limit.h"
+#include "server/admin_api/trace.h"
 #include "server/authorize.h"
 #include "server/conn.h"
 #include "server/form.h"
@@ -145,6 +146,8 @@ void req_end(struct req *r)
     metrics_end(r);
     access_log_request(r);
     audit_request(r->server->audit, r);
+    trace_request(r);
+    trace_end(&r->resp.trace);
     store_read_close(&r->resp.read);
     close_write(r);
     buf_fini(&r->resp.headers);
@@ -396,13 +399,13 @@ static struct bytes bucket_of_host(struct req *r)
     return target.virtual_host ? target.bucket : BYTES_NONE;
 }
 
-/* IAM and STS are signed for whatever region the client thinks them in. */
+/* IAM, STS and what is the server's own are signed for whatever region the client thinks them in, or for none. */
 static struct auth_config verifier_settings(struct req *r)
 {
     static const char *const services[] = {"s3", NULL}, *const of_queries[] = {"sts", "iam", NULL};
     const struct config *cfg = r->server->config;
-    bool query = r->op->flags & OP_QUERY;
-    return (struct auth_config){.required_region = *cfg->region && !query ? cfg->region : NULL,
+    bool query = r->op->flags & OP_QUERY, anywhere = query || r->op->level == ON_OWN;
+    return (struct auth_config){.required_region = *cfg->region && !anywhere ? cfg->region : NULL,
                                 .services = query ? of_queries : services,
                                 .lookup = identity_lookup,
                                 .lookup_ctx = r};

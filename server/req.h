@@ -51,6 +51,7 @@ struct resp {
     uint64_t length;         /* Content-Length, also where nothing is sent (HEAD) */
     bool no_length;          /* 204, 304 */
     bool broken;             /* the connection was reset in the middle */
+    struct trace *trace;     /* the reply has no end: server/admin_api/trace.h */
 };
 
 struct req {

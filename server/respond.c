@@ -17,6 +17,7 @@
 #include "server/iam/query.h"
 #include "server/http/date.h"
 #include "server/ops.h"
+#include "server/own_ops.h"
 #include "server/req.h"
 #include "server/server.h"
 
@@ -47,6 +48,7 @@ const char *http_reason(int status)
         {414, "URI Too Long"},
         {416, "Range Not Satisfiable"},
         {417, "Expectation Failed"},
+        {426, "Upgrade Required"},
         {431, "Request Header Fields Too Large"},
         {500, "Internal Server Error"},
         {501, "Not Implemented"},
@@ -115,7 +117,7 @@ static bool keep_alive(const struct req *r)
 {
     const struct conn *c = r->conn;
     return r->head_ok && r->head.keep_alive && !c->close_after && !(req_has_body(r) && !c->body_done) &&
-           !atomic_load(&r->server->draining);
+           !r->resp.trace && !atomic_load(&r->server->draining);
 }
 
 void respond_head(struct req *r, struct buf *out)
@@ -137,7 +139,7 @@ void respond_head(struct req *r, struct buf *out)
         put_line(out, "Content-Type: ", resp->content_type);
     buf_put_bytes(out, buf_bytes(&resp->headers));
     cors_put_headers(r, out);
-    if (!bodyless) {
+    if (!bodyless && !resp->trace) {
         buf_put_str(out, "Content-Length: ");
         buf_put_u64(out, resp->length);
         buf_put(out, "\r\n", 2);
@@ -177,15 +179,29 @@ static void name_region(struct req *r)
     resp_header(r, "x-amz-bucket-region", r->bucket.region.n ? r->bucket.region : bytes_str(ours));
 }
 
+/* MinIO's clients know these names alone. */
+static void render_minio_json(struct req *r, struct buf *out, const char *message)
+{
+    buf_printf(out, "{\"Code\":\"%s\",\"Message\":\"", s3_error_code(r->err.code));
+    log_json_escape(out, bytes_str(message));
+    buf_put_str(out, "\",\"Resource\":\"");
+    log_json_escape(out, r->raw_path);
+    buf_printf(out, "\",\"RequestId\":\"%s\",\"HostId\":\"%s\"}", r->id, r->host_id);
+}
+
 /* Of the server's own operations. */
 static void render_json(struct req *r)
 {
     struct buf *out = &r->resp.doc;
     const char *message = r->err.message ? r->err.message : s3_error_message(r->err.code);
+    r->resp.content_type = "application/json";
+    if (own_is_minio_admin(r)) {
+        render_minio_json(r, out, message);
+        return;
+    }
     buf_printf(out, "{\"code\":\"%s\",\"message\":\"", s3_error_code(r->err.code));
     log_json_escape(out, bytes_str(message));
     buf_printf(out, "\",\"requestId\":\"%s\"}", r->id);
-    r->resp.content_type = "application/json";
 }
 
 static void render_xml(struct req *r)
@@ -208,7 +224,7 @@ void respond_error_document(struct req *r)
     }
     resp->status = e->status ? e->status : s3_error_status(e->code);
     buf_reset(&resp->doc);
-    if (r->op && r->op->level == ON_OWN)
+    if (r->op ? r->op->level == ON_OWN : own_is_minio_admin(r))
         render_json(r);
     else
         render_xml(r);

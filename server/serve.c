@@ -26,6 +26,7 @@
 #include "checksum.h"
 #include "config.h"
 #include "server/access.h"
+#include "server/admin_api/settings.h"
 #include "server/addr_limit.h"
 #include "server/audit.h"
 #include "backends.h"
@@ -170,20 +171,33 @@ static void print_welcome(const struct server *s, const char *where)
 
 /* ---- while it runs ---- */
 
+/* The settings again, with those that administrators made. False: *error says what is wrong, and nothing changes. */
+static bool read_settings(struct process *p, char note[512], char error[512])
+{
+    struct config *fresh = &p->reloaded[p->n_reloaded];
+    struct arena *a = arena_create(0);
+    size_t n;
+    const struct config_pair *kept = admin_settings_read(p->server.store, a, &n);
+    bool good = config_reload_with(p->server.config, kept, n, fresh, note, error) == 0;
+    arena_free(a);
+    if (good) {
+        p->n_reloaded++;
+        setup_log(fresh);
+        atomic_store(&p->server.config, fresh);
+    }
+    return good;
+}
+
 /* SIGHUP: settings that may change, and certificates. A mistake changes nothing. */
 static void reload(struct process *p)
 {
-    struct config *fresh = &p->reloaded[p->n_reloaded];
     char note[512], error[512];
     service_notify("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_mono_ns() / 1000);
     if (p->n_reloaded == RELOADS_MAX) {
         log_error("reload", "SIGHUP: settings were read %d times; restart to read them again", RELOADS_MAX);
-    } else if (config_reload(p->server.config, fresh, note, error) < 0) {
+    } else if (!read_settings(p, note, error)) {
         log_error("reload", "SIGHUP: %s; all settings stay as they were", error);
     } else {
-        p->n_reloaded++;
-        setup_log(fresh);
-        atomic_store(&p->server.config, fresh);
         log_info("reload", "SIGHUP: settings were read again%s%s", *note ? "; these wait for a restart: " : "", note);
     }
     if (p->server.tls)
@@ -413,6 +427,10 @@ static void run(struct process *p)
     s->access = access_cache_create();
     s->pool = pool_create((size_t)cfg->workers, (size_t)cfg->max_queued_jobs);
     identities_set_pool(s->identities, s->pool);
+    char note[512], error[512];
+    if (!read_settings(p, note, error))
+        log_error("start", "the settings that administrators made are left out: %s", error);
+    cfg = s->config;
     start_loops(s);
     listener_start(p->listener);
     for (unsigned i = 0; i < s->n_loops; i++)

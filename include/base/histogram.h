@@ -13,8 +13,8 @@
 #define HISTOGRAM_BOUNDS 18
 
 struct histogram {
+    _Atomic uint64_t sum_ns;                  /* beside the short ones, which are the many */
     _Atomic uint64_t n[HISTOGRAM_BOUNDS + 1]; /* within bound i and not within the one before; the last: all others */
-    _Atomic uint64_t sum_ns;
 };
 
 /* A sum of several, for readers. */

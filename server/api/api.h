@@ -41,6 +41,15 @@ int key_rotate(struct req *);
 int key_disable(struct req *);
 int key_enable(struct req *);
 int key_delete(struct req *);
+/* metrics.c */
+int metrics_v2(struct req *);
+int metrics_v3(struct req *);
+int metrics_pail(struct req *);
+int metrics_legacy(struct req *);
+/* status.c */
+int status_get(struct req *);
+int status_list_buckets(struct req *);
+int status_get_bucket(struct req *);
 /* list.c */
 int list_objects_v1(struct req *);
 int list_objects_v2(struct req *);

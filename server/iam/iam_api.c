@@ -272,9 +272,9 @@ enum entity api_kind(const struct query_call *c)
 
 /* ---- counting ---- */
 
-static int get_counts(struct query_call *c, json_t **ret)
+static int get_counts(struct query_call *c, const struct change *change, json_t **ret)
 {
-    int rc = record_get(c->ids, c->arena, key_of_counts(c->arena, c->account), ret);
+    int rc = change_get(change, key_of_counts(c->arena, c->account), ret);
     if (rc == STORE_NO_SUCH_SETTING)
         *ret = json_in(c->arena, json_object());
     return rc == STORE_OK || rc == STORE_NO_SUCH_SETTING ? 0 : query_fail_store(c, rc);
@@ -284,7 +284,7 @@ int api_count(struct query_call *c, struct change *change, enum entity kind, int
 {
     const struct entity_kind *k = entity_kind(kind);
     json_t *counts;
-    if (get_counts(c, &counts) < 0)
+    if (get_counts(c, change, &counts) < 0)
         return -1;
     int64_t n = record_number(counts, k->list) + by;
     if (by > 0 && (uint64_t)n > k->max)
@@ -302,8 +302,9 @@ static const char *use_name(struct query_call *c, struct bytes arn, bool boundar
 
 int64_t api_managed_uses(struct query_call *c, struct bytes arn, bool boundary)
 {
+    struct change nothing = {.ids = c->ids, .arena = c->arena};
     json_t *counts;
-    return get_counts(c, &counts) < 0 ? 0 : record_number(counts, use_name(c, arn, boundary));
+    return get_counts(c, &nothing, &counts) < 0 ? 0 : record_number(counts, use_name(c, arn, boundary));
 }
 
 int api_count_use(struct query_call *c, struct change *change, struct bytes arn, bool boundary, int by)
@@ -312,7 +313,7 @@ int api_count_use(struct query_call *c, struct change *change, struct bytes arn,
     const char *member = boundary ? "bounds" : "uses";
     json_t *record;
     if (managed_find(arn)) {
-        if (get_counts(c, &record) < 0)
+        if (get_counts(c, change, &record) < 0)
             return -1;
         member = use_name(c, arn, boundary);
         key = key_of_counts(c->arena, c->account);
@@ -321,7 +322,7 @@ int api_count_use(struct query_call *c, struct change *change, struct bytes arn,
             return query_fail(c, 404, "NoSuchEntity", "Policy %.*s does not exist or is not attachable.", (int)arn.n,
                               arn.p);
         key = key_of_entity(c->arena, ENTITY_POLICY, account, name);
-        int rc = record_get(c->ids, c->arena, key, &record);
+        int rc = change_get(change, key, &record);
         if (rc == STORE_NO_SUCH_SETTING || (rc == STORE_OK && !bytes_eq(record_text(record, "path"), path)))
             return query_fail(c, 404, "NoSuchEntity", "Policy %.*s does not exist or is not attachable.", (int)arn.n,
                               arn.p);

@@ -53,6 +53,18 @@ static void render_key(struct query_call *c, struct bytes user, struct bytes id,
     xml_element(c->out, "Status", record_text(key, "status"));
 }
 
+/* Those that count for AWS's limit: service accounts (server/admin_api/keys.c) have one of their own. */
+static size_t count_plain(struct query_call *c, const json_t *keys)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < json_array_size(keys); i++) {
+        json_t *key;
+        int rc = record_get(c->ids, c->arena, key_of_access_key(c->arena, json_bytes(json_array_get(keys, i))), &key);
+        n += rc != STORE_OK || !json_is_true(json_object_get(key, "service"));
+    }
+    return n;
+}
+
 int iam_create_key(struct query_call *c)
 {
     struct change change = change_of(c);
@@ -61,7 +73,7 @@ int iam_create_key(struct query_call *c)
     if (query_need_master_key(c) < 0 || find_owner(c, &owner_key, &owner) < 0)
         return -1;
     json_t *keys = record_list(owner, "keys");
-    if (json_array_size(keys) >= IAM_MAX_KEYS_PER_USER)
+    if (count_plain(c, keys) >= IAM_MAX_KEYS_PER_USER)
         return query_fail(c, 409, "LimitExceeded", "Cannot exceed quota for AccessKeysPerUser: %d",
                           IAM_MAX_KEYS_PER_USER);
     struct bytes id = new_unique_id(c->arena, "AKIA", IAM_ACCESS_KEY_LEN), secret = new_secret(c->arena);
@@ -172,6 +184,8 @@ int iam_delete_key(struct query_call *c)
         return -1;
     json_array_remove(record_list(owner, "keys"), at);
     change_put(&change, owner_key, owner);
+    if (record_text(key, "policy").n)
+        change_delete(&change, key_of_document(c->arena, record_text(key, "policy")));
     change_delete(&change, key_of_access_key(c->arena, id));
     change_delete(&change, key_of_last_use(c->arena, id));
     return query_apply(c, &change);

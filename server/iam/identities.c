@@ -291,6 +291,12 @@ static int load_own(struct identities *ids, struct arena *a, const json_t *recor
     return rc;
 }
 
+/* Of users and groups, as MinIO's tools set it. */
+static bool is_disabled(const json_t *record)
+{
+    return json_is_true(json_object_get(record, "disabled"));
+}
+
 static int load_groups(struct identities *ids, struct arena *a, struct bytes account, const json_t *user,
                        struct principal *p)
 {
@@ -305,7 +311,8 @@ static int load_groups(struct identities *ids, struct arena *a, struct bytes acc
     }
     const struct iam_policy **list = arena_new_array(a, const struct iam_policy *, room);
     for (size_t i = 0; i < n_groups && rc == STORE_OK; i++)
-        rc = load_policies_of(ids, a, records[i], list, &n);
+        if (!is_disabled(records[i]))
+            rc = load_policies_of(ids, a, records[i], list, &n);
     p->group = (struct iam_policies){list, n};
     return rc;
 }
@@ -446,6 +453,7 @@ struct cached_key {
     struct principal principal;
     struct bytes token; /* of a session */
     bool disabled;
+    int64_t expires_ms; /* of a service account; 0: never */
     unsigned char secret[AUTH_SECRET_MAX];
     size_t secret_n;
 };
@@ -487,6 +495,18 @@ static int open_secret(struct cached_key *k, struct bytes access_key, const json
     return rc;
 }
 
+/* A service account's policy of its own, which bounds what its user may do, and its end. */
+static int load_bounds(struct cached_key *k, const json_t *key)
+{
+    struct bytes policy = record_text(key, "policy");
+    k->expires_ms = record_number(key, "expires");
+    if (!policy.n)
+        return STORE_OK;
+    const struct iam_policy **list = arena_new_array(k->base.arena, const struct iam_policy *, 1);
+    k->principal.session_policies = (struct iam_policies){list, 1};
+    return load_document(k->ids, k->base.arena, policy, list);
+}
+
 static int load_long_term(struct cached_key *k, struct bytes access_key)
 {
     struct arena *a = k->base.arena;
@@ -496,11 +516,14 @@ static int load_long_term(struct cached_key *k, struct bytes access_key)
         rc = STORE_UNAVAILABLE;
     if (rc != STORE_OK)
         return rc;
-    k->disabled = !bytes_eq(record_text(key, "status"), BYTES_LIT("Active"));
     rc = open_secret(k, access_key, key);
     if (rc == STORE_OK)
         rc = principal_load_user(k->ids, a, record_text(key, "account"), record_text(key, "user"), &k->principal,
                                  &record);
+    if (rc == STORE_OK)
+        rc = load_bounds(k, key);
+    if (rc == STORE_OK)
+        k->disabled = !bytes_eq(record_text(key, "status"), BYTES_LIT("Active")) || is_disabled(record);
     return rc;
 }
 
@@ -588,9 +611,10 @@ enum auth_lookup identities_find_key(struct identities *ids, struct arena *a, in
     arena_defer(a, cached_unref, k);
     if (temporary && now_ms >= k->principal.expires_ms)
         return AUTH_KEY_TOKEN_EXPIRED;
+    bool ended = k->disabled || (k->expires_ms && now_ms >= k->expires_ms);
     memcpy(ret->secret, k->secret, k->secret_n);
     ret->secret_n = k->secret_n;
-    ret->flags = (temporary ? AUTH_KEY_TEMPORARY : 0u) | (k->disabled ? AUTH_KEY_DISABLED : 0u);
+    ret->flags = (temporary ? AUTH_KEY_TEMPORARY : 0u) | (ended ? AUTH_KEY_DISABLED : 0u);
     ret->identity = &k->principal;
     return AUTH_KEY_FOUND;
 }

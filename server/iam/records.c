@@ -9,13 +9,15 @@
  *   iam/e/EMAIL                    -> account's id
  *   iam/w/name                     -> account's id
  *   iam/z/ACCOUNT                  an account that is gone: {canonical, name}; its objects may be in others' buckets
- *   iam/u/ACCOUNT/name             user: {id, name, path, created, gen, tags, boundary, attached, inline, groups, keys}
- *   iam/g/ACCOUNT/name             group: {id, name, path, created, attached, inline}
+ *   iam/u/ACCOUNT/name             user: {id, name, path, created, gen, tags, boundary, attached, inline, groups, keys,
+ *                                  disabled}
+ *   iam/g/ACCOUNT/name             group: {id, name, path, created, attached, inline, disabled}
  *   iam/r/ACCOUNT/name             role: {id, name, path, created, gen, trust, description, max_session, tags, ...}
  *   iam/p/ACCOUNT/name             policy: {id, name, path, created, updated, default, next, versions, uses, bounds}
  *   iam/o/ACCOUNT/host/path        identity provider: {url, created, clients, thumbprints, tags}
  *   iam/m/ACCOUNT/group/user       membership, so that a group's users can be listed
- *   iam/k/ACCESSKEY                key: {account, user, status, created, secret (sealed)}
+ *   iam/k/ACCESSKEY                key: {account, user, status, created, secret (sealed); of service accounts: service,
+ *                                  policy (a document that bounds it), name, description, expires}
  *   iam/l/ACCESSKEY                its last use: {at, service, region}; changing it counts as no change
  *   iam/i/UNIQUEID                 -> the record's key: AIDA..., AROA... in policies
  *   iam/d/DOCUMENT                 a policy's text; written once, never changed under its id
@@ -246,6 +248,22 @@ void change_put(struct change *c, struct bytes key, const json_t *record)
 void change_delete(struct change *c, struct bytes key)
 {
     add(c, (struct store_doc_change){.key = key, .put = true});
+}
+
+int change_get(const struct change *c, struct bytes key, json_t **ret)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        struct bytes text = c->list[i].value;
+        if (!bytes_eq(c->list[i].key, key))
+            continue;
+        if (!text.n)
+            return STORE_NO_SUCH_SETTING;
+        json_t *j = json_loadb(text.p, text.n, JSON_DECODE_ANY, NULL);
+        CHECK(j);
+        *ret = json_in(c->arena, j);
+        return STORE_OK;
+    }
+    return record_get(c->ids, c->arena, key, ret);
 }
 
 /* Whatever came of it: principals that were put together before are looked at again. */

@@ -114,6 +114,8 @@ void records_unlock(struct identities *);
 void change_put(struct change *, struct bytes key, const json_t *record);
 void change_put_text(struct change *, struct bytes key, struct bytes text);
 void change_delete(struct change *, struct bytes key);
+/* As it will be once the change is applied: for several steps of one change on one record. As record_get. */
+int change_get(const struct change *, struct bytes key, json_t **ret);
 int change_apply(struct change *); /* of the store */
 
 /* ---- names ---- */

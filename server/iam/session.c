@@ -216,6 +216,8 @@ int session_load(struct identities *ids, struct arena *a, const struct session *
         rc = check_provider(ids, a, s);
     if (rc != STORE_OK)
         return rc;
+    if (json_is_true(json_object_get(record, "disabled"))) /* a user, by MinIO's tools */
+        return STORE_NO_SUCH_SETTING;
     if (generation != s->generation || (record && !bytes_eq(p->caller.unique_id, s->unique_id)))
         return STORE_NO_SUCH_SETTING;
     p->session = s->kind;

@@ -172,7 +172,8 @@ static int bind_to_caller(struct query_call *c, struct session *s)
 
 static int refuse_sessions(struct query_call *c)
 {
-    if (c->who->session == SESSION_NONE)
+    if (c->who->session == SESSION_NONE &&
+        c->who->session_policies.n == 0) /* a key with a policy of its own is as bound */
         return 0;
     return query_fail(c, 403, "AccessDenied", "Cannot call %s with session credentials", c->action->name);
 }

@@ -1,0 +1,441 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Health, metrics and the state of the storage, as probes, Prometheus, Grafana and administrators see them.
+
+Pages of metrics are held to promtool, replies in JSON to docs/openapi.yaml, and every query of the dashboard is
+evaluated by a real Prometheus that scrapes this server under load.
+"""
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import time
+import urllib.parse
+import urllib.request
+
+import jsonschema
+import yaml
+from botocore.exceptions import ClientError
+
+import clients
+from accounts import client_of, create_account, send
+from aws import setup
+from cases import ROOT, case, contains, equal, main, pattern, true
+
+PAGES_V2 = ["cluster", "node", "bucket", "resource"]
+PAGES_V3 = ["api/requests", "system/drive", "system/memory", "system/cpu", "system/process", "system/network/internode",
+            "cluster/health", "cluster/usage/objects", "cluster/usage/buckets", "cluster/iam", "cluster/config"]
+# What MinIO's public dashboards draw of one server.
+DRAWN = """minio_cluster_capacity_raw_total_bytes minio_cluster_capacity_usable_free_bytes minio_cluster_usage_total_bytes
+minio_cluster_usage_object_total minio_cluster_bucket_total minio_cluster_nodes_online_total
+minio_cluster_drive_online_total minio_cluster_drive_offline_total minio_cluster_health_status
+minio_cluster_objects_size_distribution minio_s3_requests_total minio_s3_requests_errors_total
+minio_s3_requests_4xx_errors_total minio_s3_requests_5xx_errors_total minio_s3_requests_inflight_total
+minio_s3_requests_waiting_total minio_s3_requests_rejected_auth_total minio_s3_traffic_received_bytes
+minio_s3_traffic_sent_bytes minio_s3_time_ttfb_seconds_distribution minio_node_process_resident_memory_bytes
+minio_node_process_starttime_seconds minio_node_process_uptime_seconds minio_node_file_descriptor_open_total
+minio_node_io_rchar_bytes minio_node_syscall_read_total minio_node_drive_used_bytes
+minio_software_version_info""".split()
+CONTENT_TYPE = "text/plain; version=0.0.4"
+
+
+def get(t, path, method="GET", token=None):
+    """Status, headers and body of a request that nobody signs."""
+    context = ssl.create_default_context(cafile=t.pail.ca) if t.pail.tls else None
+    connection = http.client.HTTPSConnection(t.pail.host, t.pail.port, context=context, timeout=30) if t.pail.tls else \
+        http.client.HTTPConnection(t.pail.host, t.pail.port, timeout=30)
+    try:
+        connection.request(method, path, headers={"Authorization": f"Bearer {token}"} if token else {})
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def encoded(value):
+    raw = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def bearer(access_key, secret_key, seconds=600, algorithm="HS512", **claims):
+    """As `mc admin prometheus generate` makes it."""
+    claims = {"exp": int(time.time()) + seconds, "sub": access_key, "iss": "prometheus", **claims}
+    content = f"{encoded({'alg': algorithm, 'typ': 'JWT'})}.{encoded(claims)}"
+    return f"{content}.{encoded(hmac.new(secret_key.encode(), content.encode(), hashlib.sha512).digest())}"
+
+
+def root_token(t):
+    return bearer(t.pail.access_key, t.pail.secret_key)
+
+
+def user(t, *actions):
+    """A user of the first account with a right to these actions; answers its keys."""
+    iam = client_of(t.pail, t.pail.access_key, t.pail.secret_key, "iam")
+    t.users = getattr(t, "users", 0) + 1
+    name = f"watcher-{t.users}"
+    iam.create_user(UserName=name)
+    if actions:
+        iam.put_user_policy(UserName=name, PolicyName="watch", PolicyDocument=json.dumps({
+            "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "*"}]}))
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return key["AccessKeyId"], key["SecretAccessKey"]
+
+
+def schema(name):
+    with open(os.path.join(ROOT, "docs", "openapi.yaml")) as f:
+        document = yaml.safe_load(f)
+    return {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+
+
+def described(reply, name):
+    jsonschema.Draft202012Validator(schema(name), format_checker=jsonschema.FormatChecker()).validate(reply)
+    return reply
+
+
+def bucket_state(t, name):
+    status, reply = send(t.pail, "GET", f"/pail/v1/buckets/{name}")
+    equal(status, 200, "status")
+    return described(reply, "BucketWithTraffic")
+
+
+def sample(page, name, **labels):
+    """The sum of a metric's rows that have these labels."""
+    rows = [r for r in re.findall(rf"^{name}(?:\{{([^}}]*)\}})? (\S+)$", page, re.M)
+            if all(f'{k}="{v}"' in r[0] for k, v in labels.items())]
+    true(rows, f"{name} with {labels} is on the page")
+    return sum(float(r[1]) for r in rows)
+
+
+@case
+def health_paths(t):
+    for first in ("minio", "pail"):
+        for path, want in (("live", 200), ("ready", 200), ("cluster", 200), ("cluster/read", 200),
+                           ("cluster?maintenance=true", 412), ("cluster?maintenance=false", 200)):
+            for method in ("GET", "HEAD"):
+                status, headers, body = get(t, f"/{first}/health/{path}", method)
+                equal((status, body), (want, ""), f"{method} {first} {path}")
+                true("set-cookie" not in headers and t.pail.data not in str(headers), "nothing is told")
+        equal(get(t, f"/{first}/health/live", "POST")[0], 405, "POST")
+    equal(get(t, "/minio/health/nothing")[0], 404, "another path")
+
+
+@case
+def metrics_need_a_bearer_token_with_the_right(t):
+    path = "/minio/v2/metrics/cluster"
+    access, secret = t.pail.access_key, t.pail.secret_key
+    other = create_account(t.pail, f"metrics-{t.scheme}", f"metrics-{t.scheme}@example.com")
+    good = bearer(access, secret)
+    refused = {
+        "none": None,
+        "another secret": bearer(access, secret + "x"),
+        "no secret": bearer(access, ""),
+        "an unknown key, no secret": bearer("NOSUCHKEY00000000000", ""),
+        "expired": bearer(access, secret, seconds=-5),
+        "no expiry": bearer(access, secret, exp="soon"),
+        "another issuer": bearer(access, secret, iss="somebody"),
+        "another algorithm": bearer(access, secret, algorithm="HS256"),
+        "no algorithm": bearer(access, secret, algorithm="none"),
+        "cut": good[:-4],
+        "no signature": good.rsplit(".", 1)[0] + ".",
+        "changed claims": ".".join([good.split(".")[0], encoded({"exp": 1 << 40, "sub": access, "iss": "prometheus"}),
+                                    good.split(".")[2]]),
+        "no token": "x",
+        "many dots": "....",
+        "long": "a" * 8000,
+        "a user without the right": bearer(*user(t)),
+        "a user with another right": bearer(*user(t, "admin:ServerInfo", "s3:*")),
+        "another account's root": bearer(other.access_key, other.secret_key),
+    }
+    for why, token in refused.items():
+        status, headers, body = get(t, path, token=token)
+        equal(status, 403, why)
+        contains(body, '"code":"AccessDenied"', why)
+    for token in (good, bearer(*user(t, "admin:Prometheus")), bearer(*user(t, "admin:*"))):
+        equal(get(t, path, token=token)[0], 200, "with the right")
+
+
+@case
+def a_bearer_token_is_good_for_metrics_alone(t):
+    for path in ("/", "/pail/v1/status", "/pail/v1/accounts"):
+        true(get(t, path, token=root_token(t))[0] in (400, 403), path)
+
+
+@case
+def pages_are_what_prometheus_reads(t):
+    bucket = t.bucket_name()
+    t.s3.create_bucket(Bucket=bucket)
+    t.s3.put_object(Bucket=bucket, Key="k", Body=b"x" * 2000)
+    t.s3.get_object(Bucket=bucket, Key="k")["Body"].read()
+    paths = [f"/minio/v2/metrics/{p}" for p in PAGES_V2] + [f"/minio/metrics/v3/{p}" for p in PAGES_V3] + \
+        [f"/minio/metrics/v3/bucket/api/{bucket}", "/minio/metrics/v3", "/minio/metrics/v3/system",
+         "/minio/prometheus/metrics", "/pail/v1/metrics"]
+    for path in paths:
+        status, headers, page = get(t, path, token=root_token(t))
+        equal(status, 200, path)
+        contains(headers["content-type"], CONTENT_TYPE, path)
+        done = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, text=True)
+        true(done.returncode in (0, 3), f"{path}: {done.stderr}")  # 3: MinIO's names are not as it would name them
+        true(t.pail.secret_key not in page, f"{path} tells no secret")
+    for path in ("/minio/v2/metrics/other", "/minio/metrics/v3/other", "/minio/metrics/v3/bucket/api/no-such-bucket"):
+        equal(get(t, path, token=root_token(t))[0], 404, path)
+    page = get(t, "/minio/v2/metrics/cluster", token=root_token(t))[2]
+    for name in DRAWN:
+        sample(page, name)
+    true(sample(page, "minio_s3_requests_total", api="putobject") >= 1, "uploads by MinIO's name")
+    page = get(t, "/minio/v2/metrics/bucket", token=root_token(t))[2]
+    equal(sample(page, "minio_bucket_usage_object_total", bucket=bucket), 1, "objects")
+    equal(sample(page, "minio_bucket_usage_total_bytes", bucket=bucket), 2000, "bytes")
+    equal(sample(page, "minio_bucket_objects_size_distribution", bucket=bucket, range="BETWEEN_1024_B_AND_64_KB"), 1, "size")
+    equal(sample(page, "minio_bucket_requests_total", bucket=bucket, api="getobject"), 1, "downloads")
+
+
+@case
+def counters_count_what_was_done(t):
+    bucket = t.bucket_name()
+    t.s3.create_bucket(Bucket=bucket)
+
+    def page():
+        return get(t, "/pail/v1/metrics", token=root_token(t))[2]
+
+    before = page()
+    for i in range(7):
+        t.s3.put_object(Bucket=bucket, Key=f"k{i}", Body=b"x" * 100)
+    for _ in range(3):
+        try:
+            t.s3.get_object(Bucket=bucket, Key="none")
+            raise AssertionError("it is not there")
+        except ClientError as error:
+            equal(error.response["Error"]["Code"], "NoSuchKey", "code")
+    after = page()
+    name = "pail_request_duration_seconds_count"
+    equal(sample(after, name, operation="PutObject") - (sample(before, name, operation="PutObject")
+                                                         if 'operation="PutObject"' in before else 0), 7, "uploads")
+    true(sample(after, "pail_request_errors_total", operation="GetObject", code="NoSuchKey") >= 3, "errors by code")
+    equal(sample(after, "pail_requests_in_flight", operation="PutObject"), 0, "in flight")
+    true(sample(after, "pail_commit_batches_total") >= sample(before, "pail_commit_batches_total") + 7, "changes")
+
+
+@case
+def public_by_setting(t):
+    if t.pail.tls:
+        t.skip("once is enough")
+    from pail import Pail
+    for name in ("PAIL_PROMETHEUS_AUTH_TYPE", "MINIO_PROMETHEUS_AUTH_TYPE"):
+        with Pail("metrics-public", env={name: "public"}) as pail:
+            with urllib.request.urlopen(f"{pail.endpoint}/minio/v2/metrics/node") as answer:
+                contains(answer.read().decode(), "minio_node_process_uptime_seconds", name)
+
+
+@case
+def status_is_described(t):
+    status, reply = send(t.pail, "GET", "/pail/v1/status")
+    equal(status, 200, "status")
+    described(reply, "Status")
+    true(reply["reads"] and reply["writes"] and reply["space"]["freeBytes"] > 0, "it works")
+    status, reply = send(t.pail, "GET", "/pail/v1/buckets")
+    equal(status, 200, "status")
+    described(reply, "BucketList")
+    status, reply = send(t.pail, "GET", "/pail/v1/buckets/no-such-bucket")
+    equal((status, reply["code"]), (404, "NoSuchBucket"), "a bucket that is not there")
+    described(reply, "Error")
+
+
+@case
+def status_needs_the_right(t):
+    other = create_account(t.pail, f"status-{t.scheme}", f"status-{t.scheme}@example.com")
+    rights = {"/pail/v1/status": "admin:ServerInfo", "/pail/v1/buckets": "admin:DataUsageInfo",
+              "/pail/v1/buckets/some-bucket": "admin:DataUsageInfo"}
+    nobody, stranger = user(t, "s3:*", "pail:*"), (other.access_key, other.secret_key)
+    for path, right in rights.items():
+        equal(get(t, path)[0], 403, f"{path} for nobody")
+        for keys in (nobody, stranger):
+            status, reply = send(t.pail, "GET", path, access_key=keys[0], secret_key=keys[1])
+            equal(status, 403, path)
+            described(reply, "Error")
+        keys = user(t, right)
+        true(send(t.pail, "GET", path, access_key=keys[0], secret_key=keys[1])[0] in (200, 404), f"{path} with {right}")
+        equal(send(t.pail, "POST", path)[0], 405, f"POST {path}")
+
+
+@case
+def a_bucket_tells_what_it_holds_and_does(t):
+    bucket = t.bucket_name()
+    t.s3.create_bucket(Bucket=bucket)
+    t.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for i in range(4):
+        t.s3.put_object(Bucket=bucket, Key=f"k{i}", Body=pattern(1000 * (i + 1)))
+    t.s3.put_object(Bucket=bucket, Key="k0", Body=b"again")
+    t.s3.delete_object(Bucket=bucket, Key="k1")
+    upload = t.s3.create_multipart_upload(Bucket=bucket, Key="m")["UploadId"]
+    t.s3.upload_part(Bucket=bucket, Key="m", UploadId=upload, PartNumber=1, Body=b"p" * 50)
+    for key in ("k2", "k3"):
+        t.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    try:
+        t.s3.get_object(Bucket=bucket, Key="none")
+    except ClientError:
+        pass
+    state = bucket_state(t, bucket)
+    use, traffic = state["usage"], state["traffic"]
+    equal((use["objects"], use["objectBytes"]), (3, 5 + 3000 + 4000), "objects")
+    equal((use["noncurrentVersions"], use["noncurrentVersionBytes"]), (2, 1000 + 2000), "older versions")
+    equal((use["deleteMarkers"], use["uploads"], use["parts"], use["partBytes"]), (1, 1, 1, 50), "the rest")
+    equal(use["bytes"], 5 + 3000 + 4000 + 3000 + 50, "together")
+    equal(state["versioning"], "enabled", "versioning")
+    equal((traffic["uploads"]["succeeded"], traffic["uploads"]["failed"]), (6, 0), "uploads")
+    equal((traffic["downloads"]["succeeded"], traffic["downloads"]["failed"]), (2, 1), "downloads")
+    equal(traffic["errors"], [{"code": "NoSuchKey", "count": 1}], "errors")
+    true(traffic["uploads"]["latency"]["p99Seconds"] > 0 and traffic["receivedBytesPerSecond"] > 0, "rates")
+
+
+@case
+def buckets_come_in_pages(t):
+    names = sorted(t.bucket_name() for _ in range(5))
+    for name in names:
+        t.s3.create_bucket(Bucket=name)
+    prefix, got, after = names[0][:20], [], ""
+    while after is not None:
+        status, reply = send_query(t, "/pail/v1/buckets", {"prefix": prefix, "limit": "2", **({"after": after} if after else {})})
+        equal(status, 200, "status")
+        described(reply, "BucketList")
+        got += [b["name"] for b in reply["buckets"]]
+        true(len(reply["buckets"]) <= 2, "limit")
+        after = reply["next"]
+    equal(got, names, "all of them, once")
+
+
+def send_query(t, path, query):
+    """send() with a query."""
+    from people import Caller
+    caller = Caller(t, t.pail.access_key, t.pail.secret_key)
+    reply = caller.raw("GET", path, "&".join(f"{k}={urllib.parse.quote(v)}" for k, v in query.items()))
+    return reply.status, json.loads(reply.body)
+
+
+# ---- a real Prometheus ----
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Prometheus:
+    """Scrapes the server twice a second; `query` asks it."""
+
+    def __init__(self, t):
+        self.folder, self.port = t.folder(), free_port()
+        tls = {"scheme": "https", "tls_config": {"ca_file": t.pail.ca}} if t.pail.tls else {"scheme": "http"}
+        jobs = [{"job_name": path.strip("/").replace("/", "-"), "metrics_path": path, "bearer_token": root_token(t),
+                 "static_configs": [{"targets": [f"{t.pail.host}:{t.pail.port}"]}], **tls}
+                for path in ("/minio/v2/metrics/cluster", "/minio/v2/metrics/bucket", "/pail/v1/metrics")]
+        with open(f"{self.folder}/prometheus.yml", "w") as f:
+            yaml.safe_dump({"global": {"scrape_interval": "500ms", "scrape_timeout": "500ms"}, "scrape_configs": jobs}, f)
+        with open(f"{self.folder}/log", "w") as log:
+            self.process = subprocess.Popen(
+                ["prometheus", f"--config.file={self.folder}/prometheus.yml", f"--storage.tsdb.path={self.folder}/data",
+                 f"--web.listen-address=127.0.0.1:{self.port}"], stdout=log, stderr=log)
+
+    def ask(self, path, **query):
+        url = f"http://127.0.0.1:{self.port}/api/v1/{path}?{urllib.parse.urlencode(query)}"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return json.load(answer)["data"]
+
+    def query(self, text):
+        return self.ask("query", query=text)["result"]
+
+    def wait_for(self, text, seconds=60):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                if self.query(text):
+                    return
+            except OSError:
+                pass
+            time.sleep(0.2)
+        with open(f"{self.folder}/log") as f:
+            raise AssertionError(f"{text} has no answer after {seconds} s:\n{f.read()[-2000:]}")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(20)
+
+
+def dashboard_queries():
+    with open(os.path.join(ROOT, "deploy", "grafana", "pail.json")) as f:
+        dashboard = json.load(f)
+    return [(panel["title"], target["expr"].replace("$server", ".*").replace("$__rate_interval", "5s"))
+            for panel in dashboard["panels"] for target in panel.get("targets", ())]
+
+
+@case
+def prometheus_draws_the_dashboard(t):
+    if not shutil.which("prometheus"):
+        t.skip("prometheus is not installed")
+    bucket, stop = t.bucket_name(), threading.Event()
+    t.s3.create_bucket(Bucket=bucket)
+
+    def load():
+        s3 = client_of(t.pail, t.pail.access_key, t.pail.secret_key, "s3")
+        for n in range(100000):
+            if stop.is_set():
+                break
+            s3.put_object(Bucket=bucket, Key=f"k{n % 50}", Body=b"x" * 3000)
+            s3.get_object(Bucket=bucket, Key=f"k{n % 50}")["Body"].read()
+            try:
+                s3.get_object(Bucket=bucket, Key="none")
+            except ClientError:
+                pass
+            time.sleep(0.01)
+
+    worker = threading.Thread(target=load)
+    worker.start()
+    prometheus = Prometheus(t)
+    try:
+        prometheus.wait_for("rate(minio_s3_requests_total[5s]) > 0 and on() rate(pail_commits_total[5s]) > 0 "
+                            "and on() rate(minio_bucket_requests_total[5s]) > 0")
+        targets = prometheus.ask("targets")["activeTargets"]
+        equal({target["lastError"] for target in targets}, {""}, "scrapes")
+        empty = [f"{title}: {text}" for title, text in dashboard_queries() if not prometheus.query(text)]
+        true(not empty, "queries without an answer:\n" + "\n".join(empty))
+        for name in DRAWN:
+            true(prometheus.query(name), f"{name} has a value")
+    finally:
+        stop.set()
+        worker.join()
+        prometheus.stop()
+
+
+@case
+def mc_makes_the_token_and_reads_the_pages(t):
+    mc = clients.path("mc", "mc")
+    if not os.path.exists(mc):
+        t.skip("mc is not built")
+    config = t.folder()
+    if t.pail.ca:
+        os.makedirs(f"{config}/certs/CAs")
+        shutil.copy(t.pail.ca, f"{config}/certs/CAs/pail.crt")
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("MC_", "AWS_"))}
+    env["HOME"] = config
+
+    def run(*words):
+        return t.command(mc, "--config-dir", config, "--no-color", *words, env=env).stdout
+
+    run("alias", "set", "pail", t.pail.endpoint, t.pail.access_key, t.pail.secret_key)
+    made = yaml.safe_load(run("admin", "prometheus", "generate", "pail"))["scrape_configs"][0]
+    status, _, page = get(t, made["metrics_path"], token=made["bearer_token"])
+    equal(status, 200, made["metrics_path"])
+    contains(page, "minio_cluster_health_status", "the page")
+    contains(run("admin", "prometheus", "metrics", "pail"), "minio_cluster_health_status", "mc admin prometheus metrics")
+    contains(run("--json", "ready", "pail"), '"healthy"', "mc ready")
+
+
+if __name__ == "__main__":
+    main("sdk-metrics", setup)
