@@ -333,7 +333,7 @@ def list_documents(t):
     reply = t.get(bucket, "versions=&max-keys=4&delimiter=%2F&encoding-type=url")
     text = re.sub(r"<(VersionId|NextVersionIdMarker|LastModified|ID|ETag)>[^<]*", r"<\1>...", reply.body.decode())
     row = ("<{0}><Key>{1}</Key><VersionId>...</VersionId><IsLatest>{2}</IsLatest><LastModified>...</LastModified>{3}"
-           "<Owner><ID>...</ID></Owner>{4}</{0}>")
+           "<Owner><ID>...</ID><DisplayName>root</DisplayName></Owner>{4}</{0}>")
 
     def version(key, size, latest):
         return row.format("Version", key, latest,
