@@ -161,6 +161,7 @@ static int read_customer(struct req *r, const struct customer_headers *h, const 
         return 0;
     struct customer *c = arena_new(r->arena, struct customer);
     arena_defer(r->arena, wipe_customer, c);
+    arena_keep_secret(r->arena); /* what was signed has a copy of the key, a form has another */
     int rc = check_customer(r, algorithm, key, md5, c);
     wipe_text(key);
     if (r->hoisted)

@@ -20,6 +20,8 @@ void arena_reset(struct arena *a);              /* runs deferred calls, keeps th
 void *arena_alloc(struct arena *a, size_t n);   /* aligned for any type, not zeroed */
 void *arena_zalloc(struct arena *a, size_t n);
 void arena_defer(struct arena *a, void (*fn)(void *), void *arg);
+/* Something in it is secret: all of it is overwritten by the next reset or free. */
+void arena_keep_secret(struct arena *a);
 size_t arena_used(const struct arena *a); /* bytes handed out since the last reset */
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 struct bytes arena_bytesf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

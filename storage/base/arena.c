@@ -33,6 +33,7 @@ struct arena {
     struct arena_block *first; /* kept by reset; the end of the chain */
     struct arena_deferred *deferred;
     size_t used;
+    bool secret;
 };
 
 static _Noreturn void out_of_memory(size_t n)
@@ -97,8 +98,13 @@ void arena_reset(struct arena *a)
     while (a->top != a->first) {
         struct arena_block *b = a->top;
         a->top = b->next;
+        if (a->secret)
+            explicit_bzero(b->data, b->used);
         free(b);
     }
+    if (a->secret)
+        explicit_bzero(a->first->data, a->first->used);
+    a->secret = false;
     a->first->used = 0;
     a->used = 0;
 }
@@ -139,6 +145,11 @@ void arena_defer(struct arena *a, void (*fn)(void *), void *arg)
     d->arg = arg;
     d->next = a->deferred;
     a->deferred = d;
+}
+
+void arena_keep_secret(struct arena *a)
+{
+    a->secret = true;
 }
 
 size_t arena_used(const struct arena *a)
