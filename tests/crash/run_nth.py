@@ -414,12 +414,15 @@ class Keys(Server):
 
     def rotated(self, reply):
         """Everything can be read; the rotation, if it began, comes to its end."""
-        before, deadline = self.last, time.monotonic() + 10
+        before, began, restarted = self.last, time.monotonic(), False
         self.check()
         now = self.version()
         while now["resealing"]:
-            if time.monotonic() > deadline:
+            if time.monotonic() > began + 10:
                 raise Wrong(f"still at it: {now}")
+            if not restarted and time.monotonic() > began + 2:  # what failed is tried again after a minute
+                self.rig.restart()
+                self.restarts, restarted = self.restarts + 1, True
             time.sleep(0.02)
             now = self.version()
         if now["current"] < before + (reply is not None and reply.ok):
