@@ -124,6 +124,20 @@ def check_words(path, text):
             fail(path, number, "finish it or leave it out")
 
 
+def check_promises(path="docs/promises.md"):
+    """Each test that the page names exists: `crash/run_kill.py at_a_call`, `lib/envtrap.c`."""
+    named = 0
+    for number, line in enumerate(text_of(path).splitlines(), 1):
+        for file, name in re.findall(r"`((?:crash|lib|sdk|unit|wire)/[\w/]+\.(?:py|c))(?: (\w+))?`", line):
+            named += 1
+            if not os.path.isfile(os.path.join(ROOT, "tests", file)):
+                fail(path, number, f"there is no tests/{file}")
+            elif name and not re.search(rf"^ *def {name}\(|^Test\(\w+, {name}\b", text_of(f"tests/{file}"), re.M):
+                fail(path, number, f"tests/{file} has no {name}")
+    if not named:
+        fail(path, 1, "it names no test")
+
+
 def check_headers_alone(headers):
     """A public header compiles without anything before it."""
     compiler = shutil.which("gcc") or shutil.which("clang")
@@ -151,6 +165,7 @@ def main():
         if not path.startswith("tests/"):
             check_banned(path, text, code)
             check_secrets(path, text, code)
+    check_promises()
     check_headers_alone([p for p in sources if p.endswith(".h") and not p.startswith("tests/")])
     for text in failures:
         print(text, file=sys.stderr)

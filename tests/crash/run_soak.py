@@ -24,7 +24,7 @@ from rig import COMPRESS, SEED, Rig, SmallDisk  # noqa: E402
 from workload import Wrong  # noqa: E402
 
 SECONDS = float(os.environ.get("PAIL_SOAK_SECONDS", "10"))
-DISK = "size=3g"  # garbage rests for ten seconds, and the load makes a lot of it
+DISK = "size=2g"
 LEAST_FREE = 1 << 20  # bytes that the ballast leaves of a full disk
 ROUND = 1.0  # seconds of load
 PEACE = 1.5
@@ -135,11 +135,20 @@ class Soak:
         time.sleep(0.3)  # connections are closed, buffers given back
         return self.counts()
 
+    def wait_for_room(self):
+        """Garbage rests for ten seconds, and then it goes: a quick machine would fill the disk with it meanwhile."""
+        deadline = time.monotonic() + 60
+        while (space := os.statvfs(self.rig.data)).f_bavail < space.f_blocks / 2:
+            if time.monotonic() > deadline:
+                raise Wrong("what was deleted does not go")
+            time.sleep(0.5)
+
     def run(self):
         until = time.monotonic() + SECONDS
         ways = [self.killed, self.disk_fills, self.stopped, self.clock_jumps, self.peace]
         while time.monotonic() < until:
             for way in ways:
+                self.wait_for_room()
                 way()
                 self.rig.check()
                 self.rounds[way.__name__] = self.rounds.get(way.__name__, 0) + 1
@@ -154,7 +163,9 @@ def room(rig):
         for name in names:
             count, size = found.get(part, (0, 0))
             found[part] = count + 1, size + os.stat(os.path.join(where, name)).st_blocks * 512
-    return ", ".join(f"{part}: {n} files, {size >> 20} MiB" for part, (n, size) in sorted(found.items()))
+    parts = ", ".join(f"{part}: {n} files, {size >> 20} MiB" for part, (n, size) in sorted(found.items()))
+    done = subprocess.run([rig.pail.binary, "check", rig.data, "--json", "--fast"], capture_output=True, text=True)
+    return f"{parts}\n{(done.stdout.splitlines() or [done.stderr])[-1]}"
 
 
 def checked(rig):
