@@ -26,11 +26,15 @@
 #include "server/iam/jwks.h"
 #include "server/iam/records.h"
 #include "server/identity.h"
+#include "server/json_tree.h"
 #include "server/pool.h"
 
-#define PRINCIPAL_SETS 1024 /* of CACHE_WAYS */
-#define POLICY_SETS    256
-#define KEPT_BYTES     (64u << 20) /* of principals and parsed policies together */
+/* A user with a policy of its own takes some 2 KB: so many stay in memory while they take turns. Empty sets cost none.
+ */
+#define PRINCIPAL_SETS 32768 /* of CACHE_WAYS */
+#define POLICY_SETS    32768
+#define KEPT_BYTES     (128u << 20) /* of principals and parsed policies together */
+#define LOAD_BYTES     8192         /* for reading what most principals are made of */
 #define LOAD_TRIES     5
 #define USE_WRITTEN_MS (15 * 60 * 1000) /* how exactly the last use of a key is known */
 #define SECRET_BELONGS "access key "
@@ -46,32 +50,34 @@ static bool fail(char *error, const char *path, const char *why)
 }
 
 /* What leads to the first account: its record, and its name since accounts have names that lead to them. */
-static int put_first_account(struct identities *ids, struct arena *a, bool fresh)
+static void put_first_account(struct change *c, bool fresh)
 {
     struct bytes id = BYTES_LIT(ROOT_ACCOUNT_ID), canonical = BYTES_LIT(ROOT_CANONICAL_ID);
-    struct change c = {.ids = ids, .arena = a};
+    struct arena *a = c->arena;
     if (fresh) {
         json_t *record = json_in(a, json_pack("{s:s,s:s,s:s,s:s,s:I,s:i}", "id", ROOT_ACCOUNT_ID, "canonical",
                                               ROOT_CANONICAL_ID, "name", FIRST_NAME, "email", FIRST_EMAIL, "created",
                                               (json_int_t)clock_wall_ms(), "gen", 1));
-        change_put(&c, key_of_account(a, id), record);
-        change_put_text(&c, key_of_canonical(a, canonical), id);
-        change_put_text(&c, key_of_email(a, BYTES_LIT(FIRST_EMAIL)), id);
+        change_put(c, key_of_account(a, id), record);
+        change_put_text(c, key_of_canonical(a, canonical), id);
+        change_put_text(c, key_of_email(a, BYTES_LIT(FIRST_EMAIL)), id);
     }
-    change_put_text(&c, key_of_account_name(a, BYTES_LIT(FIRST_NAME)), id);
-    return change_apply(&c);
+    change_put_text(c, key_of_account_name(a, BYTES_LIT(FIRST_NAME)), id);
 }
 
-static bool make_first_account(struct identities *ids, struct arena *a, char *error)
+static bool check_first_account(struct identities *ids, struct arena *a, char *error)
 {
+    struct change c = {.ids = ids, .arena = a};
     json_t *record;
     struct bytes id;
     int rc = record_get(ids, a, key_of_account(a, BYTES_LIT(ROOT_ACCOUNT_ID)), &record);
     bool fresh = rc == STORE_NO_SUCH_SETTING;
     if (rc == STORE_OK)
         rc = store_doc_get(ids->store, key_of_account_name(a, BYTES_LIT(FIRST_NAME)), a, &id);
-    if (rc == STORE_NO_SUCH_SETTING)
-        rc = put_first_account(ids, a, fresh);
+    if (rc == STORE_NO_SUCH_SETTING) {
+        put_first_account(&c, fresh);
+        rc = change_apply(&c);
+    }
     return rc == STORE_OK || fail(error, "the first account cannot be made", store_rc_name(rc));
 }
 
@@ -138,7 +144,7 @@ bool identities_open(const struct identities_options *o, struct identities **ret
     *root = root_of(ids->forever, BYTES_LIT(ROOT_ACCOUNT_ID), BYTES_LIT(ROOT_CANONICAL_ID));
     ids->root = root;
     ids->root_gen = generation_of_root(o->config);
-    bool good = make_first_account(ids, a, error) && check_root_user(ids, a, error) && owners_load(ids, error);
+    bool good = check_first_account(ids, a, error) && check_root_user(ids, a, error) && owners_load(ids, error);
     arena_free(a);
     if (good)
         *ret = ids;
@@ -184,26 +190,35 @@ bool policy_arn_split(struct bytes arn, struct bytes *ret_account, struct bytes 
     return ret_name->n > 0;
 }
 
+/* A record, for reading. */
+static int tree_get(struct identities *ids, struct arena *a, struct bytes key, const struct json_node **ret)
+{
+    struct bytes text;
+    int rc = store_doc_get(ids->store, key, a, &text);
+    if (rc != STORE_OK)
+        return rc;
+    *ret = json_tree_read(a, text);
+    return *ret ? STORE_OK : STORE_CORRUPT;
+}
+
 /* Which document is the default version of the policy of this ARN. */
 static int default_version(struct identities *ids, struct arena *a, struct bytes arn, struct bytes *ret_document)
 {
     struct bytes account, name, path;
-    json_t *policy;
+    const struct json_node *policy;
     if (!policy_arn_split(arn, &account, &name, &path))
         return STORE_NO_SUCH_SETTING;
-    int rc = record_get(ids, a, key_of_entity(a, ENTITY_POLICY, account, name), &policy);
+    int rc = tree_get(ids, a, key_of_entity(a, ENTITY_POLICY, account, name), &policy);
     if (rc != STORE_OK)
         return rc;
-    if (!bytes_eq(record_text(policy, "path"), path))
+    if (!bytes_eq(node_get_text(policy, "path"), path))
         return STORE_NO_SUCH_SETTING;
-    const json_t *versions = json_object_get(policy, "versions");
-    for (size_t i = 0; i < json_array_size(versions); i++) {
-        const json_t *v = json_array_get(versions, i);
-        if (bytes_eq(record_text(v, "id"), record_text(policy, "default"))) {
-            *ret_document = bytes_dup(a, record_text(v, "doc"));
+    struct bytes wanted = node_get_text(policy, "default");
+    for (const struct json_node *v = node_first(node_get(policy, "versions")); v; v = v->next)
+        if (bytes_eq(node_get_text(v, "id"), wanted)) {
+            *ret_document = node_get_text(v, "doc");
             return STORE_OK;
         }
-    }
     return STORE_CORRUPT;
 }
 
@@ -219,36 +234,120 @@ int policy_document(struct identities *ids, struct arena *a, struct bytes arn, s
     return rc == STORE_OK ? document_get(ids, a, document, ret) : rc;
 }
 
-struct cached_policy {
-    struct cached base;
-    const struct iam_policy *policy;
+/* One that is being put together. What it holds of the cache it lets go, or hands over to what was put together. */
+struct loader {
+    struct identities *ids;
+    struct arena *a;
+    uint64_t generation; /* from before the first record was read */
+    struct cached **held;
+    size_t n_held, room;
 };
 
-/* Documents never change under their id: a parsed one is good for ever. */
-static int load_document(struct identities *ids, struct arena *a, struct bytes id, const struct iam_policy **ret)
+static void hold(struct loader *l, struct cached *c)
 {
-    static const struct iam_policy_rules rules = {.kind = IAM_POLICY_IDENTITY};
-    struct cached_policy *c = (struct cached_policy *)cache_get(ids->policies, id, 0);
+    if (l->n_held == l->room) {
+        struct cached **more = arena_alloc(l->a, (l->room * 2 + 16) * sizeof *more);
+        if (l->n_held)
+            memcpy(more, l->held, l->n_held * sizeof *more);
+        l->held = more;
+        l->room = l->room * 2 + 16;
+    }
+    l->held[l->n_held++] = c;
+}
+
+static void hand_over(struct loader *l, struct arena *to)
+{
+    for (size_t i = 0; i < l->n_held; i++)
+        arena_defer(to, cached_unref, l->held[i]);
+    l->n_held = 0;
+}
+
+static void let_go(struct loader *l)
+{
+    for (size_t i = 0; i < l->n_held; i++)
+        cached_unref(l->held[i]);
+    l->n_held = 0;
+}
+
+/* Policies, as the cache keeps them: under the id of a document; and under an ARN or the key of a group, of this
+ * generation, with a hold on those of the documents. */
+struct cached_policies {
+    struct cached base;
+    const struct iam_policy **list;
+    size_t n;
+};
+
+/* What an arena takes for so many bytes, and for a call that it defers. */
+#define ARENA_PIECE(n)       (((n) + 15) & ~(size_t)15)
+#define ARENA_DEFERRED_SIZE  32
+#define PARSED_BYTES(text_n) (6 * (text_n) + 256) /* what most documents take when they are parsed */
+#define SLACK_MAX            512
+
+static struct cached_policies *new_policies(struct bytes key, uint64_t generation, size_t n, size_t more)
+{
+    size_t bytes = n * sizeof(const struct iam_policy *);
+    struct cached_policies *c =
+        (struct cached_policies *)cached_new(sizeof *c, key, generation, ARENA_PIECE(bytes) + more);
+    c->list = arena_alloc(c->base.arena, bytes);
+    c->n = n;
+    return c;
+}
+
+static struct cached_policies *parsed(struct bytes id, struct bytes text, size_t room)
+{
+    static const struct iam_policy_rules rules = {.kind = IAM_POLICY_IDENTITY, .stored = true};
+    struct iam_policy_error error;
+    struct cached_policies *c = new_policies(id, 0, 1, room);
+    c->list[0] = iam_policy_parse(c->base.arena, &rules, text, &error);
+    if (c->list[0])
+        return c;
+    cached_unref(c);
+    return NULL;
+}
+
+/* Parsed once more when the guess how much memory it takes was far off. */
+static struct cached_policies *parse_document(struct bytes id, struct bytes text)
+{
+    struct cached_policies *c = parsed(id, text, PARSED_BYTES(text.n));
+    ptrdiff_t slack = c ? cached_slack(&c->base) : 0;
+    if (slack >= 0 && slack <= SLACK_MAX)
+        return c;
+    size_t needed = (size_t)((ptrdiff_t)PARSED_BYTES(text.n) - slack);
+    cached_unref(c);
+    return parsed(id, text, needed);
+}
+
+/* Documents never change under their id: a parsed one is good for ever. */
+static int load_document(struct loader *l, struct bytes id, const struct iam_policy **ret)
+{
+    struct cached *c = cache_get(l->ids->policies, id, 0);
     if (!c) {
-        struct iam_policy_error error;
         struct bytes text;
-        int rc = document_get(ids, a, id, &text);
+        int rc = document_get(l->ids, l->a, id, &text);
         if (rc != STORE_OK)
             return rc;
-        c = (struct cached_policy *)cached_new(sizeof *c, id, 0);
-        c->policy = iam_policy_parse(c->base.arena, &rules, text, &error);
-        if (!c->policy) {
-            cached_unref(c);
+        c = (struct cached *)parse_document(id, text);
+        if (!c)
             return STORE_CORRUPT;
-        }
-        cache_put(ids->policies, &c->base);
+        cache_put(l->ids->policies, c);
     }
-    arena_defer(a, cached_unref, c);
-    *ret = c->policy;
+    hold(l, c);
+    *ret = ((struct cached_policies *)c)->list[0];
     return STORE_OK;
 }
 
-static int load_managed(struct identities *ids, struct arena *a, struct bytes arn, const struct iam_policy **ret)
+/* Keeps what was loaded for others of the same generation. */
+static struct cached *keep_list(struct loader *l, struct bytes key, struct iam_policies list)
+{
+    struct cached_policies *c = new_policies(key, l->generation, list.n, l->n_held * ARENA_DEFERRED_SIZE + 1);
+    if (list.n)
+        memcpy(c->list, list.list, list.n * sizeof *list.list);
+    hand_over(l, c->base.arena);
+    cache_put(l->ids->policies, &c->base);
+    return &c->base;
+}
+
+static int load_managed(struct loader *l, struct bytes arn, const struct iam_policy **ret)
 {
     const struct managed_policy *m = managed_find(arn);
     struct bytes document;
@@ -256,65 +355,93 @@ static int load_managed(struct identities *ids, struct arena *a, struct bytes ar
         *ret = m->parsed;
         return STORE_OK;
     }
-    int rc = default_version(ids, a, arn, &document);
-    return rc == STORE_OK ? load_document(ids, a, document, ret) : rc;
+    struct cached *c = cache_get(l->ids->policies, arn, l->generation);
+    if (!c) {
+        struct loader inner = {.ids = l->ids, .a = l->a, .generation = l->generation};
+        int rc = default_version(l->ids, l->a, arn, &document);
+        if (rc == STORE_OK)
+            rc = load_document(&inner, document, ret);
+        if (rc != STORE_OK)
+            return rc;
+        c = keep_list(&inner, arn, (struct iam_policies){ret, 1});
+    }
+    hold(l, c);
+    *ret = ((struct cached_policies *)c)->list[0];
+    return STORE_OK;
 }
 
-/* All attached and inline policies of a record, added to a list that has room for them. */
-static int load_policies_of(struct identities *ids, struct arena *a, const json_t *record,
-                            const struct iam_policy **list, size_t *n)
+static size_t count_policies(const struct json_node *record)
 {
-    const json_t *attached = json_object_get(record, "attached"), *document;
-    const char *name;
-    int rc = STORE_OK;
-    for (size_t i = 0; i < json_array_size(attached) && rc == STORE_OK; i++)
-        rc = load_managed(ids, a, json_bytes(json_array_get(attached, i)), &list[(*n)++]);
-    json_object_foreach((json_t *)json_object_get(record, "inline"), name, document) if (rc == STORE_OK) rc =
-        load_document(ids, a, json_bytes(document), &list[(*n)++]);
-    return rc;
-}
-
-static size_t count_policies(const json_t *record)
-{
-    return json_array_size(json_object_get(record, "attached")) + json_object_size(json_object_get(record, "inline"));
-}
-
-static int load_own(struct identities *ids, struct arena *a, const json_t *record, struct principal *p)
-{
-    const struct iam_policy **list = arena_new_array(a, const struct iam_policy *, count_policies(record) + 1);
-    struct bytes boundary = record_text(record, "boundary");
-    size_t n = 0;
-    int rc = load_policies_of(ids, a, record, list, &n);
-    if (rc == STORE_OK && boundary.n)
-        rc = load_managed(ids, a, boundary, &p->boundary);
-    p->identity = (struct iam_policies){list, n};
-    return rc;
+    return node_count(node_get(record, "attached")) + node_count(node_get(record, "inline"));
 }
 
 /* Of users and groups, as MinIO's tools set it. */
-static bool is_disabled(const json_t *record)
+static bool is_disabled(const struct json_node *record)
 {
-    return json_is_true(json_object_get(record, "disabled"));
+    const struct json_node *j = node_get(record, "disabled");
+    return j && j->kind == NODE_TRUE;
 }
 
-static int load_groups(struct identities *ids, struct arena *a, struct bytes account, const json_t *user,
-                       struct principal *p)
+/* All attached and inline policies of a record. */
+static int load_policies_of(struct loader *l, const struct json_node *record, struct iam_policies *ret)
 {
-    const json_t *groups = json_object_get(user, "groups");
-    size_t n_groups = json_array_size(groups), n = 0, room = 1;
-    json_t **records = arena_new_array(a, json_t *, n_groups + 1);
+    const struct iam_policy **list = arena_new_array(l->a, const struct iam_policy *, count_policies(record) + 1);
+    size_t n = 0;
     int rc = STORE_OK;
-    for (size_t i = 0; i < n_groups && rc == STORE_OK; i++) {
-        rc = record_get(ids, a, key_of_entity(a, ENTITY_GROUP, account, json_bytes(json_array_get(groups, i))),
-                        &records[i]);
-        room += rc == STORE_OK ? count_policies(records[i]) : 0;
-    }
-    const struct iam_policy **list = arena_new_array(a, const struct iam_policy *, room);
-    for (size_t i = 0; i < n_groups && rc == STORE_OK; i++)
-        if (!is_disabled(records[i]))
-            rc = load_policies_of(ids, a, records[i], list, &n);
-    p->group = (struct iam_policies){list, n};
+    for (const struct json_node *j = node_first(node_get(record, "attached")); j && rc == STORE_OK; j = j->next)
+        rc = load_managed(l, node_text(j), &list[n++]);
+    for (const struct json_node *j = node_first(node_get(record, "inline")); j && rc == STORE_OK; j = j->next)
+        rc = load_document(l, node_text(j), &list[n++]);
+    *ret = (struct iam_policies){list, n};
     return rc;
+}
+
+static int load_own(struct loader *l, const struct json_node *record, struct principal *p)
+{
+    struct bytes boundary = node_get_text(record, "boundary");
+    int rc = load_policies_of(l, record, &p->identity);
+    return rc == STORE_OK && boundary.n ? load_managed(l, boundary, &p->boundary) : rc;
+}
+
+static int load_group(struct loader *l, struct bytes account, struct bytes name, struct iam_policies *ret)
+{
+    struct bytes key = key_of_entity(l->a, ENTITY_GROUP, account, name);
+    struct cached *c = cache_get(l->ids->policies, key, l->generation);
+    if (!c) {
+        struct loader inner = {.ids = l->ids, .a = l->a, .generation = l->generation};
+        const struct json_node *record;
+        struct iam_policies list = {0};
+        int rc = tree_get(l->ids, l->a, key, &record);
+        if (rc == STORE_OK && !is_disabled(record))
+            rc = load_policies_of(&inner, record, &list);
+        if (rc != STORE_OK) {
+            let_go(&inner);
+            return rc;
+        }
+        c = keep_list(&inner, key, list);
+    }
+    hold(l, c);
+    *ret = (struct iam_policies){((struct cached_policies *)c)->list, ((struct cached_policies *)c)->n};
+    return STORE_OK;
+}
+
+static int load_groups(struct loader *l, struct bytes account, const struct json_node *user, struct principal *p)
+{
+    const struct json_node *groups = node_get(user, "groups");
+    struct iam_policies *each = arena_new_array(l->a, struct iam_policies, node_count(groups) + 1);
+    size_t n = 0, all = 0;
+    for (const struct json_node *j = node_first(groups); j; j = j->next) {
+        int rc = load_group(l, account, node_text(j), &each[n]);
+        if (rc != STORE_OK)
+            return rc;
+        all += each[n++].n;
+    }
+    const struct iam_policy **list = arena_new_array(l->a, const struct iam_policy *, all + 1);
+    p->group = (struct iam_policies){list, all};
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < each[i].n; k++)
+            *list++ = each[i].list[k];
+    return STORE_OK;
 }
 
 /* ---- principals ---- */
@@ -350,59 +477,91 @@ int principal_generation(struct identities *ids, struct arena *a, struct bytes a
     return rc;
 }
 
-static void fill_caller(struct arena *a, const json_t *record, const char *type, struct principal *p)
+static void tree_tags(struct arena *a, const struct json_node *record, const struct iam_tag **ret, size_t *ret_n)
 {
-    p->name = record_text(record, "name");
-    p->caller.unique_id = record_text(record, "id");
-    p->caller.arn = iam_arn(a, type, p->caller.account, record_text(record, "path"), p->name);
-    p->principal_arn = p->caller.arn;
-    p->user_id = p->caller.unique_id;
-    record_tags(a, record, &p->tags, &p->n_tags);
+    const struct json_node *tags = node_get(record, "tags");
+    struct iam_tag *list = arena_new_array(a, struct iam_tag, node_count(tags) + 1);
+    size_t n = 0;
+    for (const struct json_node *j = node_first(tags); j; j = j->next) {
+        const struct json_node *key = node_first(j);
+        list[n++] = (struct iam_tag){node_text(key), node_text(key ? key->next : NULL)};
+    }
+    *ret = list;
+    *ret_n = n;
 }
 
+static void fill_caller(struct arena *a, const struct json_node *record, const char *type, struct principal *p)
+{
+    p->name = node_get_text(record, "name");
+    p->caller.unique_id = node_get_text(record, "id");
+    p->caller.arn = iam_arn(a, type, p->caller.account, node_get_text(record, "path"), p->name);
+    p->principal_arn = p->caller.arn;
+    p->user_id = p->caller.unique_id;
+    tree_tags(a, record, &p->tags, &p->n_tags);
+}
+
+/* Whether the account is still there, users, roles and keys tell: it never goes before them. */
 static int load_account(struct identities *ids, struct arena *a, struct bytes account, struct principal *p)
 {
-    json_t *record;
-    int rc = record_get(ids, a, key_of_account(a, account), &record);
+    struct iam_owner owner;
+    const struct json_node *record;
+    int rc = STORE_OK;
+    if (!identities_owner(ids, account, &owner)) { /* just made */
+        rc = tree_get(ids, a, key_of_account(a, account), &record);
+        owner.canonical_id = rc == STORE_OK ? node_get_text(record, "canonical") : BYTES_NONE;
+    }
     if (rc == STORE_OK)
-        *p = root_of(a, bytes_dup(a, account), record_text(record, "canonical"));
+        *p = root_of(a, bytes_dup(a, account), owner.canonical_id);
     return rc;
 }
 
-int principal_load_user(struct identities *ids, struct arena *a, struct bytes account, struct bytes name,
-                        struct principal *p, json_t **ret_record)
+static int load_user(struct loader *l, struct bytes account, struct bytes name, struct principal *p,
+                     int64_t *ret_generation)
 {
-    json_t *user;
-    int rc = load_account(ids, a, account, p);
-    *ret_record = NULL;
-    if (rc != STORE_OK || !name.n)
-        return rc;
-    rc = record_get(ids, a, key_of_entity(a, ENTITY_USER, account, name), &user);
+    const struct json_node *user;
+    int rc = load_account(l->ids, l->a, account, p);
+    if (rc == STORE_OK && !name.n)
+        return principal_generation(l->ids, l->a, account, NULL, ret_generation);
+    if (rc == STORE_OK)
+        rc = tree_get(l->ids, l->a, key_of_entity(l->a, ENTITY_USER, account, name), &user);
     if (rc != STORE_OK)
         return rc;
     p->caller.kind = IAM_CALLER_USER;
     p->type = "User";
-    fill_caller(a, user, "user", p);
+    fill_caller(l->a, user, "user", p);
     p->user_name = p->name;
-    *ret_record = user;
-    rc = load_own(ids, a, user, p);
-    return rc == STORE_OK ? load_groups(ids, a, account, user, p) : rc;
+    p->disabled = is_disabled(user);
+    *ret_generation = node_get_number(user, "gen");
+    rc = load_own(l, user, p);
+    return rc == STORE_OK ? load_groups(l, account, user, p) : rc;
+}
+
+int principal_load_user(struct identities *ids, struct arena *a, struct bytes account, struct bytes name,
+                        struct principal *p, int64_t *ret_generation)
+{
+    struct loader l = {.ids = ids, .a = a, .generation = atomic_load(&ids->generation)};
+    int rc = load_user(&l, account, name, p, ret_generation);
+    hand_over(&l, a);
+    return rc;
 }
 
 int principal_load_role(struct identities *ids, struct arena *a, struct bytes account, struct bytes name,
-                        struct principal *p, json_t **ret_record)
+                        struct principal *p, int64_t *ret_generation)
 {
-    json_t *role;
+    struct loader l = {.ids = ids, .a = a, .generation = atomic_load(&ids->generation)};
+    const struct json_node *role;
     int rc = load_account(ids, a, account, p);
     if (rc == STORE_OK)
-        rc = record_get(ids, a, key_of_entity(a, ENTITY_ROLE, account, name), &role);
+        rc = tree_get(ids, a, key_of_entity(a, ENTITY_ROLE, account, name), &role);
     if (rc != STORE_OK)
         return rc;
     p->caller.kind = IAM_CALLER_ROLE;
     p->type = "AssumedRole";
     fill_caller(a, role, "role", p);
-    *ret_record = role;
-    return load_own(ids, a, role, p);
+    *ret_generation = node_get_number(role, "gen");
+    rc = load_own(&l, role, p);
+    hand_over(&l, a);
+    return rc;
 }
 
 const struct principal *principal_anonymous(void)
@@ -449,96 +608,163 @@ void principal_set_context(const struct principal *p, struct iam_context *c)
 
 struct cached_key {
     struct cached base;
-    struct identities *ids;
     struct principal principal;
     struct bytes token; /* of a session */
     bool disabled;
     int64_t expires_ms; /* of a service account; 0: never */
-    unsigned char secret[AUTH_SECRET_MAX];
-    size_t secret_n;
+    struct bytes secret;
 };
 
-static void wipe_secret(void *p)
+static void wipe_secret(void *key)
 {
-    OPENSSL_cleanse(p, AUTH_SECRET_MAX);
+    struct bytes secret = ((struct cached_key *)key)->secret;
+    OPENSSL_cleanse((char *)secret.p, secret.n);
 }
 
-static struct cached_key *new_key(struct identities *ids, struct bytes access_key, uint64_t generation)
-{
-    struct cached_key *k = (struct cached_key *)cached_new(sizeof *k, access_key, generation);
-    k->ids = ids;
-    arena_defer(k->base.arena, wipe_secret, k->secret);
-    return k;
-}
-
+/* A copy of its own; wiped with the key. */
 static bool take_secret(struct cached_key *k, struct bytes secret)
 {
     if (secret.n == 0 || secret.n > AUTH_SECRET_MAX)
         return false;
-    memcpy(k->secret, secret.p, secret.n);
-    k->secret_n = secret.n;
+    k->secret = bytes_dup(k->base.arena, secret);
+    arena_defer(k->base.arena, wipe_secret, k);
     return true;
 }
 
-/* The secret of a key's record, opened. */
-static int open_secret(struct cached_key *k, struct bytes access_key, const json_t *record)
+static size_t policies_bytes(const struct principal *p)
 {
+    size_t one = sizeof(const struct iam_policy *);
+    return ARENA_PIECE(p->identity.n * one) + ARENA_PIECE(p->group.n * one) + ARENA_PIECE(p->session_policies.n * one);
+}
+
+static size_t tags_bytes(const struct principal *p)
+{
+    size_t n = ARENA_PIECE(p->n_tags * sizeof *p->tags);
+    for (size_t i = 0; i < p->n_tags; i++)
+        n += ARENA_PIECE(p->tags[i].key.n) + ARENA_PIECE(p->tags[i].value.n);
+    return n;
+}
+
+static struct iam_policies copy_policies(struct arena *a, struct iam_policies from)
+{
+    const struct iam_policy **list = from.n ? arena_new_array(a, const struct iam_policy *, from.n) : NULL;
+    if (from.n)
+        memcpy(list, from.list, from.n * sizeof *list);
+    return (struct iam_policies){list, from.n};
+}
+
+static const struct iam_tag *copy_tags(struct arena *a, const struct iam_tag *from, size_t n)
+{
+    struct iam_tag *list = n ? arena_new_array(a, struct iam_tag, n) : NULL;
+    for (size_t i = 0; i < n; i++)
+        list[i] = (struct iam_tag){bytes_dup(a, from[i].key), bytes_dup(a, from[i].value)};
+    return list;
+}
+
+/* The table of owners keeps it, unless the account was made this moment. */
+static struct bytes lasting_canonical(const struct identities *ids, struct arena *a, const struct iam_caller *c)
+{
+    struct iam_owner owner;
+    if (identities_owner(ids, c->account, &owner) && bytes_eq(owner.canonical_id, c->canonical_id))
+        return owner.canonical_id;
+    return bytes_dup(a, c->canonical_id);
+}
+
+/* Of a user or an account's root, in as much memory as it needs: many of them are kept. */
+static struct cached_key *compact_key(struct loader *l, struct bytes access_key, struct bytes secret,
+                                      const struct principal *from)
+{
+    const struct iam_caller *c = &from->caller;
+    size_t texts = ARENA_PIECE(c->account.n) + ARENA_PIECE(c->arn.n) + ARENA_PIECE(c->unique_id.n) +
+                   ARENA_PIECE(from->name.n) + ARENA_PIECE(secret.n) + ARENA_PIECE(access_key.n);
+    size_t more = texts + policies_bytes(from) + tags_bytes(from) + (l->n_held + 1) * ARENA_DEFERRED_SIZE;
+    struct cached_key *k = (struct cached_key *)cached_new(sizeof *k, access_key, l->generation, more);
     struct arena *a = k->base.arena;
-    struct bytes coded = record_text(record, "secret"), secret;
-    char *sealed = arena_alloc(a, coded.n + 1);
+    struct principal *p = &k->principal;
+    *p = *from;
+    p->caller.canonical_id = lasting_canonical(l->ids, a, c);
+    p->caller.account = bytes_dup(a, c->account);
+    p->caller.arn = p->principal_arn = bytes_dup(a, c->arn);
+    p->caller.unique_id = p->user_id = c->kind == IAM_CALLER_ROOT ? p->caller.account : bytes_dup(a, c->unique_id);
+    p->name = p->user_name = from->name.n ? bytes_dup(a, from->name) : BYTES_NONE;
+    p->tags = copy_tags(a, from->tags, from->n_tags);
+    p->identity = copy_policies(a, from->identity);
+    p->group = copy_policies(a, from->group);
+    p->session_policies = copy_policies(a, from->session_policies);
+    hand_over(l, a);
+    (void)take_secret(k, secret);
+    return k;
+}
+
+/* The secret of a key's record, opened. */
+static int open_secret(struct loader *l, struct bytes access_key, const struct json_node *record, struct bytes *ret)
+{
+    struct bytes coded = node_get_text(record, "secret");
+    char *sealed = arena_alloc(l->a, coded.n + 1);
     ptrdiff_t n = base64_decode(coded, sealed, coded.n);
-    struct bytes where = arena_bytesf(a, SECRET_BELONGS "%.*s", (int)access_key.n, access_key.p);
-    if (n < 0 || !crypt_unseal(k->ids->crypt, a, bytes_of(sealed, (size_t)n), where, &secret))
+    struct bytes where = bytes_join(l->a, BYTES_LIT(SECRET_BELONGS), access_key);
+    if (n < 0 || !crypt_unseal(l->ids->crypt, l->a, bytes_of(sealed, (size_t)n), where, ret))
         return STORE_CORRUPT;
-    int rc = take_secret(k, secret) ? STORE_OK : STORE_CORRUPT;
+    if (ret->n > 0 && ret->n <= AUTH_SECRET_MAX)
+        return STORE_OK;
+    OPENSSL_cleanse((char *)ret->p, ret->n);
+    return STORE_CORRUPT;
+}
+
+/* A service account's policy of its own, which bounds what its user may do. */
+static int load_bounds(struct loader *l, const struct json_node *key, struct principal *p)
+{
+    struct bytes policy = node_get_text(key, "policy");
+    if (!policy.n)
+        return STORE_OK;
+    const struct iam_policy **list = arena_new_array(l->a, const struct iam_policy *, 1);
+    p->session_policies = (struct iam_policies){list, 1};
+    return load_document(l, policy, list);
+}
+
+static int load_long_term(struct loader *l, struct bytes access_key, struct cached_key **ret)
+{
+    const struct json_node *key;
+    struct principal p;
+    struct bytes secret;
+    int64_t unused;
+    int rc = tree_get(l->ids, l->a, key_of_access_key(l->a, access_key), &key);
+    if (rc == STORE_OK && !l->ids->crypt)
+        rc = STORE_UNAVAILABLE;
+    if (rc == STORE_OK)
+        rc = open_secret(l, access_key, key, &secret);
+    if (rc != STORE_OK)
+        return rc;
+    rc = load_user(l, node_get_text(key, "account"), node_get_text(key, "user"), &p, &unused);
+    if (rc == STORE_OK)
+        rc = load_bounds(l, key, &p);
+    if (rc == STORE_OK) {
+        *ret = compact_key(l, access_key, secret, &p);
+        (*ret)->disabled = !bytes_eq(node_get_text(key, "status"), BYTES_LIT("Active")) || p.disabled;
+        (*ret)->expires_ms = node_get_number(key, "expires");
+    }
     OPENSSL_cleanse((char *)secret.p, secret.n);
     return rc;
 }
 
-/* A service account's policy of its own, which bounds what its user may do, and its end. */
-static int load_bounds(struct cached_key *k, const json_t *key)
+static int load_session(struct loader *l, struct bytes access_key, struct bytes token, struct cached_key **ret)
 {
-    struct bytes policy = record_text(key, "policy");
-    k->expires_ms = record_number(key, "expires");
-    if (!policy.n)
-        return STORE_OK;
-    const struct iam_policy **list = arena_new_array(k->base.arena, const struct iam_policy *, 1);
-    k->principal.session_policies = (struct iam_policies){list, 1};
-    return load_document(k->ids, k->base.arena, policy, list);
-}
-
-static int load_long_term(struct cached_key *k, struct bytes access_key)
-{
-    struct arena *a = k->base.arena;
-    json_t *key, *record;
-    int rc = record_get(k->ids, a, key_of_access_key(a, access_key), &key);
-    if (rc == STORE_OK && !k->ids->crypt)
-        rc = STORE_UNAVAILABLE;
-    if (rc != STORE_OK)
-        return rc;
-    rc = open_secret(k, access_key, key);
-    if (rc == STORE_OK)
-        rc = principal_load_user(k->ids, a, record_text(key, "account"), record_text(key, "user"), &k->principal,
-                                 &record);
-    if (rc == STORE_OK)
-        rc = load_bounds(k, key);
-    if (rc == STORE_OK)
-        k->disabled = !bytes_eq(record_text(key, "status"), BYTES_LIT("Active")) || is_disabled(record);
-    return rc;
-}
-
-static int load_session(struct cached_key *k, struct bytes access_key, struct bytes token)
-{
+    struct cached_key *k = (struct cached_key *)cached_new(sizeof *k, access_key, l->generation, 0);
     struct arena *a = k->base.arena;
     struct session *s = arena_new(a, struct session);
-    if (!k->ids->crypt)
-        return STORE_UNAVAILABLE;
-    if (!session_unseal(k->ids, a, access_key, token, s))
-        return STORE_NO_SUCH_SETTING;
-    bool taken = take_secret(k, s->secret);
-    OPENSSL_cleanse((char *)s->secret.p, s->secret.n);
-    k->token = bytes_dup(a, token);
-    return taken ? session_load(k->ids, a, s, &k->principal) : STORE_CORRUPT;
+    int rc = l->ids->crypt ? STORE_NO_SUCH_SETTING : STORE_UNAVAILABLE;
+    if (l->ids->crypt && session_unseal(l->ids, a, access_key, token, s)) {
+        rc = take_secret(k, s->secret) ? STORE_OK : STORE_CORRUPT;
+        OPENSSL_cleanse((char *)s->secret.p, s->secret.n);
+        k->token = bytes_dup(a, token);
+    }
+    if (rc == STORE_OK)
+        rc = session_load(l->ids, a, s, &k->principal);
+    if (rc == STORE_OK)
+        *ret = k;
+    else
+        cached_unref(k);
+    return rc;
 }
 
 static bool is_temporary(struct bytes access_key)
@@ -549,19 +775,21 @@ static bool is_temporary(struct bytes access_key)
 /* With a reference; NULL and why. Read again when a change came in between. */
 static struct cached_key *load_key(struct identities *ids, struct bytes access_key, struct bytes token, int *ret_rc)
 {
-    for (unsigned tries = 0;; tries++) {
-        uint64_t generation = atomic_load(&ids->generation);
-        struct cached_key *k = new_key(ids, access_key, generation);
-        int rc = is_temporary(access_key) ? load_session(k, access_key, token) : load_long_term(k, access_key);
-        *ret_rc = rc;
-        if (rc == STORE_OK) {
-            cache_put(ids->principals, &k->base);
-            return k;
-        }
-        cached_unref(k);
-        if (atomic_load(&ids->generation) == generation || tries == LOAD_TRIES)
-            return NULL;
+    struct arena *a = arena_create(LOAD_BYTES);
+    struct cached_key *k = NULL;
+    bool changed = true;
+    for (unsigned tries = 0; changed && tries <= LOAD_TRIES; tries++) {
+        struct loader l = {.ids = ids, .a = a, .generation = atomic_load(&ids->generation)};
+        *ret_rc =
+            is_temporary(access_key) ? load_session(&l, access_key, token, &k) : load_long_term(&l, access_key, &k);
+        let_go(&l);
+        arena_reset(a);
+        changed = *ret_rc != STORE_OK && atomic_load(&ids->generation) != l.generation;
     }
+    arena_free(a);
+    if (k)
+        cache_put(ids->principals, &k->base);
+    return k;
 }
 
 static bool same_token(const struct cached_key *k, struct bytes token)
@@ -612,8 +840,8 @@ enum auth_lookup identities_find_key(struct identities *ids, struct arena *a, in
     if (temporary && now_ms >= k->principal.expires_ms)
         return AUTH_KEY_TOKEN_EXPIRED;
     bool ended = k->disabled || (k->expires_ms && now_ms >= k->expires_ms);
-    memcpy(ret->secret, k->secret, k->secret_n);
-    ret->secret_n = k->secret_n;
+    memcpy(ret->secret, k->secret.p, k->secret.n);
+    ret->secret_n = k->secret.n;
     ret->flags = (temporary ? AUTH_KEY_TEMPORARY : 0u) | (ended ? AUTH_KEY_DISABLED : 0u);
     ret->identity = &k->principal;
     return AUTH_KEY_FOUND;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads policy documents. The JSON library gives a tree (no key twice, valid UTF-8, numbers in range); its depth is
- * bounded by a scan of the text before, since the library's own bound is generous. From the tree we build what
- * requests are compared with: names resolved, patterns compiled, values parsed, everything copied into the arena.
+ * Reads policy documents. The JSON library judges what strangers send (no key twice, valid UTF-8, numbers in range);
+ * its depth is bounded by a scan of the text before, since the library's own bound is generous. From a tree we build
+ * what requests are compared with: names resolved, patterns compiled, values parsed, everything copied into the arena.
  *
  * An element that is not understood is an error, never skipped: a condition that is lost would widen an Allow.
  * Each complaint has two texts, S3's and IAM's, in one table. Threads: pure; the tree is private to a call.
@@ -11,12 +11,14 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/check.h"
 #include "server/iam/internal.h"
 #include "server/json_text.h"
+#include "server/json_tree.h"
 
 #define ACCOUNT_ID_LEN   12
 #define CANONICAL_ID_LEN 64
@@ -102,58 +104,60 @@ static bool complain(struct parser *p, enum complaint what, struct bytes about)
 
 /* --- the tree ----------------------------------------------------------------------------------------------------- */
 
-static struct bytes text_of(const json_t *j)
-{
-    return json_is_string(j) ? bytes_of(json_string_value(j), json_string_length(j)) : BYTES_NONE;
-}
-
 /* A string, or an array of them: single values may stand without brackets. */
-static size_t list_size(const json_t *j)
+static size_t list_size(const struct json_node *j)
 {
-    return !j ? 0 : json_is_array(j) ? json_array_size(j) : 1;
+    return !j ? 0 : j->kind == NODE_ARRAY ? j->n : 1;
 }
 
-static const json_t *list_at(const json_t *j, size_t i)
+static const struct json_node *list_first(const struct json_node *j)
 {
-    return json_is_array(j) ? json_array_get(j, i) : j;
+    return j && j->kind == NODE_ARRAY ? j->first : j;
 }
 
-static bool all_strings(const json_t *j)
+static const struct json_node *list_next(const struct json_node *list, const struct json_node *item)
 {
-    for (size_t i = 0; i < list_size(j); i++)
-        if (!json_is_string(list_at(j, i)))
+    return list->kind == NODE_ARRAY ? item->next : NULL;
+}
+
+static bool all_strings(const struct json_node *j)
+{
+    for (const struct json_node *one = list_first(j); one; one = list_next(j, one))
+        if (one->kind != NODE_STRING)
             return false;
     return true;
 }
 
 /* The values of conditions may be numbers and booleans. */
-static bool scalar_text(struct arena *arena, const json_t *j, struct bytes *ret)
+static bool number_text(struct arena *arena, struct bytes written, struct bytes *ret)
 {
     char number[MAX_NUMBER];
-    if (json_is_string(j))
-        *ret = text_of(j);
-    else if (json_is_boolean(j))
-        *ret = json_is_true(j) ? BYTES_LIT("true") : BYTES_LIT("false");
-    else if (json_is_integer(j))
-        *ret = arena_bytesf(arena, "%" JSON_INTEGER_FORMAT, json_integer_value(j));
-    else if (json_is_real(j) && snprintf(number, sizeof number, "%.15g", json_real_value(j)) < MAX_NUMBER)
-        *ret = arena_bytesf(arena, "%s", number);
-    else
+    const char *text = bytes_cstr(arena, written);
+    bool whole = !strpbrk(text, ".eE");
+    int n = whole ? snprintf(number, sizeof number, "%lld", strtoll(text, NULL, 10))
+                  : snprintf(number, sizeof number, "%.15g", strtod(text, NULL));
+    *ret = arena_bytesf(arena, "%s", number);
+    return n < MAX_NUMBER;
+}
+
+static bool scalar_text(struct arena *arena, const struct json_node *j, struct bytes *ret)
+{
+    if (j->kind == NODE_NUMBER)
+        return number_text(arena, j->text, ret);
+    if (j->kind != NODE_STRING && j->kind != NODE_TRUE && j->kind != NODE_FALSE)
         return false;
+    *ret = j->kind == NODE_STRING ? j->text : j->kind == NODE_TRUE ? BYTES_LIT("true") : BYTES_LIT("false");
     return true;
 }
 
-static bool only_fields(struct parser *p, json_t *object, const char *const *names)
+static bool only_fields(struct parser *p, const struct json_node *object, const char *const *names)
 {
-    const char *field;
-    json_t *value;
-    json_object_foreach(object, field, value)
-    {
+    for (const struct json_node *j = node_first(object); j; j = j->next) {
         size_t i = 0;
-        while (names[i] && strcmp(names[i], field) != 0)
+        while (names[i] && !bytes_eq_str(j->name, names[i]))
             i++;
         if (!names[i])
-            return complain(p, UNKNOWN_FIELD, bytes_str(field));
+            return complain(p, UNKNOWN_FIELD, j->name);
     }
     return true;
 }
@@ -271,20 +275,20 @@ static bool is_host(struct bytes t)
     return bytes_find_char(t, '.', 0) > 0;
 }
 
-static bool other_principal(struct arena *arena, const char *type, struct bytes text, struct iam_principal *ret)
+static bool other_principal(struct arena *arena, struct bytes type, struct bytes text, struct iam_principal *ret)
 {
     struct arn arn;
     *ret = (struct iam_principal){.value = bytes_dup(arena, text)};
-    if (strcmp(type, "CanonicalUser") == 0) {
+    if (bytes_eq_str(type, "CanonicalUser")) {
         ret->kind = IAM_PRINCIPAL_CANONICAL;
         return all_of(text, "0123456789abcdef", CANONICAL_ID_LEN);
     }
-    if (strcmp(type, "Service") == 0) {
+    if (bytes_eq_str(type, "Service")) {
         ret->kind = IAM_PRINCIPAL_SERVICE;
         return is_host(text);
     }
     ret->kind = IAM_PRINCIPAL_PROVIDER;
-    return strcmp(type, "Federated") == 0 && !has_wildcard(text) && (is_host(text) || arn_split(text, &arn));
+    return bytes_eq_str(type, "Federated") && !has_wildcard(text) && (is_host(text) || arn_split(text, &arn));
 }
 
 /* From here on it is the very one that was meant. */
@@ -296,50 +300,48 @@ static void bind_principal(struct parser *p, struct iam_principal *to)
         *to = (struct iam_principal){IAM_PRINCIPAL_UNIQUE_ID, bytes_dup(p->arena, id)};
 }
 
-static bool add_principal(struct parser *p, struct iam_statement *s, const char *type, struct bytes text)
+static bool add_principal(struct parser *p, struct iam_statement *s, struct bytes type, struct bytes text)
 {
     struct iam_principal *to = &s->principals[s->n_principals++];
     bool good =
-        strcmp(type, "AWS") == 0 ? iam_principal_parse(p->arena, text, to) : other_principal(p->arena, type, text, to);
+        bytes_eq_str(type, "AWS") ? iam_principal_parse(p->arena, text, to) : other_principal(p->arena, type, text, to);
     if (good && to->kind != IAM_PRINCIPAL_ANYONE && p->rules->principal_exists)
         good = p->rules->principal_exists(p->rules->ctx, to);
     if (!good)
-        return complain(p, BAD_PRINCIPAL, arena_bytesf(p->arena, "\"%s\":\"%.*s\"", type, (int)text.n, text.p));
+        return complain(
+            p, BAD_PRINCIPAL,
+            arena_bytesf(p->arena, "\"%.*s\":\"%.*s\"", (int)type.n, type.p, (int)text.n, text.n ? text.p : ""));
     bind_principal(p, to);
     return true;
 }
 
-static bool parse_principals(struct parser *p, struct iam_statement *s, json_t *j)
+static bool parse_principals(struct parser *p, struct iam_statement *s, const struct json_node *j)
 {
-    const char *type;
-    json_t *value;
     size_t n = 0;
-    if (bytes_eq_str(text_of(j), "*")) {
+    if (bytes_eq_str(node_text(j), "*")) {
         s->principals = arena_new(p->arena, struct iam_principal);
         s->n_principals = 1;
         return true;
     }
-    json_object_foreach(j, type, value)
-    {
-        n += list_size(value);
-        if (!all_strings(value) || list_size(value) == 0)
-            return complain(p, BAD_PRINCIPAL, bytes_str(type));
+    const struct json_node *types = j->kind == NODE_OBJECT ? j->first : NULL;
+    for (const struct json_node *type = types; type; type = type->next) {
+        n += list_size(type);
+        if (!all_strings(type) || list_size(type) == 0)
+            return complain(p, BAD_PRINCIPAL, type->name);
     }
     if (n == 0)
-        return complain(p, BAD_PRINCIPAL, text_of(j));
+        return complain(p, BAD_PRINCIPAL, node_text(j));
     s->principals = arena_new_array(p->arena, struct iam_principal, n);
-    json_object_foreach(j, type, value)
-    {
-        for (size_t i = 0; i < list_size(value); i++)
-            if (!add_principal(p, s, type, text_of(list_at(value, i))))
+    for (const struct json_node *type = types; type; type = type->next)
+        for (const struct json_node *one = list_first(type); one; one = list_next(type, one))
+            if (!add_principal(p, s, type->name, one->text))
                 return false;
-    }
     return true;
 }
 
-static bool parse_principal_elements(struct parser *p, struct iam_statement *s, const json_t *j)
+static bool parse_principal_elements(struct parser *p, struct iam_statement *s, const struct json_node *j)
 {
-    json_t *yes = json_object_get(j, "Principal"), *no = json_object_get(j, "NotPrincipal");
+    const struct json_node *yes = node_get(j, "Principal"), *no = node_get(j, "NotPrincipal");
     if (p->rules->kind == IAM_POLICY_IDENTITY)
         return !yes && !no ? true : complain(p, HAS_PRINCIPAL, BYTES_NONE);
     if (!yes && !no)
@@ -391,10 +393,10 @@ static bool parse_action(struct parser *p, struct bytes text, struct wild *ret)
     return true;
 }
 
-static bool parse_actions(struct parser *p, struct iam_statement *s, const json_t *j)
+static bool parse_actions(struct parser *p, struct iam_statement *s, const struct json_node *j)
 {
-    const json_t *yes = json_object_get(j, "Action"), *no = json_object_get(j, "NotAction");
-    const json_t *list = yes ? yes : no;
+    const struct json_node *yes = node_get(j, "Action"), *no = node_get(j, "NotAction");
+    const struct json_node *list = yes ? yes : no;
     if (yes && no)
         return complain(p, BAD_SYNTAX, BYTES_LIT("NotAction"));
     if (list_size(list) == 0)
@@ -404,8 +406,9 @@ static bool parse_actions(struct parser *p, struct iam_statement *s, const json_
     s->not_action = no != NULL;
     s->n_actions = list_size(list);
     s->actions = arena_new_array(p->arena, struct wild, s->n_actions);
-    for (size_t i = 0; i < s->n_actions; i++)
-        if (!parse_action(p, text_of(list_at(list, i)), &s->actions[i]))
+    struct wild *to = s->actions;
+    for (const struct json_node *one = list_first(list); one; one = list_next(list, one))
+        if (!parse_action(p, one->text, to++))
             return false;
     return true;
 }
@@ -425,10 +428,10 @@ static bool parse_resource(struct parser *p, struct bytes text, struct arn_patte
     return true;
 }
 
-static bool parse_resources(struct parser *p, struct iam_statement *s, const json_t *j)
+static bool parse_resources(struct parser *p, struct iam_statement *s, const struct json_node *j)
 {
-    const json_t *yes = json_object_get(j, "Resource"), *no = json_object_get(j, "NotResource");
-    const json_t *list = yes ? yes : no;
+    const struct json_node *yes = node_get(j, "Resource"), *no = node_get(j, "NotResource");
+    const struct json_node *list = yes ? yes : no;
     s->any_resource = p->rules->kind == IAM_POLICY_TRUST;
     if (s->any_resource)
         return list ? complain(p, HAS_RESOURCE, BYTES_NONE) : true;
@@ -442,8 +445,9 @@ static bool parse_resources(struct parser *p, struct iam_statement *s, const jso
     s->n_resources = list_size(list);
     s->resources = arena_new_array(p->arena, struct arn_pattern, s->n_resources);
     s->resource_variables = arena_new_array(p->arena, bool, s->n_resources);
-    for (size_t i = 0; i < s->n_resources; i++)
-        if (!parse_resource(p, text_of(list_at(list, i)), &s->resources[i], &s->resource_variables[i]))
+    size_t i = 0;
+    for (const struct json_node *one = list_first(list); one; one = list_next(list, one), i++)
+        if (!parse_resource(p, one->text, &s->resources[i], &s->resource_variables[i]))
             return false;
     return true;
 }
@@ -459,9 +463,9 @@ static void note_value_variables(struct parser *p, const struct iam_condition *c
         note_variables(p, &v->string);
 }
 
-static bool parse_condition(struct parser *p, struct iam_condition *c, const char *name, const json_t *values)
+static bool parse_condition(struct parser *p, struct iam_condition *c, const struct json_node *values)
 {
-    struct bytes key = bytes_str(name), text;
+    struct bytes key = values->name, text;
     if (!iam_key_of(p->arena, key, &c->key) ||
         (c->key.id == IAM_KEY_UNKNOWN && bytes_find_char(key, ':', 0) <= 0 && p->rules->kind != IAM_POLICY_TRUST))
         return complain(p, BAD_KEY, key);
@@ -470,40 +474,35 @@ static bool parse_condition(struct parser *p, struct iam_condition *c, const cha
     c->values = arena_new_array(p->arena, struct condition_value, c->n);
     if (c->n == 0)
         return complain(p, BAD_SYNTAX, key);
-    for (size_t i = 0; i < c->n; i++) {
-        if (!scalar_text(p->arena, list_at(values, i), &text) ||
-            !condition_value(p->arena, c, text, p->policy->variables, &c->values[i]))
+    struct condition_value *to = c->values;
+    for (const struct json_node *one = list_first(values); one; one = list_next(values, one)) {
+        if (!scalar_text(p->arena, one, &text) || !condition_value(p->arena, c, text, p->policy->variables, to))
             return complain(p, BAD_SYNTAX, key);
-        note_value_variables(p, c, &c->values[i]);
+        note_value_variables(p, c, to++);
     }
     return true;
 }
 
-static bool parse_conditions(struct parser *p, struct iam_statement *s, json_t *j)
+static bool parse_conditions(struct parser *p, struct iam_statement *s, const struct json_node *j)
 {
-    const char *test, *key;
-    json_t *keys, *values;
     size_t n = 0;
     if (!j)
         return true;
-    if (!json_is_object(j))
+    if (j->kind != NODE_OBJECT)
         return complain(p, BAD_SYNTAX, BYTES_LIT("Condition"));
-    json_object_foreach(j, test, keys)
-    {
-        if (!json_is_object(keys))
-            return complain(p, BAD_SYNTAX, bytes_str(test));
-        n += json_object_size(keys);
+    for (const struct json_node *keys = j->first; keys; keys = keys->next) {
+        if (keys->kind != NODE_OBJECT)
+            return complain(p, BAD_SYNTAX, keys->name);
+        n += keys->n;
     }
     s->conditions = arena_new_array(p->arena, struct iam_condition, n);
-    json_object_foreach(j, test, keys)
-    {
+    for (const struct json_node *keys = j->first; keys; keys = keys->next) {
         struct iam_condition c;
-        if (!condition_operator(bytes_str(test), &c))
-            return complain(p, BAD_OPERATOR, bytes_str(test));
-        json_object_foreach(keys, key, values)
-        {
+        if (!condition_operator(keys->name, &c))
+            return complain(p, BAD_OPERATOR, keys->name);
+        for (const struct json_node *values = keys->first; values; values = values->next) {
             s->conditions[s->n_conditions] = c;
-            if (!parse_condition(p, &s->conditions[s->n_conditions++], key, values))
+            if (!parse_condition(p, &s->conditions[s->n_conditions++], values))
                 return false;
         }
     }
@@ -513,13 +512,13 @@ static bool parse_conditions(struct parser *p, struct iam_statement *s, json_t *
 /* --- statements
  * ----------------------------------------------------------------------------------------------------------- */
 
-static bool parse_sid(struct parser *p, struct iam_statement *s, const json_t *j)
+static bool parse_sid(struct parser *p, struct iam_statement *s, const struct json_node *j)
 {
     if (!j)
         return true;
-    if (!json_is_string(j))
+    if (j->kind != NODE_STRING)
         return complain(p, BAD_SYNTAX, BYTES_LIT("Sid"));
-    s->sid = bytes_dup(p->arena, text_of(j));
+    s->sid = bytes_dup(p->arena, j->text);
     for (size_t i = 0; i < s->sid.n && p->rules->kind != IAM_POLICY_BUCKET; i++) {
         char c = s->sid.p[i];
         if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')))
@@ -531,12 +530,12 @@ static bool parse_sid(struct parser *p, struct iam_statement *s, const json_t *j
     return true;
 }
 
-static bool parse_effect(struct parser *p, struct iam_statement *s, const json_t *j)
+static bool parse_effect(struct parser *p, struct iam_statement *s, const struct json_node *j)
 {
     if (!j)
         return complain(p, NO_EFFECT, BYTES_NONE);
-    s->allow = bytes_eq_str(text_of(j), "Allow");
-    return s->allow || bytes_eq_str(text_of(j), "Deny") ? true : complain(p, BAD_EFFECT, text_of(j));
+    s->allow = bytes_eq_str(node_text(j), "Allow");
+    return s->allow || bytes_eq_str(node_text(j), "Deny") ? true : complain(p, BAD_EFFECT, node_text(j));
 }
 
 static bool check_bucket_statement(struct parser *p, const struct iam_statement *s)
@@ -549,46 +548,44 @@ static bool check_bucket_statement(struct parser *p, const struct iam_statement 
     return fault == BUCKET_OK || complain(p, complaints[fault], detail);
 }
 
-static bool parse_statement(struct parser *p, struct iam_statement *s, json_t *j)
+static bool parse_statement(struct parser *p, struct iam_statement *s, const struct json_node *j)
 {
     static const char *const fields[] = {"Sid",       "Effect",   "Principal",   "NotPrincipal", "Action",
                                          "NotAction", "Resource", "NotResource", "Condition",    NULL};
-    if (!json_is_object(j))
+    if (j->kind != NODE_OBJECT)
         return complain(p, BAD_SYNTAX, BYTES_LIT("Statement"));
-    return only_fields(p, j, fields) && parse_sid(p, s, json_object_get(j, "Sid")) &&
-           parse_effect(p, s, json_object_get(j, "Effect")) && parse_principal_elements(p, s, j) &&
-           parse_actions(p, s, j) && parse_resources(p, s, j) &&
-           parse_conditions(p, s, json_object_get(j, "Condition")) &&
+    return only_fields(p, j, fields) && parse_sid(p, s, node_get(j, "Sid")) &&
+           parse_effect(p, s, node_get(j, "Effect")) && parse_principal_elements(p, s, j) && parse_actions(p, s, j) &&
+           parse_resources(p, s, j) && parse_conditions(p, s, node_get(j, "Condition")) &&
            (p->rules->kind != IAM_POLICY_BUCKET || check_bucket_statement(p, s));
 }
 
-static bool parse_version(struct parser *p, const json_t *j)
+static bool parse_version(struct parser *p, const struct json_node *j)
 {
-    p->policy->variables = bytes_eq_str(text_of(j), "2012-10-17");
-    if (!j || p->policy->variables || bytes_eq_str(text_of(j), "2008-10-17"))
+    p->policy->variables = bytes_eq_str(node_text(j), "2012-10-17");
+    if (!j || p->policy->variables || bytes_eq_str(node_text(j), "2008-10-17"))
         return true;
-    return complain(p, BAD_VERSION, text_of(j));
+    return complain(p, BAD_VERSION, node_text(j));
 }
 
-static bool parse_document(struct parser *p, json_t *j)
+static bool parse_document(struct parser *p, const struct json_node *j)
 {
     static const char *const fields[] = {"Version", "Id", "Statement", NULL};
-    json_t *id = json_object_get(j, "Id"), *list = json_object_get(j, "Statement");
+    const struct json_node *id = node_get(j, "Id"), *list = node_get(j, "Statement");
     size_t n = list_size(list);
-    if (!json_is_object(j))
+    if (j->kind != NODE_OBJECT)
         return complain(p, BAD_JSON, BYTES_NONE);
-    if (!only_fields(p, j, fields) || !parse_version(p, json_object_get(j, "Version")))
+    if (!only_fields(p, j, fields) || !parse_version(p, node_get(j, "Version")))
         return false;
     if (!list)
         return complain(p, NO_STATEMENT, BYTES_NONE);
-    if ((id && !json_is_string(id)) || n == 0 || n > IAM_POLICY_MAX_STATEMENTS)
-        return complain(p, BAD_SYNTAX, id && !json_is_string(id) ? BYTES_LIT("Id") : BYTES_LIT("Statement"));
+    bool bad_id = id && id->kind != NODE_STRING;
+    if (bad_id || n == 0 || n > IAM_POLICY_MAX_STATEMENTS)
+        return complain(p, BAD_SYNTAX, bad_id ? BYTES_LIT("Id") : BYTES_LIT("Statement"));
     p->policy->statements = arena_new_array(p->arena, struct iam_statement, n);
-    for (size_t i = 0; i < n; i++) {
-        json_t *one = json_is_array(list) ? json_array_get(list, i) : list;
+    for (const struct json_node *one = list_first(list); one; one = list_next(list, one))
         if (!parse_statement(p, &p->policy->statements[p->policy->n++], one))
             return false;
-    }
     return true;
 }
 
@@ -642,22 +639,29 @@ static bool check_text(struct parser *p, struct bytes text)
     return true;
 }
 
+static bool judged_good(struct parser *p, struct bytes text)
+{
+    json_error_t why;
+    json_t *tree = json_loadb(text.p ? text.p : "", text.n, JSON_REJECT_DUPLICATES, &why);
+    bool good = tree != NULL;
+    json_decref(tree);
+    return good || complain(p, BAD_JSON, bytes_str(why.text));
+}
+
 const struct iam_policy *iam_policy_parse(struct arena *arena, const struct iam_policy_rules *rules, struct bytes text,
                                           struct iam_policy_error *ret_error)
 {
-    json_error_t why;
     struct iam_policy *policy = arena_new(arena, struct iam_policy);
     struct parser p = {arena, rules, policy, ret_error};
     policy->kind = rules->kind;
     if (!check_text(&p, text))
         return NULL;
-    json_t *tree = json_loadb(text.p ? text.p : "", text.n, JSON_REJECT_DUPLICATES, &why);
-    if (!tree) {
-        complain(&p, BAD_JSON, bytes_str(why.text));
+    if (!rules->stored && !judged_good(&p, text))
         return NULL;
-    }
-    bool good = parse_document(&p, tree);
-    json_decref(tree);
+    struct arena *scratch = arena_create(0);
+    const struct json_node *tree = json_tree_read(scratch, text);
+    bool good = tree ? parse_document(&p, tree) : complain(&p, BAD_JSON, BYTES_NONE);
+    arena_free(scratch);
     if (!good)
         return NULL;
     policy->is_public = rules->kind == IAM_POLICY_BUCKET && bucket_policy_public(policy);

@@ -59,6 +59,7 @@ struct iam_policy_rules {
     enum iam_policy_kind kind;
     struct bytes bucket; /* kind BUCKET: whose policy it is */
     size_t max_chars;    /* others: 0 for no limit but IAM_POLICY_MAX_DOCUMENT */
+    bool stored;         /* the text was accepted before: that it is JSON and has no key twice is known */
     /* Does this principal exist? NULL: not asked. For new documents; stored ones outlive their principals. */
     bool (*principal_exists)(const void *ctx, const struct iam_principal *);
     /* Whom did the ARN of a user or role name when the document was stored? False: not known, it goes by its ARN. NULL:

@@ -45,9 +45,21 @@ struct bytes bytes_lower(struct arena *a, struct bytes text)
     return bytes_of(p, text.n);
 }
 
+struct bytes bytes_join(struct arena *a, struct bytes first, struct bytes second)
+{
+    char *p = arena_alloc(a, first.n + second.n);
+    if (first.n)
+        memcpy(p, first.p, first.n);
+    if (second.n)
+        memcpy(p + first.n, second.p, second.n);
+    return bytes_of(p, first.n + second.n);
+}
+
 static struct bytes key_of(struct arena *a, const char *kind, struct bytes id)
 {
-    return arena_bytesf(a, "iam/%s/%.*s", kind, (int)id.n, id.n ? id.p : "");
+    char head[] = "iam/?/";
+    head[4] = kind[0];
+    return bytes_join(a, bytes_str(head), id);
 }
 
 struct bytes key_of_account(struct arena *a, struct bytes id)
@@ -78,9 +90,9 @@ struct bytes key_of_gone_account(struct arena *a, struct bytes id)
 struct bytes key_of_entity(struct arena *a, enum entity kind, struct bytes account, struct bytes name)
 {
     static const char letters[ENTITIES] = {'u', 'g', 'r', 'p', 'o'};
-    struct bytes low = bytes_lower(a, name);
-    return arena_bytesf(a, "iam/%c/%.*s/%.*s", letters[kind], (int)account.n, account.n ? account.p : "", (int)low.n,
-                        low.p);
+    const char of[] = {letters[kind], '\0'};
+    struct bytes below = bytes_join(a, account, BYTES_LIT("/"));
+    return key_of(a, of, bytes_join(a, below, bytes_lower(a, name)));
 }
 
 struct bytes key_of_access_key(struct arena *a, struct bytes id)
@@ -327,8 +339,17 @@ json_t *new_key_record(struct identities *ids, struct arena *a, struct bytes acc
 
 struct bytes iam_arn(struct arena *a, const char *type, struct bytes account, struct bytes path, struct bytes name)
 {
-    if (!path.n)
-        path = BYTES_LIT("/");
-    return arena_bytesf(a, "arn:aws:iam::%.*s:%s%.*s%.*s", (int)account.n, account.p, type, (int)path.n, path.p,
-                        (int)name.n, name.n ? name.p : "");
+    const struct bytes parts[] = {BYTES_LIT("arn:aws:iam::"),     account, BYTES_LIT(":"), bytes_str(type),
+                                  path.n ? path : BYTES_LIT("/"), name};
+    size_t n = 0;
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        n += parts[i].n;
+    char *p = arena_alloc(a, n + 1);
+    n = 0;
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        if (parts[i].n)
+            memcpy(p + n, parts[i].p, parts[i].n);
+        n += parts[i].n;
+    }
+    return bytes_of(p, n);
 }

@@ -56,7 +56,7 @@ struct identities {
     struct pool *pool;
     pthread_mutex_t changing;
     _Atomic uint64_t generation; /* counts changes */
-    struct cache_budget kept; /* of both: */
+    struct cache_budget kept;    /* of both: */
     struct cache *principals, *policies;
     struct jwks *jwks; /* keys of identity providers */
     struct arena *forever;
@@ -83,6 +83,7 @@ struct bytes key_of_unique_id(struct arena *, struct bytes id);
 struct bytes key_of_member(struct arena *, struct bytes account, struct bytes group, struct bytes user);
 struct bytes key_of_counts(struct arena *, struct bytes account);
 struct bytes bytes_lower(struct arena *, struct bytes);
+struct bytes bytes_join(struct arena *, struct bytes, struct bytes);
 
 /* ---- reading ---- */
 
@@ -152,11 +153,14 @@ bool policy_arn_split(struct bytes arn, struct bytes *ret_account, struct bytes 
 /* The text of a managed policy's default version. NO_SUCH_SETTING: there is none. */
 int policy_document(struct identities *, struct arena *, struct bytes arn, struct bytes *ret);
 
-/* A principal put together from records; its policies live as long as the arena. `name` empty: the account's root. */
+/*
+ * A principal put together from records; it lives as long as the arena. `name` empty: the account's root.
+ * *ret_generation: the number that its sessions are bound to.
+ */
 int principal_load_user(struct identities *, struct arena *, struct bytes account, struct bytes name,
-                        struct principal *ret, json_t **ret_record);
+                        struct principal *ret, int64_t *ret_generation);
 int principal_load_role(struct identities *, struct arena *, struct bytes account, struct bytes name,
-                        struct principal *ret, json_t **ret_record);
+                        struct principal *ret, int64_t *ret_generation);
 void record_tags(struct arena *, const json_t *record, const struct iam_tag **ret, size_t *ret_n);
 /* The number that sessions of it are bound to. */
 int principal_generation(struct identities *, struct arena *, struct bytes account, const json_t *record, int64_t *ret);

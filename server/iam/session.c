@@ -206,19 +206,16 @@ static int check_provider(struct identities *ids, struct arena *a, const struct 
 int session_load(struct identities *ids, struct arena *a, const struct session *s, struct principal *p)
 {
     bool role = s->kind == SESSION_ROLE || s->kind == SESSION_WEB_IDENTITY;
-    json_t *record = NULL;
     int64_t generation;
-    int rc = role ? principal_load_role(ids, a, s->account, s->name, p, &record)
-                  : principal_load_user(ids, a, s->account, s->name, p, &record);
-    if (rc == STORE_OK)
-        rc = principal_generation(ids, a, s->account, record, &generation);
+    int rc = role ? principal_load_role(ids, a, s->account, s->name, p, &generation)
+                  : principal_load_user(ids, a, s->account, s->name, p, &generation);
     if (rc == STORE_OK && s->kind == SESSION_WEB_IDENTITY)
         rc = check_provider(ids, a, s);
     if (rc != STORE_OK)
         return rc;
-    if (json_is_true(json_object_get(record, "disabled"))) /* a user, by MinIO's tools */
+    if (p->disabled) /* a user, by MinIO's tools */
         return STORE_NO_SUCH_SETTING;
-    if (generation != s->generation || (record && !bytes_eq(p->caller.unique_id, s->unique_id)))
+    if (generation != s->generation || ((role || s->name.n) && !bytes_eq(p->caller.unique_id, s->unique_id)))
         return STORE_NO_SUCH_SETTING;
     p->session = s->kind;
     p->issued_ms = s->issued_ms;

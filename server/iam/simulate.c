@@ -774,6 +774,7 @@ static int load_principal(struct simulation *s, struct bytes arn, struct princip
     struct bytes rest = bytes_cut(arn, 26, arn.n), boundary;
     json_t *record;
     size_t from = 0, k = 0;
+    int64_t unused;
     int rc = STORE_OK;
     for (size_t i = 0; i < rest.n; i++)
         from = rest.p[i] == '/' ? i + 1 : from;
@@ -789,8 +790,8 @@ static int load_principal(struct simulation *s, struct bytes arn, struct princip
         return query_fail(c, 404, "NoSuchEntity", "The entity with ARN %.*s cannot be found.",
                           (int)(arn.n < 256 ? arn.n : 256), arn.p);
     if (kinds[k] != ENTITY_GROUP)
-        rc = kinds[k] == ENTITY_USER ? principal_load_user(c->ids, c->arena, c->account, name, p, &record)
-                                     : principal_load_role(c->ids, c->arena, c->account, name, p, &record);
+        rc = kinds[k] == ENTITY_USER ? principal_load_user(c->ids, c->arena, c->account, name, p, &unused)
+                                     : principal_load_role(c->ids, c->arena, c->account, name, p, &unused);
     if (rc != STORE_OK)
         return query_fail_store(c, rc);
     boundary = record_text(record, "boundary");

@@ -17,7 +17,7 @@ static struct bytes key_of(struct arena *a, unsigned n)
 
 static struct cached *entry(struct bytes key, size_t size, uint64_t generation)
 {
-    struct cached *e = cached_new(sizeof *e, key, generation);
+    struct cached *e = cached_new(sizeof *e, key, generation, 0);
     (void)arena_alloc(e->arena, size);
     return e;
 }

@@ -229,6 +229,90 @@ Test(identities, principals_exist_or_not)
     iam_world_close(&w);
 }
 
+#define GROUP_OF_ANN                                                                                                   \
+    "Action=CreateGroup&GroupName=g", "Action=AddUserToGroup&GroupName=g&UserName=ann",                                \
+        "Action=PutGroupPolicy&GroupName=g&PolicyName=p&PolicyDocument=" ALLOW_LIST_USERS
+#define SHARED "PolicyArn=arn:aws:iam::000000000000:policy/team/shared"
+
+static void all(struct iam_world *w, const char *const *forms, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        text(w, arena_bytesf(w->arena, "Version=2010-05-08&%s", forms[i]), "RequestId");
+}
+
+/* What a principal is made of, once from records and once from the cache. */
+Test(identities, all_of_a_user_is_kept)
+{
+    static const char *const forms[] = {
+        GROUP_OF_ANN,
+        "Action=TagUser&UserName=ann&Tags.member.1.Key=team&Tags.member.1.Value=red&Tags.member.2.Key=empty&"
+        "Tags.member.2.Value=",
+        "Action=CreatePolicy&PolicyName=shared&Path=/team/&PolicyDocument=" ALLOW_LIST_USERS,
+        "Action=AttachUserPolicy&UserName=ann&" SHARED,
+        "Action=AttachGroupPolicy&GroupName=g&" SHARED,
+        "Action=AttachUserPolicy&UserName=ann&PolicyArn=arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess",
+        "Action=PutUserPermissionsBoundary&UserName=ann&PermissionsBoundary=arn:aws:iam::000000000000:policy/team/"
+        "shared",
+    };
+    struct iam_world w;
+    enum auth_lookup how;
+    iam_world_open(&w);
+    struct bytes key = made_key(&w);
+    all(&w, forms, sizeof forms / sizeof forms[0]);
+    for (int cached = 0; cached < 2; cached++) {
+        const struct principal *p = iam_find(&w, key, BYTES_NONE, &how);
+        cr_assert(p && p->identity.n == 2 && p->group.n == 2 && p->boundary);
+        cr_assert_eq(iam_policy_statements(p->identity.list[0]), 1);
+        cr_assert_eq(iam_policy_statements(p->group.list[0]), 1);
+        cr_assert_eq(p->n_tags, 2);
+        cr_assert(bytes_eq_str(p->tags[0].key, "team") && bytes_eq_str(p->tags[0].value, "red"));
+        cr_assert(bytes_eq_str(p->tags[1].key, "empty") && !p->tags[1].value.n);
+        cr_assert(bytes_eq_str(p->name, "ann") && bytes_eq_str(p->user_name, "ann"));
+        cr_assert(bytes_starts(p->user_id, BYTES_LIT("AIDA")) && bytes_eq(p->user_id, p->caller.unique_id));
+        cr_assert(bytes_eq_str(p->caller.account, "000000000000"));
+        cr_assert(bytes_eq(p->caller.canonical_id, w.ids->root->caller.canonical_id));
+    }
+    iam_world_close(&w);
+}
+
+/* Groups and managed policies are kept for all their users: a change of one is a change for each. */
+Test(identities, a_change_of_what_is_shared_is_seen_by_the_next_look_up)
+{
+    static const char *const forms[] = {
+        GROUP_OF_ANN,
+        "Action=CreatePolicy&PolicyName=shared&Path=/team/&PolicyDocument=" ALLOW_LIST_USERS,
+        "Action=AttachGroupPolicy&GroupName=g&" SHARED,
+    };
+    static const char *const two_statements[] = {
+        "Action=CreatePolicyVersion&SetAsDefault=true&" SHARED
+        "&PolicyDocument=%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C"
+        "%22Action%22%3A%22iam%3AGet*%22%2C%22Resource%22%3A%22*%22%7D%2C%7B%22Effect%22%3A%22Deny%22%2C%22Action%22%3A"
+        "%22s3%3A*%22%2C%22Resource%22%3A%22*%22%7D%5D%7D"};
+    static const char *const back[] = {"Action=SetDefaultPolicyVersion&VersionId=v1&" SHARED};
+    static const char *const no_inline[] = {"Action=DeleteGroupPolicy&GroupName=g&PolicyName=p"};
+    static const char *const detached[] = {"Action=DetachGroupPolicy&GroupName=g&" SHARED};
+    static const struct {
+        const char *const *forms;
+        size_t n, policies, statements; /* of the first one */
+    } steps[] = {
+        {forms, 5, 2, 1}, {two_statements, 1, 2, 2}, {back, 1, 2, 1}, {no_inline, 1, 1, 1}, {detached, 1, 0, 0},
+    };
+    struct iam_world w;
+    enum auth_lookup how;
+    iam_world_open(&w);
+    struct bytes key = made_key(&w);
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        all(&w, steps[i].forms, steps[i].n);
+        for (int cached = 0; cached < 2; cached++) {
+            const struct principal *p = iam_find(&w, key, BYTES_NONE, &how);
+            cr_assert(p && p->group.n == steps[i].policies, "step %zu", i);
+            if (p->group.n)
+                cr_assert_eq(iam_policy_statements(p->group.list[0]), steps[i].statements, "step %zu", i);
+        }
+    }
+    iam_world_close(&w);
+}
+
 struct looker {
     struct iam_world *w;
     struct bytes key;
