@@ -8,6 +8,7 @@ import time
 
 import iotrap
 import s3client
+from counts import check_counts, check_settled_counts
 from pail import Pail, TEST_DIR
 from workload import NOTHING, Model, Wrong, run_workers, wait_for_blobs
 
@@ -51,10 +52,12 @@ class Rig:
 
     def check(self):
         self.model.check(self.client)
+        check_counts(self.client, self.model.bucket)
 
     def settle(self):
         """Everything that is referred to has its file, and there is no other."""
         wait_for_blobs(self.data, self.model.blobs())
+        check_settled_counts(self.client, self.model.bucket)
 
     def empty(self):
         """Deletes all; then nothing may be left."""
