@@ -9,6 +9,7 @@ import hmac
 import http.client
 import json
 import os
+import re
 import shutil
 import ssl
 import subprocess
@@ -589,6 +590,34 @@ def derivations_are_bounded(t):
     true(set(found) <= {200, 503}, f"answers {set(found)}")
     true(found.count(200) >= 10, f"{found.count(200)} of 30 were served")
     t.mc("admin", "user", "list", "pail")
+
+
+# ---- the published vectors ----
+
+def vectors():
+    """(secret, body) of madmin-go's own test, as its module has it."""
+    done = subprocess.run(["go", "mod", "download", "-json", "github.com/minio/madmin-go/v3@v3.0.96"], capture_output=True, text=True,
+                          check=True)
+    with open(os.path.join(json.loads(done.stdout)["Dir"], "encrypt_test.go")) as f:
+        table = f.read().split("decryptDataTests = ", 1)[1].split("\n}{", 1)[1].split("\n}\n", 1)[0]
+    for row in re.findall(r"\{Password: (.*?), Data: (.*?)\},", table, re.S):
+        yield row[0][1:-1].encode(), "".join(re.findall(r'"([0-9a-f]*)"', row[1]))
+
+
+@case
+def published_vectors(t):
+    tool = next((p for p in (os.path.join(pail_module.BUILD, b, "open_sealed") for b in ("asan", "tsan", "release")) if os.path.exists(p)),
+                None) or os.path.join(os.path.dirname(t.pail.binary), "open_sealed")
+    if not os.path.exists(tool):
+        t.skip("open_sealed is not built: make model-bins")
+    found = list(vectors())
+    true(len(found) >= 4, f"{len(found)} vectors")
+    text = "".join(f"{secret.hex()} {body}\n" for secret, body in found)
+    opened = t.command(tool, stdin=text).stdout.splitlines()
+    equal([len(o) // 2 for o in opened], [0, 256, 32, 256], "lengths")
+    true(all(set(o) <= {"0"} for o in opened), "the plaintexts are zeros")
+    wrong = "".join(f"{(secret + b'x').hex()} {body}\n" for secret, body in found)
+    equal(t.command(tool, stdin=wrong).stdout.split(), ["refused"] * len(found), "with another secret")
 
 
 if __name__ == "__main__":
