@@ -2,10 +2,9 @@
 /*
  * Counting requests; metrics.h says how.
  *
- * Invariants: only the loop with a shard's number writes to it, but for `refused`. Positions of operations are those of
- * the two tables, after the one for "none". A bucket's entry is known by its partition, which no other bucket ever
- * gets; it is taken over by zeroing it first and naming it last.
- * Threads: see metrics.h.
+ * Invariants: only the loop with a shard's number writes to it, but for `refused`. Rows of one name (the same by
+ * another method or path) are one operation here; the first is for "none". A bucket's entry is known by its partition,
+ * which no other bucket ever gets; it is taken over by zeroing it first and naming it last. Threads: see metrics.h.
  */
 #include "server/metrics.h"
 
@@ -15,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "server/admin_api/admin_api.h"
 #include "server/conn.h"
 #include "server/ops.h"
 #include "server/own_ops.h"
@@ -24,6 +24,7 @@
 #define NAME_MAX_BYTES 48
 #define MINUTE_MS      60000
 #define CODE_SHIFT     48 /* of a pair of code and count */
+#define TABLES         3  /* of operations: S3's, the server's own, MinIO's for administrators */
 
 enum direction { NEITHER, UPLOAD, DOWNLOAD };
 
@@ -68,8 +69,12 @@ struct op_info {
 };
 
 struct metrics {
-    const struct s3_op *s3, *own;
-    size_t n_s3, n_own, n_ops;
+    struct op_rows {
+        const struct s3_op *first;
+        size_t n;
+        uint16_t *places; /* of each row among `info` */
+    } tables[TABLES];
+    size_t n_ops;
     struct op_info *info;
     int64_t started_ms, started_mono_ms;
     _Atomic uint64_t refused;
@@ -156,10 +161,9 @@ const char *metrics_bucket_api_name(enum metrics_bucket_op op)
 
 static size_t index_of(const struct metrics *m, const struct s3_op *op)
 {
-    if (op >= m->s3 && op < m->s3 + m->n_s3)
-        return 1 + (size_t)(op - m->s3);
-    if (op >= m->own && op < m->own + m->n_own)
-        return 1 + m->n_s3 + (size_t)(op - m->own);
+    for (size_t i = 0; i < TABLES; i++)
+        if (op >= m->tables[i].first && op < m->tables[i].first + m->tables[i].n)
+            return m->tables[i].places[op - m->tables[i].first];
     return 0;
 }
 
@@ -170,18 +174,30 @@ const char *metrics_api_name(struct server *s, const struct s3_op *op)
 
 /* ---- life ---- */
 
+/* The place of a row's name. */
+static size_t place_row(struct metrics *m, const struct s3_op *op)
+{
+    for (size_t i = 1; i < m->n_ops; i++)
+        if (strcmp(m->info[i].op->name, op->name) == 0)
+            return i;
+    describe(&m->info[m->n_ops], op);
+    return m->n_ops++;
+}
+
 struct metrics *metrics_create(unsigned shards)
 {
     struct metrics *m = xcalloc(1, sizeof *m + shards * sizeof m->shards[0]);
-    m->s3 = op_table(&m->n_s3);
-    m->own = own_op_table(&m->n_own);
-    m->n_ops = 1 + m->n_s3 + m->n_own;
-    m->info = xcalloc(m->n_ops, sizeof *m->info);
+    m->tables[0].first = op_table(&m->tables[0].n);
+    m->tables[1].first = own_op_table(&m->tables[1].n);
+    m->tables[2].first = admin_op_table(&m->tables[2].n);
+    m->info = xcalloc(1 + m->tables[0].n + m->tables[1].n + m->tables[2].n, sizeof *m->info);
     m->info[0] = (struct op_info){.name = "unknown", .bucket_op = METRICS_BUCKET_OTHER};
-    for (size_t i = 0; i < m->n_s3; i++)
-        describe(&m->info[1 + i], &m->s3[i]);
-    for (size_t i = 0; i < m->n_own; i++)
-        describe(&m->info[1 + m->n_s3 + i], &m->own[i]);
+    m->n_ops = 1;
+    for (size_t i = 0; i < TABLES; i++) {
+        m->tables[i].places = xcalloc(m->tables[i].n, sizeof *m->tables[i].places);
+        for (size_t k = 0; k < m->tables[i].n; k++)
+            m->tables[i].places[k] = (uint16_t)place_row(m, &m->tables[i].first[k]);
+    }
     m->n_shards = shards;
     for (unsigned i = 0; i < shards; i++) { /* pages that nothing is counted in take no memory */
         m->shards[i].ops = xcalloc(m->n_ops, sizeof *m->shards[i].ops);
@@ -205,6 +221,8 @@ void metrics_free(struct metrics **pm)
         free(m->shards[i].partitions);
         free(m->shards[i].used);
     }
+    for (size_t i = 0; m && i < TABLES; i++)
+        free(m->tables[i].places);
     if (m)
         free(m->info);
     free(m);
@@ -410,7 +428,7 @@ void metrics_end(struct req *r)
     e.first_ns = r->first_byte_ns ? r->first_byte_ns - r->began_ns : 0;
     e.direction = m->info[e.op].direction;
     int64_t now_ms = r->now_ms + (int64_t)(e.whole_ns / 1000000);
-    if (e.op == 0)
+    if (!r->op)
         counter_add(&s->ops[0].begun, 1);
     count_op(&s->ops[e.op], &e);
     if (e.code)

@@ -375,6 +375,9 @@ def prometheus_draws_the_dashboard(t):
                 break
             s3.put_object(Bucket=bucket, Key=f"k{n % 50}", Body=b"x" * 3000)
             s3.get_object(Bucket=bucket, Key=f"k{n % 50}")["Body"].read()
+            for path in ("/minio/health/live", "/pail/health/live"):
+                get(t, path, "HEAD")
+                get(t, path)
             try:
                 s3.get_object(Bucket=bucket, Key="none")
             except ClientError:
