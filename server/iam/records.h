@@ -55,7 +55,7 @@ struct identities {
     struct pool *pool;
     pthread_mutex_t changing;
     _Atomic uint64_t generation; /* counts changes */
-    struct cache_budget kept; /* of both: */
+    struct cache_budget kept;    /* of both: */
     struct cache *principals, *policies;
     struct jwks *jwks; /* keys of identity providers */
     struct arena *forever;
