@@ -120,7 +120,7 @@ all: $(B)/pail
 lib: $(B)/libpail.a
 unit-bin: $(B)/unit
 fuzz-bins: $(FUZZ_BIN)
-model-bins: $(B)/xml_samples
+model-bins: $(B)/xml_samples $(B)/open_sealed
 bench-bins: $(BENCH_BIN)
 
 $(B)/pail: $(MAIN_OBJ) $(B)/libpail.a
@@ -145,6 +145,11 @@ $(B)/xml_samples: $(B)/tests/model/xml_samples.o $(B)/libpail.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
+# Opens what MinIO's own module has sealed (tests/sdk/test_mc_admin.py).
+$(B)/open_sealed: $(B)/tests/model/open_sealed.o $(B)/libpail.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
 $(B)/bench_%: $(B)/tests/bench/%.o $(DOUBLE_SRC:%.c=$(B)/%.o) $(B)/libpail.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
@@ -166,7 +171,7 @@ libraries:
 	@pkg-config --exists $(PKGS) || { echo 'Libraries are missing; "make deps" installs them:' >&2; \
 	    pkg-config --print-errors --exists $(PKGS); exit 1; }
 
--include $(B)/tests/model/xml_samples.d $(OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(FUZZ_SRC:%.c=$(B)/%.d) \
+-include $(B)/tests/model/xml_samples.d $(B)/tests/model/open_sealed.d $(OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(FUZZ_SRC:%.c=$(B)/%.d) \
     $(BENCH_SRC:%.c=$(B)/%.d)
 
 # --- using ---------------------------------------------------------------------------

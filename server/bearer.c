@@ -104,6 +104,8 @@ int bearer_authenticate(struct req *r)
     r->auth.mechanism = AUTH_OTHER; /* signed, in a way that stands for nothing but this */
     r->auth.access_key = b.access_key;
     r->auth.identity = key.identity;
+    r->auth.service = BYTES_LIT("s3"); /* what the key was last used for */
+    r->auth.region = bytes_str(*r->server->config->region ? r->server->config->region : "us-east-1");
     identity_from_auth(r, &r->who);
     return 0;
 }

@@ -2,10 +2,9 @@
 /*
  * Counting requests; metrics.h says how.
  *
- * Invariants: only the loop with a shard's number writes to it, but for `refused`. Positions of operations are those of
- * the two tables, after the one for "none". A bucket's entry is known by its partition, which no other bucket ever
- * gets; it is taken over by zeroing it first and naming it last.
- * Threads: see metrics.h.
+ * Invariants: only the loop with a shard's number writes to it, but for `refused`. Rows of one name (the same by
+ * another method or path) are one operation here; the first is for "none". A bucket's entry is known by its partition,
+ * which no other bucket ever gets; it is taken over by zeroing it first and naming it last. Threads: see metrics.h.
  */
 #include "server/metrics.h"
 
@@ -15,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "server/admin_api/admin_api.h"
 #include "server/conn.h"
 #include "server/ops.h"
 #include "server/own_ops.h"
@@ -24,6 +24,7 @@
 #define NAME_MAX_BYTES 48
 #define MINUTE_MS      60000
 #define CODE_SHIFT     48 /* of a pair of code and count */
+#define TABLES         3  /* of operations: S3's, the server's own, MinIO's for administrators */
 
 enum direction { NEITHER, UPLOAD, DOWNLOAD };
 
@@ -42,8 +43,6 @@ struct minute {
 };
 
 struct bucket_counts {
-    _Atomic uint64_t partition; /* 0: nobody's */
-    uint64_t used;              /* the shard's clock; its writer's own */
     struct {
         _Atomic uint64_t n, errors4, errors5, canceled;
     } ops[METRICS_BUCKET_OP_COUNT];
@@ -56,6 +55,8 @@ struct shard {
     _Atomic uint64_t *codes; /* by operation and code */
     struct minute minutes[METRICS_MINUTES];
     struct bucket_counts *buckets;
+    _Atomic uint64_t *partitions; /* whose they are, 0: nobody's; apart, so that a set is found in one cache line */
+    uint64_t *used;               /* the shard's clock; its writer's own */
     uint64_t clock;
     _Atomic uint64_t accepted;
 };
@@ -68,8 +69,12 @@ struct op_info {
 };
 
 struct metrics {
-    const struct s3_op *s3, *own;
-    size_t n_s3, n_own, n_ops;
+    struct op_rows {
+        const struct s3_op *first;
+        size_t n;
+        uint16_t *places; /* of each row among `info` */
+    } tables[TABLES];
+    size_t n_ops;
     struct op_info *info;
     int64_t started_ms, started_mono_ms;
     _Atomic uint64_t refused;
@@ -156,10 +161,9 @@ const char *metrics_bucket_api_name(enum metrics_bucket_op op)
 
 static size_t index_of(const struct metrics *m, const struct s3_op *op)
 {
-    if (op >= m->s3 && op < m->s3 + m->n_s3)
-        return 1 + (size_t)(op - m->s3);
-    if (op >= m->own && op < m->own + m->n_own)
-        return 1 + m->n_s3 + (size_t)(op - m->own);
+    for (size_t i = 0; i < TABLES; i++)
+        if (op >= m->tables[i].first && op < m->tables[i].first + m->tables[i].n)
+            return m->tables[i].places[op - m->tables[i].first];
     return 0;
 }
 
@@ -170,23 +174,37 @@ const char *metrics_api_name(struct server *s, const struct s3_op *op)
 
 /* ---- life ---- */
 
+/* The place of a row's name. */
+static size_t place_row(struct metrics *m, const struct s3_op *op)
+{
+    for (size_t i = 1; i < m->n_ops; i++)
+        if (strcmp(m->info[i].op->name, op->name) == 0)
+            return i;
+    describe(&m->info[m->n_ops], op);
+    return m->n_ops++;
+}
+
 struct metrics *metrics_create(unsigned shards)
 {
     struct metrics *m = xcalloc(1, sizeof *m + shards * sizeof m->shards[0]);
-    m->s3 = op_table(&m->n_s3);
-    m->own = own_op_table(&m->n_own);
-    m->n_ops = 1 + m->n_s3 + m->n_own;
-    m->info = xcalloc(m->n_ops, sizeof *m->info);
+    m->tables[0].first = op_table(&m->tables[0].n);
+    m->tables[1].first = own_op_table(&m->tables[1].n);
+    m->tables[2].first = admin_op_table(&m->tables[2].n);
+    m->info = xcalloc(1 + m->tables[0].n + m->tables[1].n + m->tables[2].n, sizeof *m->info);
     m->info[0] = (struct op_info){.name = "unknown", .bucket_op = METRICS_BUCKET_OTHER};
-    for (size_t i = 0; i < m->n_s3; i++)
-        describe(&m->info[1 + i], &m->s3[i]);
-    for (size_t i = 0; i < m->n_own; i++)
-        describe(&m->info[1 + m->n_s3 + i], &m->own[i]);
+    m->n_ops = 1;
+    for (size_t i = 0; i < TABLES; i++) {
+        m->tables[i].places = xcalloc(m->tables[i].n, sizeof *m->tables[i].places);
+        for (size_t k = 0; k < m->tables[i].n; k++)
+            m->tables[i].places[k] = (uint16_t)place_row(m, &m->tables[i].first[k]);
+    }
     m->n_shards = shards;
     for (unsigned i = 0; i < shards; i++) { /* pages that nothing is counted in take no memory */
         m->shards[i].ops = xcalloc(m->n_ops, sizeof *m->shards[i].ops);
         m->shards[i].codes = xcalloc(m->n_ops * S3E_COUNT, sizeof *m->shards[i].codes);
         m->shards[i].buckets = xcalloc(METRICS_BUCKETS, sizeof *m->shards[i].buckets);
+        m->shards[i].partitions = xcalloc(METRICS_BUCKETS, sizeof *m->shards[i].partitions);
+        m->shards[i].used = xcalloc(METRICS_BUCKETS, sizeof *m->shards[i].used);
     }
     m->started_ms = clock_wall_ms();
     m->started_mono_ms = clock_mono_ms();
@@ -200,7 +218,11 @@ void metrics_free(struct metrics **pm)
         free(m->shards[i].ops);
         free(m->shards[i].codes);
         free(m->shards[i].buckets);
+        free(m->shards[i].partitions);
+        free(m->shards[i].used);
     }
+    for (size_t i = 0; m && i < TABLES; i++)
+        free(m->tables[i].places);
     if (m)
         free(m->info);
     free(m);
@@ -334,15 +356,17 @@ static void count_op(struct op_counts *o, const struct event *e)
         counter_add(e->status >= 500 ? &o->errors5 : &o->errors4, 1);
 }
 
-static struct bucket_counts *set_of(struct shard *s, uint64_t partition)
+/* Where the bucket's set begins. */
+static size_t set_of(uint64_t partition)
 {
     uint64_t h = partition * 0x9e3779b97f4a7c15u;
-    return &s->buckets[(h >> 32 & (METRICS_BUCKET_SETS - 1)) * METRICS_BUCKET_WAYS];
+    return (h >> 32 & (METRICS_BUCKET_SETS - 1)) * METRICS_BUCKET_WAYS;
 }
 
-static void take_over(struct bucket_counts *b, uint64_t partition)
+static void take_over(struct shard *s, size_t at, uint64_t partition)
 {
-    atomic_store_explicit(&b->partition, 0, memory_order_relaxed);
+    struct bucket_counts *b = &s->buckets[at];
+    atomic_store_explicit(&s->partitions[at], 0, memory_order_relaxed);
     for (size_t i = 0; i < METRICS_BUCKET_OP_COUNT; i++) {
         atomic_store_explicit(&b->ops[i].n, 0, memory_order_relaxed);
         atomic_store_explicit(&b->ops[i].errors4, 0, memory_order_relaxed);
@@ -353,28 +377,30 @@ static void take_over(struct bucket_counts *b, uint64_t partition)
     atomic_store_explicit(&b->out, 0, memory_order_relaxed);
     for (size_t i = 0; i < METRICS_MINUTES; i++)
         atomic_store_explicit(&b->minutes[i].number, 0, memory_order_relaxed);
-    atomic_store_explicit(&b->partition, partition, memory_order_release);
+    atomic_store_explicit(&s->partitions[at], partition, memory_order_release);
 }
 
 /* The bucket's counters; the set's longest unused ones become its own when it has none. */
 static struct bucket_counts *bucket_counts(struct shard *s, uint64_t partition)
 {
-    struct bucket_counts *set = set_of(s, partition), *oldest = set;
-    for (size_t i = 0; i < METRICS_BUCKET_WAYS; i++) {
-        if (atomic_load_explicit(&set[i].partition, memory_order_relaxed) == partition)
-            return &set[i];
-        if (set[i].used < oldest->used)
-            oldest = &set[i];
+    size_t set = set_of(partition), at = set;
+    while (at < set + METRICS_BUCKET_WAYS &&
+           atomic_load_explicit(&s->partitions[at], memory_order_relaxed) != partition)
+        at++;
+    if (at == set + METRICS_BUCKET_WAYS) {
+        at = set;
+        for (size_t i = set; i < set + METRICS_BUCKET_WAYS; i++)
+            at = s->used[i] < s->used[at] ? i : at;
+        take_over(s, at, partition);
     }
-    take_over(oldest, partition);
-    return oldest;
+    s->used[at] = ++s->clock;
+    return &s->buckets[at];
 }
 
 static void count_bucket(struct shard *s, uint64_t partition, enum metrics_bucket_op op, const struct event *e,
                          int64_t now_ms)
 {
     struct bucket_counts *b = bucket_counts(s, partition);
-    b->used = ++s->clock;
     counter_add(&b->ops[op].n, 1);
     if (e->status >= 400)
         counter_add(e->status >= 500 ? &b->ops[op].errors5 : &b->ops[op].errors4, 1);
@@ -402,7 +428,7 @@ void metrics_end(struct req *r)
     e.first_ns = r->first_byte_ns ? r->first_byte_ns - r->began_ns : 0;
     e.direction = m->info[e.op].direction;
     int64_t now_ms = r->now_ms + (int64_t)(e.whole_ns / 1000000);
-    if (e.op == 0)
+    if (!r->op)
         counter_add(&s->ops[0].begun, 1);
     count_op(&s->ops[e.op], &e);
     if (e.code)
@@ -508,12 +534,12 @@ void metrics_collect_minutes(struct server *s, struct metrics_minutes_sum *ret)
         add_minutes(s->metrics->shards[i].minutes, now_ms, ret);
 }
 
-static const struct bucket_counts *find_bucket(struct shard *s, uint64_t partition)
+static const struct bucket_counts *find_bucket(const struct shard *s, uint64_t partition)
 {
-    const struct bucket_counts *set = set_of(s, partition);
-    for (size_t i = 0; i < METRICS_BUCKET_WAYS; i++)
-        if (atomic_load_explicit(&set[i].partition, memory_order_acquire) == partition)
-            return &set[i];
+    size_t set = set_of(partition);
+    for (size_t i = set; i < set + METRICS_BUCKET_WAYS; i++)
+        if (atomic_load_explicit(&s->partitions[i], memory_order_acquire) == partition)
+            return &s->buckets[i];
     return NULL;
 }
 

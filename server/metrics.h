@@ -31,9 +31,18 @@ struct server;
 #define METRICS_BUCKET_OPS(X)                                                                                          \
     X(GetObject)                                                                                                       \
     X(PutObject)                                                                                                       \
-    X(HeadObject) X(DeleteObject) X(DeleteObjects) X(CopyObject) X(CreateMultipartUpload) X(UploadPart)                \
-        X(CompleteMultipartUpload) X(AbortMultipartUpload) X(ListObjects) X(ListObjectsV2) X(ListObjectVersions)       \
-            X(HeadBucket)
+    X(HeadObject)                                                                                                      \
+    X(DeleteObject)                                                                                                    \
+    X(DeleteObjects)                                                                                                   \
+    X(CopyObject)                                                                                                      \
+    X(CreateMultipartUpload)                                                                                           \
+    X(UploadPart)                                                                                                      \
+    X(CompleteMultipartUpload)                                                                                         \
+    X(AbortMultipartUpload)                                                                                            \
+    X(ListObjects)                                                                                                     \
+    X(ListObjectsV2)                                                                                                   \
+    X(ListObjectVersions)                                                                                              \
+    X(HeadBucket)
 enum metrics_bucket_op {
 #define X(name) METRICS_BUCKET_##name,
     METRICS_BUCKET_OPS(X)

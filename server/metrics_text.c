@@ -35,13 +35,14 @@ struct page {
     struct server *s;
     struct arena *arena;
     struct buf *out;
-    const char *family;
+    struct bytes family;
     char server[LABELS_MAX_BYTES]; /* server="host:port" */
     struct metrics_sum *sum;
     struct usage *usage;
     struct process_stats *process;
     struct store_stats *store;
-    struct bytes bucket; /* of a page about one */
+    struct bytes bucket;               /* of a page about one */
+    const struct bytes *bucket_labels; /* server and name */
     int rc;
 };
 
@@ -50,7 +51,7 @@ struct page {
 static void family(struct page *p, const char *name, const char *type, const char *help)
 {
     struct buf *b = p->out;
-    p->family = name;
+    p->family = bytes_str(name);
     buf_put_str(b, "# HELP ");
     buf_put_str(b, name);
     buf_put_char(b, ' ');
@@ -65,7 +66,7 @@ static void family(struct page *p, const char *name, const char *type, const cha
 static void row_begin(struct page *p, const char *suffix, struct bytes labels)
 {
     struct buf *b = p->out;
-    buf_put_str(b, p->family);
+    buf_put_bytes(b, p->family);
     buf_put_str(b, suffix);
     if (labels.n) {
         buf_put_char(b, '{');
@@ -75,11 +76,48 @@ static void row_begin(struct page *p, const char *suffix, struct bytes labels)
     buf_put_char(b, ' ');
 }
 
+static char *put(char *w, struct bytes s)
+{
+    return s.n ? mempcpy(w, s.p, s.n) : w;
+}
+
+static char *put_number(char *w, uint64_t value)
+{
+    char digits[20], *at = digits + sizeof digits;
+    do
+        *--at = (char)('0' + value % 10);
+    while (value /= 10);
+    return put(w, bytes_of(at, (size_t)(digits + sizeof digits - at)));
+}
+
+/* With one label more, unless `name` is NULL. Most rows are written by this. */
+static void row_with(struct page *p, struct bytes labels, const char *name, struct bytes value, uint64_t n)
+{
+    struct bytes label = bytes_str(name);
+    char *begin = buf_reserve(p->out, p->family.n + labels.n + label.n + value.n + 32), *w = begin;
+    if (!w)
+        return;
+    w = put(w, p->family);
+    *w++ = '{';
+    w = put(w, labels);
+    if (name) {
+        *w++ = ',';
+        w = put(w, label);
+        *w++ = '=';
+        *w++ = '"';
+        w = put(w, value);
+        *w++ = '"';
+    }
+    *w++ = '}';
+    *w++ = ' ';
+    w = put_number(w, n);
+    *w++ = '\n';
+    p->out->n += (size_t)(w - begin);
+}
+
 static void row(struct page *p, struct bytes labels, uint64_t value)
 {
-    row_begin(p, "", labels);
-    buf_put_u64(p->out, value);
-    buf_put_char(p->out, '\n');
+    row_with(p, labels, NULL, BYTES_NONE, value);
 }
 
 static void row_real(struct page *p, struct bytes labels, double value)
@@ -356,15 +394,8 @@ static const char *const ranges[] = {
 #define RANGE_1024_B 1 /* those that BETWEEN_1024B_AND_1_MB has together: from here ... */
 #define RANGE_1_MB   5 /* ... up to here */
 
-static void range_row(struct page *p, const struct labels *base, const char *range, uint64_t n)
-{
-    struct labels l = *base;
-    label(&l, "range", bytes_str(range));
-    row(p, labels_text(&l), n);
-}
-
 /* The store's last two ranges are one of MinIO's. */
-static void range_rows(struct page *p, const struct labels *base, const struct store_counts *c)
+static void range_rows(struct page *p, struct bytes base, const struct store_counts *c)
 {
     uint64_t middle = 0;
     for (size_t i = 0; i < ARRAY_LEN(ranges); i++) {
@@ -373,9 +404,9 @@ static void range_rows(struct page *p, const struct labels *base, const struct s
             n += c->sizes[k].objects;
         if (i >= RANGE_1024_B && i < RANGE_1_MB)
             middle += n;
-        range_row(p, base, ranges[i], n);
+        row_with(p, base, "range", bytes_str(ranges[i]), n);
     }
-    range_row(p, base, "BETWEEN_1024B_AND_1_MB", middle);
+    row_with(p, base, "range", BYTES_LIT("BETWEEN_1024B_AND_1_MB"), middle);
 }
 
 enum usage_value { USE_OBJECTS, USE_BYTES, USE_VERSIONS, USE_MARKERS, USE_QUOTA };
@@ -398,11 +429,17 @@ static uint64_t usage_value(const struct store_counts *c, const struct store_buc
     return 0;
 }
 
-static struct labels bucket_labels(const struct page *p, struct bytes name)
+/* Of each bucket, made once. */
+static const struct bytes *bucket_labels(struct page *p)
 {
-    struct labels l = labels_of(p);
-    label(&l, "bucket", name);
-    return l;
+    const struct usage *u = usage_of(p);
+    if (p->bucket_labels)
+        return p->bucket_labels;
+    struct bytes *all = arena_new_array(p->arena, struct bytes, u->n + 1);
+    for (size_t i = 0; i < u->n; i++)
+        all[i] = arena_bytesf(p->arena, "%s,bucket=\"%.*s\"", p->server, (int)u->buckets[i].bucket.name.n,
+                              u->buckets[i].bucket.name.p);
+    return p->bucket_labels = all;
 }
 
 struct usage_family {
@@ -419,15 +456,12 @@ static void usage_families(struct page *p, const struct usage_family *f, size_t 
             const struct usage_bucket *b = &u->buckets[i];
             if (f[k].what == USE_QUOTA && b->bucket.quota == 0)
                 continue;
-            struct labels l = bucket_labels(p, b->bucket.name);
-            row(p, labels_text(&l), usage_value(&b->counts, &b->bucket, f[k].what));
+            row(p, bucket_labels(p)[i], usage_value(&b->counts, &b->bucket, f[k].what));
         }
     }
     family(p, distribution, "gauge", "Objects by their size.");
-    for (size_t i = 0; i < u->n; i++) {
-        struct labels l = bucket_labels(p, u->buckets[i].bucket.name);
-        range_rows(p, &l, &u->buckets[i].counts);
-    }
+    for (size_t i = 0; i < u->n; i++)
+        range_rows(p, bucket_labels(p)[i], &u->buckets[i].counts);
 }
 
 static void group_usage_buckets_v2(struct page *p)
@@ -468,7 +502,7 @@ static void group_usage_v2(struct page *p)
     gauge(p, "minio_cluster_usage_deletemarker_total", "Delete markers.", u->all.markers);
     gauge(p, "minio_usage_last_activity_nano_seconds", "Age of these figures: they are kept exact.", 0);
     family(p, "minio_cluster_objects_size_distribution", "gauge", "Objects by their size.");
-    range_rows(p, &l, &u->all);
+    range_rows(p, labels_text(&l), &u->all);
 }
 
 static void group_usage_v3(struct page *p)
@@ -484,7 +518,7 @@ static void group_usage_v3(struct page *p)
     gauge(p, "minio_cluster_usage_objects_delete_markers_count", "Delete markers.", u->all.markers);
     gauge(p, "minio_cluster_usage_objects_buckets_count", "Buckets.", u->n);
     family(p, "minio_cluster_usage_objects_size_distribution", "gauge", "Objects by their size.");
-    range_rows(p, &l, &u->all);
+    range_rows(p, labels_text(&l), &u->all);
 }
 
 /* ---- what buckets are asked ---- */
@@ -509,11 +543,9 @@ static void bucket_op_family(struct page *p, const struct metrics_bucket_sum *su
                              : what == OP_ERRORS4 ? sums[i].ops[k].errors4
                              : what == OP_ERRORS5 ? sums[i].ops[k].errors5
                                                   : sums[i].ops[k].canceled;
-            if (sums[i].ops[k].n == 0)
-                continue;
-            struct labels l = bucket_labels(p, u->buckets[i].bucket.name);
-            label(&l, api, bytes_str(metrics_bucket_api_name((enum metrics_bucket_op)k)));
-            row(p, labels_text(&l), value);
+            if (value)
+                row_with(p, bucket_labels(p)[i], api, bytes_str(metrics_bucket_api_name((enum metrics_bucket_op)k)),
+                         value);
         }
 }
 
@@ -528,8 +560,7 @@ static void bucket_families(struct page *p, const struct bucket_names *names)
         for (size_t i = 0; i < u->n; i++) {
             if (!wanted(p, &u->buckets[i]) || (sums[i].in == 0 && sums[i].out == 0))
                 continue;
-            struct labels l = bucket_labels(p, u->buckets[i].bucket.name);
-            row(p, labels_text(&l), out ? sums[i].out : sums[i].in);
+            row(p, bucket_labels(p)[i], out ? sums[i].out : sums[i].in);
         }
     }
     bucket_op_family(p, sums, names->total, "Requests that ended, by operation.", names->api, OP_TOTAL);

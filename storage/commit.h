@@ -36,9 +36,9 @@ size_t commit_batch_ops(const struct index_batch *b);
 size_t commit_batch_bytes(const struct index_batch *b);
 
 struct commit_stats {
-    uint64_t groups, batches; /* since the start */
-    uint64_t queued;          /* submitted and not answered yet */
-    uint64_t busy_since_ms;   /* clock_mono_ms when the present group was begun; 0 when idle */
+    uint64_t groups, batches;  /* since the start */
+    uint64_t queued;           /* submitted and not answered yet */
+    uint64_t busy_since_ms;    /* clock_mono_ms when the present group was begun; 0 when idle */
     struct histogram_sum took; /* of a group, from its begin to the end of its sync */
     uint64_t group_sizes[INDEX_GROUP_SIZES];
 };

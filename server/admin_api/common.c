@@ -62,7 +62,7 @@ static int fail_sealed(struct req *r, enum sealed_rc rc)
 
 int admin_open_body(struct admin_call *c, struct bytes *ret)
 {
-    struct auth_key key;
+    struct auth_key key = {0};
     if (c->r->head.framing != HTTP_BODY_LENGTH)
         return req_fail(c->r, S3E_MISSING_CONTENT_LENGTH);
     if (find_secret(c, &key) < 0)
@@ -76,14 +76,17 @@ int admin_open_body(struct admin_call *c, struct bytes *ret)
 static int parse_object(struct admin_call *c, struct bytes text, json_t **ret)
 {
     json_t *j = json_loadb(text.n ? text.p : "", text.n, JSON_REJECT_DUPLICATES, NULL);
-    if (j)
-        *ret = json_in(c->arena, j);
-    return json_is_object(j) ? 0 : req_failf(c->r, S3E_ADMIN_BAD_BODY, "The body is no JSON object.");
+    if (!json_is_object(j)) {
+        json_decref(j);
+        return req_failf(c->r, S3E_ADMIN_BAD_BODY, "The body is no JSON object.");
+    }
+    *ret = json_in(c->arena, j);
+    return 0;
 }
 
 int admin_open_json(struct admin_call *c, json_t **ret)
 {
-    struct bytes text;
+    struct bytes text = BYTES_NONE;
     return admin_open_body(c, &text) < 0 ? -1 : parse_object(c, text, ret);
 }
 
@@ -145,7 +148,7 @@ int admin_reply(struct req *r, json_t *j)
 
 int admin_reply_sealed_text(struct admin_call *c, struct bytes text)
 {
-    struct auth_key key;
+    struct auth_key key = {0};
     if (!c->has_key) {
         if (find_secret(c, &key) < 0)
             return -1;
@@ -291,7 +294,7 @@ void admin_put(struct admin_call *c, enum entity kind, const json_t *record)
 void admin_delete_entity_keys(struct admin_call *c, enum entity kind, const json_t *record)
 {
     const char *name;
-    json_t *document;
+    json_t *document = NULL;
     json_object_foreach((json_t *)json_object_get(record, "inline"), name, document)
         change_delete(&c->change, key_of_document(c->arena, json_bytes(document)));
     if (kind != ENTITY_POLICY)

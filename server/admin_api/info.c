@@ -60,7 +60,7 @@ static json_t *histogram(const struct store_counts *k)
 static json_t *bucket_json(const struct store_counts *k)
 {
     return json_pack("{s:I,s:I,s:I,s:I,s:o,s:{}}", "size", (json_int_t)k->bytes, "objectsCount", (json_int_t)k->objects,
-                     "versionsCount", (json_int_t)(k->objects + k->versions), "deleteMarkersCount",
+                     "versionsCount", (json_int_t)k->objects + (json_int_t)k->versions, "deleteMarkersCount",
                      (json_int_t)k->markers, "objectsSizesHistogram", histogram(k), "objectsVersionsHistogram");
 }
 
@@ -190,7 +190,7 @@ int admin_data_usage(struct req *r)
     if (each_bucket(r, add_usage, &u) < 0)
         return -1;
     store_space(r->server->store, &available, &total);
-    json_t *sizes = json_object(), *one;
+    json_t *sizes = json_object(), *one = NULL;
     const char *name;
     json_object_foreach(u.each, name, one) json_object_set(sizes, name, json_object_get(one, "size"));
     return admin_reply(r, json_pack("{s:o,s:I,s:I,s:I,s:O,s:o,s:I,s:I,s:I}", "lastUpdate", admin_time(r->now_ms),
@@ -254,7 +254,7 @@ static int add_access(struct req *r, const struct store_bucket *b, const struct 
 static json_t *policy_of(struct admin_call *c)
 {
     json_t *statements = json_array();
-    struct bytes name = admin_caller(c), text;
+    struct bytes name = admin_caller(c), text = BYTES_NONE;
     json_t *user = NULL;
     if (c->r->who.root)
         json_array_append_new(statements, json_pack("{s:s,s:[s,s],s:[s]}", "Effect", "Allow", "Action", "admin:*",
@@ -290,7 +290,7 @@ int admin_account_info(struct req *r)
 
 int admin_get_quota(struct req *r)
 {
-    struct bytes name;
+    struct bytes name = BYTES_NONE;
     struct store_bucket b;
     if (admin_param(r, "bucket", &name) < 0)
         return -1;
@@ -302,8 +302,8 @@ int admin_set_quota(struct req *r)
 {
     struct admin_call *c = admin_begin(r);
     struct store_bucket_change change = {.set_quota = true};
-    struct bytes name;
-    json_t *body;
+    struct bytes name = BYTES_NONE;
+    json_t *body = NULL;
     if (admin_param(r, "bucket", &name) < 0 || admin_plain_json(c, &body) < 0)
         return -1;
     struct bytes type = record_text(body, "quotatype");

@@ -88,7 +88,7 @@ static int set_end(struct admin_call *c, json_t *key, struct bytes when)
 /* NULL, {} and a document without statements: there is none. */
 static int set_policy(struct admin_call *c, json_t *key, json_t *policy)
 {
-    struct bytes text, old = record_text(key, "policy");
+    struct bytes text = BYTES_NONE, old = record_text(key, "policy");
     if (json_is_string(policy)) {
         json_t *inside = json_loads(json_string_value(policy), 0, NULL);
         policy = inside ? json_in(c->arena, inside) : policy;
@@ -121,7 +121,7 @@ static int check_secret(struct admin_call *c, struct bytes secret)
 
 static int check_id(struct admin_call *c, struct bytes id)
 {
-    json_t *old;
+    json_t *old = NULL;
     bool temporary = id.n == IAM_ACCESS_KEY_LEN && bytes_starts(id, BYTES_LIT("ASIA"));
     if (id.n < ACCOUNT_KEY_MIN || temporary || !admin_name_good(id, ACCOUNT_KEY_MAX))
         return req_fail(c->r, S3E_ADMIN_INVALID_ACCESS_KEY);
@@ -135,8 +135,8 @@ static int check_id(struct admin_call *c, struct bytes id)
 
 static int add_key(struct admin_call *c, const json_t *body, struct bytes user, struct bytes id, struct bytes secret)
 {
-    json_t *owner;
-    struct bytes name, text = record_text(body, "description");
+    json_t *owner = NULL;
+    struct bytes name = BYTES_NONE, text = record_text(body, "description");
     if (find_owner(c, user, &name, &owner) < 0 || check_id(c, id) < 0 || check_secret(c, secret) < 0)
         return -1;
     json_t *keys = record_list(owner, "keys");
@@ -156,7 +156,7 @@ static int add_key(struct admin_call *c, const json_t *body, struct bytes user, 
 int admin_add_key(struct req *r)
 {
     struct admin_call *c = admin_begin(r);
-    json_t *body;
+    json_t *body = NULL;
     if (admin_open_json(c, &body) < 0)
         return -1;
     struct bytes user = record_text(body, "targetUser"), id = record_text(body, "accessKey"),
@@ -216,8 +216,8 @@ static int set_key_status(struct admin_call *c, json_t *key, struct bytes status
 
 static int update_key(struct admin_call *c, const json_t *body)
 {
-    struct bytes id, secret = record_text(body, "newSecretKey");
-    json_t *key;
+    struct bytes id = BYTES_NONE, secret = record_text(body, "newSecretKey");
+    json_t *key = NULL;
     if (find_service(c, "admin:UpdateServiceAccount", &id, &key) < 0)
         return -1;
     if (secret.n) {
@@ -238,7 +238,7 @@ static int update_key(struct admin_call *c, const json_t *body)
 int admin_update_key(struct req *r)
 {
     struct admin_call *c = admin_begin(r);
-    json_t *body;
+    json_t *body = NULL;
     if (admin_open_json(c, &body) < 0)
         return -1;
     records_lock(c->ids);
@@ -272,8 +272,8 @@ int admin_delete_keys(struct admin_call *c, const json_t *owner)
 
 static int remove_key(struct admin_call *c)
 {
-    struct bytes id, name;
-    json_t *key, *owner;
+    struct bytes id = BYTES_NONE, name = BYTES_NONE;
+    json_t *key = NULL, *owner = NULL;
     if (find_service(c, "admin:RemoveServiceAccount", &id, &key) < 0 ||
         find_owner(c, record_text(key, "user"), &name, &owner) < 0)
         return -1;
@@ -316,8 +316,8 @@ static json_t *key_json(struct admin_call *c, struct bytes id, const json_t *key
 /* What a key without a policy of its own has: all that its user has, in one document. */
 static int implied_policy(struct admin_call *c, struct bytes user, json_t **ret)
 {
-    json_t *statements = json_array(), *owner;
-    struct bytes name, text;
+    json_t *statements = json_array(), *owner = NULL;
+    struct bytes name = BYTES_NONE, text = BYTES_NONE;
     *ret = json_in(c->arena, json_pack("{s:s,s:o}", "Version", "2012-10-17", "Statement", statements));
     if (!user.n) {
         json_array_append_new(statements,
@@ -342,8 +342,8 @@ static int implied_policy(struct admin_call *c, struct bytes user, json_t **ret)
 
 static int info(struct admin_call *c, struct bytes id, const json_t *key, json_t **ret)
 {
-    struct bytes document = record_text(key, "policy"), text;
-    json_t *policy;
+    struct bytes document = record_text(key, "policy"), text = BYTES_NONE;
+    json_t *policy = NULL;
     if (document.n) {
         int rc = document_get(c->ids, c->arena, document, &text);
         if (rc != STORE_OK)
@@ -363,8 +363,8 @@ static int info(struct admin_call *c, struct bytes id, const json_t *key, json_t
 int admin_info_key(struct req *r)
 {
     struct admin_call *c = admin_begin(r);
-    struct bytes id;
-    json_t *key, *j;
+    struct bytes id = BYTES_NONE;
+    json_t *key = NULL, *j = NULL;
     if (find_service(c, "admin:ListServiceAccounts", &id, &key) < 0 || info(c, id, key, &j) < 0)
         return -1;
     return admin_reply_sealed(c, json_incref(j));
@@ -373,8 +373,8 @@ int admin_info_key(struct req *r)
 int admin_info_any_key(struct req *r)
 {
     struct admin_call *c = admin_begin(r);
-    struct bytes id;
-    json_t *key, *j;
+    struct bytes id = BYTES_NONE;
+    json_t *key = NULL, *j = NULL;
     if (find_service(c, "admin:ListServiceAccounts", &id, &key) < 0 || info(c, id, key, &j) < 0)
         return -1;
     json_object_set_new(j, "AccessKey", json_of_bytes(id));
@@ -405,8 +405,8 @@ static int list_keys(struct admin_call *c, struct bytes user, const json_t *owne
 int admin_list_keys(struct req *r)
 {
     struct admin_call *c = admin_begin(r);
-    struct bytes user = req_param(r, "user"), name;
-    json_t *owner, *keys;
+    struct bytes user = req_param(r, "user"), name = BYTES_NONE;
+    json_t *owner = NULL, *keys = NULL;
     if (!user.n)
         user = admin_caller(c);
     bool root = !user.n || admin_is_root_name(c, user);
@@ -439,12 +439,12 @@ static int add_user(struct admin_call *c, json_t *user, void *arg)
 int admin_list_all_keys(struct req *r)
 {
     struct admin_call *c = admin_begin(r);
-    struct bytes *users, type = req_param(r, "listType"), self = admin_caller(c), name;
+    struct bytes *users = NULL, type = req_param(r, "listType"), self = admin_caller(c), name = BYTES_NONE;
     struct bulk b = {.all = json_in(c->arena, json_object()),
                      .services = !bytes_eq_str(type, "users-only") && !bytes_eq_str(type, "sts-only")};
     bool all = bytes_eq_str(req_param(r, "all"), "true");
     size_t n = admin_params(r, "users", &users);
-    json_t *owner;
+    json_t *owner = NULL;
     if (!all && n == 0) {
         users = &self;
         n = 1;

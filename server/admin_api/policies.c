@@ -59,7 +59,7 @@ static const struct managed_policy *built_in(struct bytes name)
 int admin_policy_arn(struct admin_call *c, struct bytes name, struct bytes *ret)
 {
     const struct managed_policy *m = built_in(name);
-    json_t *policy;
+    json_t *policy = NULL;
     int rc = admin_name_good(name, 128)
                  ? record_get(c->ids, c->arena, key_of_entity(c->arena, ENTITY_POLICY, c->q.account, name), &policy)
                  : STORE_NO_SUCH_SETTING;
@@ -156,7 +156,7 @@ static void add_version(struct admin_call *c, json_t *policy, struct bytes text)
 
 static int put_policy(struct admin_call *c, struct bytes name, struct bytes text)
 {
-    json_t *policy;
+    json_t *policy = NULL;
     int rc = record_get(c->ids, c->arena, key_of_entity(c->arena, ENTITY_POLICY, c->q.account, name), &policy);
     if (rc == STORE_NO_SUCH_SETTING && admin_new_entity(c, ENTITY_POLICY, name, &policy) < 0)
         return -1;
@@ -170,8 +170,8 @@ static int put_policy(struct admin_call *c, struct bytes name, struct bytes text
 int admin_add_policy(struct req *r)
 {
     struct admin_call *c = admin_begin(r);
-    struct bytes name, text;
-    json_t *policy;
+    struct bytes name = BYTES_NONE, text = BYTES_NONE;
+    json_t *policy = NULL;
     if (admin_param(r, "name", &name) < 0 || admin_plain_json(c, &policy) < 0)
         return -1;
     if (!admin_name_good(name, 128) || bytes_find_char(name, ',', 0) >= 0)
@@ -189,7 +189,7 @@ int admin_add_policy(struct req *r)
 
 static int remove_policy(struct admin_call *c, struct bytes name)
 {
-    json_t *policy;
+    json_t *policy = NULL;
     if (admin_find(c, ENTITY_POLICY, name, S3E_ADMIN_NO_SUCH_POLICY, &policy) < 0)
         return -1;
     if (record_number(policy, "uses") || record_number(policy, "bounds"))
@@ -206,7 +206,7 @@ static int remove_policy(struct admin_call *c, struct bytes name)
 int admin_remove_policy(struct req *r)
 {
     struct admin_call *c = admin_begin(r);
-    struct bytes name;
+    struct bytes name = BYTES_NONE;
     if (admin_param(r, "name", &name) < 0)
         return -1;
     if (built_in(name))
@@ -229,8 +229,8 @@ static json_t *parsed(struct bytes text)
 int admin_info_policy(struct req *r)
 {
     struct admin_call *c = admin_begin(r);
-    struct bytes name, arn, text;
-    json_t *policy;
+    struct bytes name = BYTES_NONE, arn = BYTES_NONE, text = BYTES_NONE;
+    json_t *policy = NULL;
     if (admin_param(r, "name", &name) < 0 || admin_policy_arn(c, name, &arn) < 0)
         return -1;
     int rc = policy_document(c->ids, c->arena, arn, &text);
@@ -287,7 +287,7 @@ int admin_set_policies(struct admin_call *c, json_t *record, const struct bytes 
 {
     json_t *wanted = json_in(c->arena, json_array()), *old = record_list(record, "attached");
     for (size_t i = 0; i < n; i++) {
-        struct bytes arn;
+        struct bytes arn = BYTES_NONE;
         if (admin_policy_arn(c, names[i], &arn) < 0)
             return -1;
         if (json_find(wanted, arn, false) >= 0)
@@ -316,9 +316,9 @@ static int find_holder(struct admin_call *c, enum entity kind, struct bytes name
 
 static int set_policy(struct admin_call *c, enum entity kind, struct bytes name, struct bytes policies)
 {
-    struct bytes *names;
+    struct bytes *names = NULL;
     size_t n = admin_split(c, policies, &names);
-    json_t *record;
+    json_t *record = NULL;
     if (find_holder(c, kind, name, &record) < 0 || admin_set_policies(c, record, names, n) < 0)
         return -1;
     admin_put(c, kind, record);
@@ -328,7 +328,7 @@ static int set_policy(struct admin_call *c, enum entity kind, struct bytes name,
 int admin_set_user_or_group_policy(struct req *r)
 {
     struct admin_call *c = admin_begin(r);
-    struct bytes name;
+    struct bytes name = BYTES_NONE;
     if (admin_param(r, "userOrGroup", &name) < 0)
         return -1;
     bool group = bytes_eq_str(req_param(r, "isGroup"), "true");
@@ -343,7 +343,7 @@ static int associate(struct admin_call *c, json_t *record, const json_t *names, 
 {
     json_t *attached = record_list(record, "attached");
     for (size_t i = 0; i < json_array_size(names); i++) {
-        struct bytes arn, name = json_bytes(json_array_get(names, i));
+        struct bytes arn = BYTES_NONE, name = json_bytes(json_array_get(names, i));
         if (admin_policy_arn(c, name, &arn) < 0)
             return -1;
         ptrdiff_t at = json_find(attached, arn, false);
@@ -367,7 +367,7 @@ static int change_association(struct admin_call *c, const json_t *body, bool att
 {
     struct bytes user = record_text(body, "user"), group = record_text(body, "group");
     enum entity kind = group.n ? ENTITY_GROUP : ENTITY_USER;
-    json_t *record;
+    json_t *record = NULL;
     if (find_holder(c, kind, group.n ? group : user, &record) < 0 ||
         associate(c, record, json_object_get(body, "policies"), attach, done) < 0)
         return -1;
@@ -378,7 +378,7 @@ static int change_association(struct admin_call *c, const json_t *body, bool att
 static int attach_or_detach(struct req *r, bool attach)
 {
     struct admin_call *c = admin_begin(r);
-    json_t *body, *done = json_in(c->arena, json_array());
+    json_t *body = NULL, *done = json_in(c->arena, json_array());
     if (admin_open_json(c, &body) < 0)
         return -1;
     if (!record_text(body, "user").n == !record_text(body, "group").n ||
@@ -490,7 +490,7 @@ int admin_policy_entities(struct req *r)
     if (admin_each(c, ENTITY_USER, add_user_entities, &e) < 0 ||
         admin_each(c, ENTITY_GROUP, add_group_entities, &e) < 0)
         return -1;
-    json_t *policies = json_array(), *mapping;
+    json_t *policies = json_array(), *mapping = NULL;
     const char *name;
     json_object_foreach(e.by_policy, name, mapping) json_array_append(policies, mapping);
     return admin_reply_sealed(c,

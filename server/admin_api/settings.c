@@ -29,7 +29,7 @@
 
 static json_t *read_kept(struct store *store, struct arena *a)
 {
-    struct bytes text;
+    struct bytes text = BYTES_NONE;
     json_t *j = store_doc_get(store, SETTINGS_KEY, a, &text) == STORE_OK ? json_loadb(text.p, text.n, 0, NULL) : NULL;
     return json_in(a, json_is_object(j) ? j : json_object());
 }
@@ -38,7 +38,7 @@ static const struct config_pair *pairs_of(json_t *kept, struct arena *a, size_t 
 {
     struct config_pair *pairs = arena_new_array(a, struct config_pair, json_object_size(kept) + 1);
     const char *name;
-    json_t *value;
+    json_t *value = NULL;
     *ret_n = 0;
     json_object_foreach(kept, name, value)
     {
@@ -136,7 +136,7 @@ static bool take_value(struct bytes *line, struct bytes *ret)
 
 static int change_line(struct req *r, struct bytes line, bool reset, json_t *kept)
 {
-    struct bytes subsystem = take_word(&line), value;
+    struct bytes subsystem = take_word(&line), value = BYTES_NONE;
     if (bytes_eq_str(subsystem, "site") || bytes_eq_str(subsystem, "region"))
         return req_failf(r, S3E_ADMIN_CONFIG_ERROR, "The region is set where the server is started (--region).");
     if (!bytes_eq_str(subsystem, OURS))
@@ -214,7 +214,7 @@ static bool apply(struct server *s)
 static int change(struct req *r, bool reset)
 {
     struct admin_call *c = admin_begin(r);
-    struct bytes text;
+    struct bytes text = BYTES_NONE;
     if (admin_open_body(c, &text) < 0)
         return -1;
     records_lock(c->ids);

@@ -163,7 +163,8 @@ static void render(const struct req *r, bool own, uint64_t ns, struct buf *out)
     buf_printf(out, ",\"funcname\":\"%s.%s\"", own ? "internal" : "s3", op);
     put_time(out, ",\"time\":", r->now_ms);
     put_text(out, ",\"path\":", r->raw_path);
-    buf_printf(out, ",\"dur\":%lld,\"bytes\":%llu", took, (unsigned long long)(r->body_bytes + r->conn->sent));
+    buf_printf(out, ",\"dur\":%lld,\"bytes\":%llu", took,
+               (unsigned long long)r->body_bytes + (unsigned long long)r->conn->sent);
     if (r->err.code)
         buf_printf(out, ",\"error\":\"%s\"", s3_error_code(r->err.code));
     put_time(out, ",\"http\":{\"request\":{\"time\":", r->now_ms);

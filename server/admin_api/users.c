@@ -71,8 +71,8 @@ static int put_login_key(struct admin_call *c, json_t *user, struct bytes id, st
 
 static int put_user(struct admin_call *c, struct bytes name, const json_t *body)
 {
-    struct bytes status = record_text(body, "status"), policy = record_text(body, "policy"), *names;
-    json_t *user;
+    struct bytes status = record_text(body, "status"), policy = record_text(body, "policy"), *names = NULL;
+    json_t *user = NULL;
     int rc = record_get(c->ids, c->arena, key_of_entity(c->arena, ENTITY_USER, c->q.account, name), &user);
     if (rc == STORE_NO_SUCH_SETTING && admin_new_entity(c, ENTITY_USER, name, &user) < 0)
         return -1;
@@ -91,8 +91,8 @@ static int put_user(struct admin_call *c, struct bytes name, const json_t *body)
 int admin_add_user(struct req *r)
 {
     struct admin_call *c = admin_begin(r);
-    struct bytes name;
-    json_t *body;
+    struct bytes name = BYTES_NONE;
+    json_t *body = NULL;
     if (admin_param(r, "accessKey", &name) < 0 || check_name(c, name) < 0 || admin_open_json(c, &body) < 0)
         return -1;
     if (record_text(body, "policy").n && admin_check(c, "admin:AttachUserOrGroupPolicy", false) < 0)
@@ -107,7 +107,7 @@ int admin_add_user(struct req *r)
 
 static int remove_user(struct admin_call *c, struct bytes name)
 {
-    json_t *user;
+    json_t *user = NULL;
     if (admin_find(c, ENTITY_USER, name, S3E_ADMIN_NO_SUCH_USER, &user) < 0 || admin_delete_keys(c, user) < 0 ||
         admin_set_policies(c, user, NULL, 0) < 0)
         return -1;
@@ -126,7 +126,7 @@ static int remove_user(struct admin_call *c, struct bytes name)
 int admin_remove_user(struct req *r)
 {
     struct admin_call *c = admin_begin(r);
-    struct bytes name;
+    struct bytes name = BYTES_NONE;
     if (admin_param(r, "accessKey", &name) < 0)
         return -1;
     if (bytes_eq_nocase(name, admin_caller(c)) || admin_is_root_name(c, name))
@@ -140,8 +140,8 @@ int admin_remove_user(struct req *r)
 static int change_status(struct req *r, enum entity kind, const char *param, enum s3_error missing)
 {
     struct admin_call *c = admin_begin(r);
-    struct bytes name;
-    json_t *record;
+    struct bytes name = BYTES_NONE;
+    json_t *record = NULL;
     if (admin_param(r, param, &name) < 0)
         return -1;
     bool on = bytes_eq_str(req_param(r, "status"), "enabled");
@@ -209,8 +209,8 @@ int admin_list_users(struct req *r)
 int admin_user_info(struct req *r)
 {
     struct admin_call *c = admin_begin(r);
-    struct bytes name;
-    json_t *user;
+    struct bytes name = BYTES_NONE;
+    json_t *user = NULL;
     if (admin_param(r, "accessKey", &name) < 0 ||
         admin_check(c, "admin:GetUser", bytes_eq_nocase(name, admin_caller(c))) < 0 ||
         admin_find(c, ENTITY_USER, name, S3E_ADMIN_NO_SUCH_USER, &user) < 0)
@@ -222,7 +222,7 @@ int admin_user_info(struct req *r)
 
 static int add_member(struct admin_call *c, const json_t *group, struct bytes name)
 {
-    json_t *user;
+    json_t *user = NULL;
     struct bytes group_name = record_text(group, "name");
     if (admin_find(c, ENTITY_USER, name, S3E_ADMIN_NO_SUCH_USER, &user) < 0)
         return -1;
@@ -240,7 +240,7 @@ static int add_member(struct admin_call *c, const json_t *group, struct bytes na
 
 static int remove_member(struct admin_call *c, const json_t *group, struct bytes name)
 {
-    json_t *user;
+    json_t *user = NULL;
     struct bytes group_name = record_text(group, "name");
     if (admin_find(c, ENTITY_USER, name, S3E_ADMIN_NO_SUCH_USER, &user) < 0)
         return -1;
@@ -256,7 +256,7 @@ static int remove_member(struct admin_call *c, const json_t *group, struct bytes
 
 static int remove_group(struct admin_call *c, json_t *group)
 {
-    struct bytes *users;
+    struct bytes *users = NULL;
     size_t n;
     if (admin_members(c, record_text(group, "name"), 1, &users, &n) < 0)
         return -1;
@@ -274,7 +274,7 @@ static int update_group(struct admin_call *c, const json_t *body, bool remove)
 {
     struct bytes name = record_text(body, "group"), status = record_text(body, "groupStatus");
     const json_t *members = json_object_get(body, "members");
-    json_t *group;
+    json_t *group = NULL;
     int rc = record_get(c->ids, c->arena, key_of_entity(c->arena, ENTITY_GROUP, c->q.account, name), &group);
     bool fresh = rc == STORE_NO_SUCH_SETTING;
     if (rc != STORE_OK && !fresh)
@@ -299,7 +299,7 @@ static int update_group(struct admin_call *c, const json_t *body, bool remove)
 int admin_update_group(struct req *r)
 {
     struct admin_call *c = admin_begin(r);
-    json_t *body;
+    json_t *body = NULL;
     if (admin_plain_json(c, &body) < 0)
         return -1;
     bool remove = json_is_true(json_object_get(body, "isRemove"));
@@ -318,8 +318,8 @@ int admin_update_group(struct req *r)
 int admin_group_info(struct req *r)
 {
     struct admin_call *c = admin_begin(r);
-    struct bytes name, *users;
-    json_t *group;
+    struct bytes name = BYTES_NONE, *users = NULL;
+    json_t *group = NULL;
     size_t n;
     if (admin_param(r, "group", &name) < 0 || admin_find(c, ENTITY_GROUP, name, S3E_ADMIN_NO_SUCH_GROUP, &group) < 0 ||
         admin_members(c, name, IAM_MAX_USERS, &users, &n) < 0)

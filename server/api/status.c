@@ -193,7 +193,7 @@ int status_get_bucket(struct req *r)
     int rc = store_bucket_get(r->server->store, own_segment(r), r->arena, &b);
     if (rc == STORE_OK)
         rc = store_bucket_counts(r->server->store, &b, &c);
-    if (rc < 0)
+    if (rc != STORE_OK)
         return req_fail_store(r, rc);
     metrics_collect_bucket_minutes(r->server, b.partition, minutes);
     json_t *j = bucket_json(&b, &c);

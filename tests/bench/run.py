@@ -840,6 +840,31 @@ def memory_rows(b):
     ]
 
 
+@row("scrape")
+def scrape_rows(b):
+    """Pages of metrics, with many objects and many buckets."""
+    from bearer import bearer
+    load_many(b)
+    buckets = 50 if b.quick else 1000
+    for i in range(buckets):
+        name = b.bucket(f"scrape-{i:04}")
+        check(b.client.put(name, "k", b"x" * 2000).ok, "PUT")
+        check(b.client.get(name, "k").ok, "GET")
+    headers = {"Host": b.where, "Authorization": f"Bearer {bearer(b.access_key, b.secret_key, 36000)}"}
+    figures = []
+    for page in ("minio/v2/metrics/cluster", "minio/v2/metrics/bucket", "pail/v1/metrics"):
+        taken, reply = [], None
+        for _ in range(20 if b.quick else 100):
+            start = time.perf_counter()
+            reply = b.client.send("GET", f"/{page}", headers=headers)
+            taken.append(time.perf_counter() - start)
+            check(reply.ok, f"{page}: {reply!r}")
+        middle = statistics.median(taken)
+        figures.append(Figure(f"scrape /{page}", f"{middle * 1000:.2f} ms", "", "", "< 5 ms", middle < 0.005,
+                              f"{b.many:,} objects, {buckets:,} buckets, {len(reply.body):,} bytes"))
+    return figures
+
+
 def start_seconds(b, data):
     """From exec to the line that names the endpoint."""
     pail = Pail("bench-start", data=os.path.join(b.folder, data))

@@ -10,6 +10,7 @@ import time
 import iotrap
 import s3client
 from cases import Skip
+from counts import check_counts, check_settled_counts
 from pail import Pail, TEST_DIR
 from workload import NOTHING, Model, Wrong, check_clean, run_workers, wait_for_blobs
 
@@ -54,11 +55,13 @@ class Rig:
 
     def check(self):
         self.model.check(self.client)
+        check_counts(self.client, self.model.bucket)
 
     def settle(self):
         """Everything that is referred to has its file, and there is no other."""
         wait_for_blobs(self.data, self.model.blobs())
         check_clean(self.data)
+        check_settled_counts(self.client, self.model.bucket)
 
     def empty(self):
         """Deletes all; then nothing may be left."""

@@ -26,6 +26,7 @@ sys.path[:0] = [os.path.join(os.path.dirname(HERE), "lib"), HERE]
 import iotrap  # noqa: E402
 import s3client  # noqa: E402
 from cases import report  # noqa: E402
+from counts import check_counts  # noqa: E402
 from pail import TEST_DIR  # noqa: E402
 from rig import SEED, Rig  # noqa: E402
 from workload import BROKEN, INLINE_MAX, Wrong, blob_files, check_clean, content  # noqa: E402
@@ -312,6 +313,7 @@ class Run:
         self.rig.client.close()
         self.rig.start()
         self.memory.check(self.rig.client)
+        check_counts(self.rig.client, BUCKET)
 
     def wait_for_rules(self, seconds=30):
         """Rules do their work after all; then nothing is left to them."""

@@ -138,6 +138,15 @@ def linear():
     return None
 
 
+def madmin():
+    missing = _go_missing()
+    if missing:
+        return missing
+    os.makedirs(path("madmin"), exist_ok=True)
+    _run("go", "build", "-o", path("madmin", "sdk-madmin"), ".", cwd=os.path.join(SDK, "madmin"))
+    return None
+
+
 def mc():
     missing = _go_missing()
     if missing:

@@ -5,9 +5,6 @@
 Pages of metrics are held to promtool, replies in JSON to docs/openapi.yaml, and every query of the dashboard is
 evaluated by a real Prometheus that scrapes this server under load.
 """
-import base64
-import hashlib
-import hmac
 import http.client
 import json
 import os
@@ -28,6 +25,7 @@ from botocore.exceptions import ClientError
 import clients
 from accounts import client_of, create_account, send
 from aws import setup
+from bearer import bearer, encoded
 from cases import ROOT, case, contains, equal, main, pattern, true
 
 PAGES_V2 = ["cluster", "node", "bucket", "resource"]
@@ -58,18 +56,6 @@ def get(t, path, method="GET", token=None):
         return answer.status, answer.headers, answer.read().decode()
     finally:
         connection.close()
-
-
-def encoded(value):
-    raw = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
-def bearer(access_key, secret_key, seconds=600, algorithm="HS512", **claims):
-    """As `mc admin prometheus generate` makes it."""
-    claims = {"exp": int(time.time()) + seconds, "sub": access_key, "iss": "prometheus", **claims}
-    content = f"{encoded({'alg': algorithm, 'typ': 'JWT'})}.{encoded(claims)}"
-    return f"{content}.{encoded(hmac.new(secret_key.encode(), content.encode(), hashlib.sha512).digest())}"
 
 
 def root_token(t):
@@ -389,6 +375,9 @@ def prometheus_draws_the_dashboard(t):
                 break
             s3.put_object(Bucket=bucket, Key=f"k{n % 50}", Body=b"x" * 3000)
             s3.get_object(Bucket=bucket, Key=f"k{n % 50}")["Body"].read()
+            for path in ("/minio/health/live", "/pail/health/live"):
+                get(t, path, "HEAD")
+                get(t, path)
             try:
                 s3.get_object(Bucket=bucket, Key="none")
             except ClientError:
