@@ -23,6 +23,7 @@ static const char *fixed_by(const struct config *c, const char *name)
         if (strcmp(s.name, name) == 0)
             return s.fixed_by;
     cr_assert_fail("%s is not described", name);
+    return NULL;
 }
 
 Test(admin_settings, flags_and_the_environment_win)
