@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "config.h"
+#include "server/audit.h"
 #include "server/auth/key_cache.h"
 #include "server/health.h"
 #include "server/iam/identities.h"
@@ -24,6 +25,7 @@
 #include "server/process.h"
 #include "server/server.h"
 #include "server/usage.h"
+#include "upkeep.h"
 #include "version.h"
 
 #define LABELS_MAX_BYTES     512
@@ -902,6 +904,28 @@ static void group_pail_server(struct page *p)
     }
 }
 
+static void group_pail_upkeep(struct page *p)
+{
+    struct upkeep_health h = {0};
+    struct audit_stats a;
+    if (p->s->upkeep)
+        upkeep_health(p->s->upkeep, &h);
+    counter(p, "pail_scrub_blobs_total", "Blobs that the scrubber has read.", h.scrubbed_blobs);
+    counter(p, "pail_scrub_bytes_total", "Bytes of them.", h.scrubbed_bytes);
+    gauge(p, "pail_scrub_damaged_blobs", "Blobs found damaged that are still there.", h.damaged);
+    gauge(p, "pail_scrub_last_pass_timestamp_seconds", "When the last whole pass ended; 0: none did.",
+          (uint64_t)h.pass_ended_ms / 1000);
+    gauge(p, "pail_index_snapshot_timestamp_seconds", "Of the newest snapshot of the index; 0: there is none.",
+          (uint64_t)h.snapshot_ms / 1000);
+    gauge(p, "pail_index_snapshot_failed", "1: the last try failed.", h.snapshot_failed);
+    audit_stats_get(p->s->audit, &a);
+    counter(p, "pail_audit_lines_total", "Lines of the audit log.", a.lines);
+    counter(p, "pail_audit_dropped_total", "Lines that were lost.", a.dropped);
+    counter(p, "pail_audit_sent_total", "Lines that the webhook has taken.", a.sent);
+    counter(p, "pail_audit_failures_total", "Requests to the webhook that were not taken.", a.failed);
+    gauge(p, "pail_audit_queue_bytes", "Bytes of lines that wait for the webhook.", a.queued_bytes);
+}
+
 static void group_pail_store(struct page *p)
 {
     const struct store_stats *st = store_of(p);
@@ -951,6 +975,7 @@ static void group_pail_store(struct page *p)
         row(p, labels_text(&d), deeds[i].n);
     }
     counter(p, "pail_lifecycle_failures_total", "What it could not do.", st->lifecycle_failed);
+    group_pail_upkeep(p);
     gauge_real(p, "pail_uptime_seconds", "For how long the server runs.", metrics_uptime_seconds(p->s));
 }
 
