@@ -58,6 +58,8 @@ class Figure:
 def check(condition, what):
     if not condition:
         raise load.LoadError(what)
+# What is compared with servers that do neither. Rows of their own say what encryption costs.
+PLAIN = ["--access-log", "off", "--default-encryption", "none"]
 
 
 class Bench:
@@ -85,7 +87,7 @@ class Bench:
     # --- the server
     def start_pail(self, data="data", *more):
         folder = os.path.join(self.folder, data)
-        self.pail = Pail("bench", data=folder, args=["--access-log", "off", *more])
+        self.pail = Pail("bench", data=folder, args=[*PLAIN, *more])
         self.pail.start()
         self.access_key, self.secret_key = self.pail.access_key, self.pail.secret_key
         self.presigner = load.Presigner(self.pail)
@@ -567,7 +569,7 @@ ENCRYPTION = (b"<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncrypt
 def two_buckets(b):
     """One server; a bucket in which everything is encrypted, and one in which nothing is."""
     b.stop_pail()
-    b.start_pail("encryption", "--default-encryption", "none")
+    b.start_pail("encryption")
     reply = b.client.request("PUT", b.bucket("encrypted"), None, ["encryption"], ENCRYPTION,
                              {"content-md5": s3client.content_md5(ENCRYPTION)})
     check(reply.ok, f"PutBucketEncryption: {reply!r}")
@@ -778,7 +780,7 @@ def many_users(b):
     b.random.shuffle(users)
     found = [look_up_figure(b, os.path.join(b.folder, data), users[:50_000])]
     b.start_pail(data)
-    fresh = b.fresh = Pail("bench-fresh", data=fresh_data, args=["--access-log", "off"]).start()
+    fresh = b.fresh = Pail("bench-fresh", data=fresh_data, args=PLAIN).start()
     client = s3client.Client(fresh.host, fresh.port, fresh.access_key, fresh.secret_key)
     check(client.create_bucket("many").ok, "CreateBucket")
     for i in range(1000):
