@@ -245,7 +245,11 @@ static void question_init(struct question *q, const struct iam_request *r)
         }
         q->action = bytes_of(q->action_text, r->action.n);
     }
-    q->resource = arn_split(r->resource, &q->arn) ? &q->arn : NULL;
+    /* What is about no bucket is about all of them, as S3's walkthroughs and MinIO's policies have it. */
+    struct bytes resource = r->resource;
+    if (resource.n == 0 && bytes_starts_str_nocase(r->action, "s3:"))
+        resource = BYTES_LIT("arn:aws:s3:::*");
+    q->resource = arn_split(resource, &q->arn) ? &q->arn : NULL;
 }
 
 /* --- deciding

@@ -262,6 +262,8 @@ def applies(statement, version, action, resource, facts):
     if any(glob(spelt(a.lower()), action.lower()) for a in listed(statement[name])) == (name == "NotAction"):
         return False
     name = "NotResource" if "NotResource" in statement else "Resource"
+    if not resource and action.lower().startswith("s3:"):
+        resource = "arn:aws:s3:::*"
     found = [arn_matches(pattern, resource, known) for pattern in listed(statement[name])]
     if name == "NotResource" and None in found and True not in found and statement["Effect"] == "Allow":
         # What the variable would have been is not known; whatever it could have been is excepted.
