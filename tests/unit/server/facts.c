@@ -315,7 +315,7 @@ Test(facts, headers_as_sent)
         {"PUT /b/k", "x-amz-server-side-encryption: AES256\r\n", "s3:x-amz-server-side-encryption", "AES256"},
         {"PUT /b/k", "", "s3:x-amz-server-side-encryption", NULL},
         {"PUT /b/k", "x-amz-server-side-encryption-aws-kms-key-id: arn:aws:kms:::key/1\r\n",
-         "s3:x-amz-server-side-encryption-aws-kms-key-id", "arn:aws:kms:::key/1"},
+         "s3:x-amz-server-side-encryption-aws-kms-key-id", "arn:aws:kms:us-east-1:000000000000:key/1"},
         {"PUT /b/k", "x-amz-server-side-encryption-customer-algorithm: AES256\r\n",
          "s3:x-amz-server-side-encryption-customer-algorithm", "AES256"},
         {"PUT /b/k", COPY "x-amz-metadata-directive: REPLACE\r\n", "s3:x-amz-metadata-directive", "REPLACE"},
