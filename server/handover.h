@@ -23,7 +23,8 @@ struct handover { /* of the old process */
 };
 
 void handover_remember_program(void); /* at the start: where the program lies */
-/* Starts the new process and waits until it is ready. `master_key`: its PAIL_MASTER_KEY, empty for none. False: one line in ret_error, and nothing has changed. */
+/* Starts the new process and waits until it is ready. `master_key`: its PAIL_MASTER_KEY, empty for none. False: one
+ * line in ret_error, and nothing has changed. */
 bool handover_begin(struct handover *, char **argv, int listening_fd, const char *master_key, char ret_error[512]);
 void handover_go(struct handover *); /* the data is closed */
 

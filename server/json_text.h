@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * JSON from strangers. The library's parser calls itself for each level and stops at 2,048 of them, which is more than a
- * small stack holds: so the levels are counted first. Threads: pure functions.
+ * JSON from strangers. The library's parser calls itself for each level and stops at 2,048 of them, which is more than
+ * a small stack holds: so the levels are counted first. Threads: pure functions.
  */
 #ifndef PAIL_SERVER_JSON_TEXT_H
 #define PAIL_SERVER_JSON_TEXT_H

@@ -44,8 +44,9 @@ enum op_kind {
 #define OP_READS_ABOUT 2048u /* an object: GetObjectAttributes */
 #define OP_FIRST_ROOT  8192u /* for the root of the first account alone, signed with version 4 and the body's hash */
 
-#define OP_OWN_SELF 16384u /* of the server's own: whoever signs; the handler decides, since it may be about himself   \
-                            */
+#define OP_OWN_SELF                                                                                                    \
+    16384u /* of the server's own: whoever signs; the handler decides, since it may be about himself                   \
+            */
 
 struct s3_op {
     const char *name;

@@ -27,7 +27,7 @@ void lmdb_sums_begin(struct lmdb_sums *); /* of a transaction: what an aborted o
  * and nothing was changed. LMDB's code.
  */
 int lmdb_sums_batch(struct lmdb_sums *, struct longkey_writer *, const struct index_batch *, bool *ret_over);
-void lmdb_sums_forget(struct lmdb_sums *, uint64_t partition); /* its records are being dropped */
+void lmdb_sums_forget(struct lmdb_sums *, uint64_t partition);  /* its records are being dropped */
 int lmdb_sums_end(struct lmdb_sums *, struct longkey_writer *); /* writes what has changed. LMDB's code */
 
 #endif

@@ -50,7 +50,7 @@ struct principal {
     const struct iam_tag *tags; /* aws:PrincipalTag/...: of user or role, and of the session, which win */
     size_t n_tags;
     enum principal_session session;
-    bool disabled; /* of a user, by MinIO's tools: its keys and sessions are dead */
+    bool disabled;                  /* of a user, by MinIO's tools: its keys and sessions are dead */
     int64_t issued_ms, expires_ms;  /* of temporary keys; otherwise 0 */
     struct bytes source_identity;   /* aws:SourceIdentity */
     struct bytes provider;          /* aws:FederatedProvider */
