@@ -61,7 +61,8 @@ struct keyring_options {
     const struct key_service *service; /* not NULL: new versions of keys are sealed by it instead of `master` */
     bool no_background;                /* tests and commands: no thread of its own; see keyring_work */
 };
-/* KEYRING_OK also when keys cannot be opened: they are UNAVAILABLE. */
+/* KEYRING_OK also when keys cannot be opened: they are UNAVAILABLE. The call itself answers that only where the system
+ * has no thread. */
 int keyring_open(const struct keyring_options *, struct keyring **ret);
 void keyring_close(struct keyring **); /* accepts NULL inside */
 /*

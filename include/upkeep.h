@@ -29,7 +29,7 @@ struct upkeep_options {
     uint64_t snapshot_interval_ms; /* 0: no snapshots. One is also made when the keys of encryption changed */
     unsigned snapshots_kept;
 };
-struct upkeep *upkeep_open(const struct upkeep_options *);
+struct upkeep *upkeep_open(const struct upkeep_options *); /* NULL: the system has no threads */
 void upkeep_close(struct upkeep **); /* before the store; accepts NULL inside */
 
 struct upkeep_health {

@@ -343,7 +343,9 @@ static bool open_keys(struct process *p, char error[512])
     struct keyring_options ko = {
         .store = s->store, .master = p->master_key.crypt, .service = vault_service(s->vault), .no_background = false};
     int rc = keyring_open(&ko, &s->keyring);
-    if (rc != KEYRING_OK)
+    if (rc == KEYRING_UNAVAILABLE)
+        snprintf(error, 512, "the system has no thread for the keys");
+    else if (rc != KEYRING_OK)
         snprintf(error, 512, "the keys of %.300s cannot be read: %s", p->dir.path, keyring_rc_name(rc));
     return rc == KEYRING_OK;
 }
@@ -398,7 +400,9 @@ static bool prepare(struct process *p, char error[512])
     if (!identities_open(&who, &s->identities, error) || !audit_open(cfg, p->dir.path, &s->audit, error))
         return false;
     s->upkeep = open_upkeep(s, &p->dir);
-    return true;
+    if (!s->upkeep)
+        snprintf(error, 512, "the system has no thread for the care of the data");
+    return s->upkeep != NULL;
 }
 
 /* Instrumented builds look at themselves by calls that no server makes. */

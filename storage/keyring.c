@@ -436,8 +436,10 @@ int keyring_open(const struct keyring_options *o, struct keyring **ret)
         return rc;
     }
     keyring_open_closed(r, 1);
-    if (!o->no_background)
-        keyring_start(r);
+    if (!o->no_background && !keyring_start(r)) {
+        keyring_close(&r);
+        return KEYRING_UNAVAILABLE;
+    }
     *ret = r;
     return KEYRING_OK;
 }

@@ -129,7 +129,7 @@ int keyring_load(struct keyring *);
 
 /* One round of opening what is closed and making what should be there; it ends after that many failures in a row. */
 void keyring_open_closed(struct keyring *, unsigned failures_max);
-void keyring_start(struct keyring *);
+bool keyring_start(struct keyring *); /* false: the system has no thread */
 void keyring_stop(struct keyring *);
 void keyring_wake(struct keyring *);
 

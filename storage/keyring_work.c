@@ -172,11 +172,10 @@ static void *work(void *arg)
     return NULL;
 }
 
-void keyring_start(struct keyring *r)
+bool keyring_start(struct keyring *r)
 {
     r->background = pthread_create(&r->thread, NULL, work, r) == 0;
-    if (!r->background)
-        log_error("keys", "the system has no thread for the keys: nothing closed will be opened");
+    return r->background;
 }
 
 static void signal_thread(struct keyring *r, bool stop)

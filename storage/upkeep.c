@@ -48,7 +48,7 @@ struct upkeep *upkeep_open(const struct upkeep_options *o)
     u->scrubs = pthread_create(&u->scrubber, NULL, scrub_main, u) == 0;
     u->snapshots = pthread_create(&u->snapshotter, NULL, snapshot_main, u) == 0;
     if (!u->scrubs || !u->snapshots)
-        log_warn("upkeep", "the system has no thread for it: no scrubbing or no snapshots until the next start");
+        upkeep_close(&u);
     return u;
 }
 
