@@ -30,7 +30,7 @@ struct upkeep_options {
     unsigned snapshots_kept;
 };
 struct upkeep *upkeep_open(const struct upkeep_options *); /* NULL: the system has no threads */
-void upkeep_close(struct upkeep **); /* before the store; accepts NULL inside */
+void upkeep_close(struct upkeep **);                       /* before the store; accepts NULL inside */
 
 struct upkeep_health {
     uint64_t scrubbed_blobs, scrubbed_bytes; /* since the start */
