@@ -72,7 +72,7 @@ static const char help[] =
     "  pail key create invoices\n"
     "  aws s3 cp bill.pdf s3://bills/ --sse aws:kms --sse-kms-key-id invoices\n"
     "  pail key rotate invoices && pail key list\n"
-    "  pail key move /root/pail.key --data /srv/pail\n";
+    "  pail key move /etc/pail/pail.key --data /srv/pail\n";
 
 static int fail(const char *text)
 {

@@ -13,6 +13,7 @@
 #include <pwd.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -217,23 +218,29 @@ static void drop_capabilities(void)
     (void)syscall(SYS_capset, &head, now);
 }
 
+/* A call is allowed when its first argument, of which only the bits of `mask` count, has that value. */
+static int allow_when(scmp_filter_ctx filter, int call, unsigned long mask, unsigned long value)
+{
+    const struct scmp_arg_cmp first = {.arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &first);
+}
+
 /* Threads and a new process, but no namespaces: those are asked for by flags of clone; clone3 hides its flags. */
 static int allow_clone(scmp_filter_ctx filter)
 {
     const unsigned long namespaces =
         CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
-    int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, namespaces, 0));
+    int rc = allow_when(filter, SCMP_SYS(clone), namespaces, 0);
     return rc ? rc : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 }
 
 static int allow_sockets(scmp_filter_ctx filter)
 {
-    static const int families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK}; /* the last for looking up names */
+    static const unsigned families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK}; /* the last for looking up names */
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < ARRAY_LEN(families); i++)
-        rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-                              SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
-    return rc ? rc : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+        rc = allow_when(filter, SCMP_SYS(socket), UINT32_MAX, families[i]);
+    return rc ? rc : allow_when(filter, SCMP_SYS(socketpair), UINT32_MAX, AF_UNIX);
 }
 
 static int load_filter(void)

@@ -249,7 +249,7 @@ Test(identities, all_of_a_user_is_kept)
         "Tags.member.2.Value=",
         "Action=CreatePolicy&PolicyName=shared&Path=/team/&PolicyDocument=" ALLOW_LIST_USERS,
         "Action=AttachUserPolicy&UserName=ann&" SHARED,
-        "Action=AttachGroupPolicy&GroupName=g&" SHARED,
+        ("Action=AttachGroupPolicy&GroupName=g&" SHARED),
         "Action=AttachUserPolicy&UserName=ann&PolicyArn=arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess",
         "Action=PutUserPermissionsBoundary&UserName=ann&PermissionsBoundary=arn:aws:iam::000000000000:policy/team/"
         "shared",
@@ -281,7 +281,7 @@ Test(identities, a_change_of_what_is_shared_is_seen_by_the_next_look_up)
     static const char *const forms[] = {
         GROUP_OF_ANN,
         "Action=CreatePolicy&PolicyName=shared&Path=/team/&PolicyDocument=" ALLOW_LIST_USERS,
-        "Action=AttachGroupPolicy&GroupName=g&" SHARED,
+        ("Action=AttachGroupPolicy&GroupName=g&" SHARED),
     };
     static const char *const two_statements[] = {
         "Action=CreatePolicyVersion&SetAsDefault=true&" SHARED
