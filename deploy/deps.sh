@@ -58,6 +58,9 @@ bench nginx-light        the raw limit to compare with
 bench wrk                the load
 bench linux-perf         the profile of a request
 TABLE
+    if [ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ]; then
+        echo "build libipsec-mb-dev    encryption at full speed on processors with AVX-512"
+    fi
 }
 
 installed() {

@@ -269,6 +269,9 @@ struct store_extent; /* private: where bytes lie */
 #define STORE_KEY_BYTES    32
 #define STORE_ENVELOPE_MAX 4096 /* bytes */
 
+const char *
+store_cipher_library(void); /* that encrypts objects in this process, for people; the first call chooses it */
+
 struct store_seal {
     const unsigned char *key; /* the object key; NULL: the bytes are kept as they come */
     struct bytes envelope;    /* kept with the object; empty only without a key. A part's is its upload's: ignored */

@@ -442,8 +442,8 @@ static void run(struct process *p)
     enter_sandbox(cfg);
     print_welcome(s, p->where);
     service_notify("READY=1\nMAINPID=%lld\nSTATUS=serving %.200s", (long long)getpid(), p->where);
-    log_info("start", "pail %s serves %s on %s, %u loops, %llu workers%s", PAIL_VERSION, cfg->dir, p->where, s->n_loops,
-             (unsigned long long)cfg->workers,
+    log_info("start", "pail %s serves %s on %s, %u loops, %llu workers, AES by %s%s", PAIL_VERSION, cfg->dir, p->where,
+             s->n_loops, (unsigned long long)cfg->workers, store_cipher_library(),
              cfg->default_credentials ? "; default credentials, usable from this machine alone: set PAIL_ROOT_USER"
                                       : "");
     drain(p, wait_for_signal(p));

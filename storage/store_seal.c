@@ -16,9 +16,15 @@
 #include <openssl/crypto.h>
 
 #include "storage/coded.h"
+#include "storage/gcm.h"
 #include "storage/store_internal.h"
 
 #define BELONGS_BYTES 26
+
+const char *store_cipher_library(void)
+{
+    return gcm_best()->name;
+}
 
 enum box_kind { BOX_DATA_KEY = 'k', BOX_BYTES = 'b' };
 
