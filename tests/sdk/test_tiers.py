@@ -10,7 +10,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from aws import setup
-from cases import case, contains, equal, main, pattern, true
+from cases import case, contains, equal, main, pattern, true, wait_for
 from pail import Pail, default_binary
 
 MIB = 1024 * 1024
@@ -171,13 +171,6 @@ def client_of(server):
                         verify=server.ca if server.tls else None)
 
 
-def wait_for(what, condition, seconds=30):
-    until = time.monotonic() + seconds
-    while not condition():
-        true(time.monotonic() < until, what)
-        time.sleep(0.1)
-
-
 @case
 def a_class_lies_in_its_folder_and_moves_there(t):
     if t.pail.tls:
@@ -197,9 +190,8 @@ def a_class_lies_in_its_folder_and_moves_there(t):
         s3.put_bucket_lifecycle_configuration(Bucket="tiers", LifecycleConfiguration={"Rules": [
             {"ID": "cold", "Status": "Enabled", "Filter": {"Prefix": "logs/"},
              "Transitions": [{"Days": 1, "StorageClass": "GLACIER"}]}]})
-        wait_for("moved by the rule",
-                 lambda: s3.head_object(Bucket="tiers", Key="logs/a").get("StorageClass") == "GLACIER")
-        wait_for("the bytes followed", lambda: (big_files(cold), big_files(data)) == (2, 1))
+        wait_for(lambda: s3.head_object(Bucket="tiers", Key="logs/a").get("StorageClass") == "GLACIER", "the rule", 30)
+        wait_for(lambda: (big_files(cold), big_files(data)) == (2, 1), "the bytes to follow", 30)
         after = s3.head_object(Bucket="tiers", Key="logs/a")
         equal((after["ETag"], after["LastModified"]), (before["ETag"], before["LastModified"]))
         refused("InvalidObjectState", 403, s3.get_object, Bucket="tiers", Key="logs/a")
@@ -208,12 +200,12 @@ def a_class_lies_in_its_folder_and_moves_there(t):
         s3 = client_of(server)
         s3.delete_bucket_lifecycle(Bucket="tiers")
         s3.restore_object(Bucket="tiers", Key="logs/a", RestoreRequest={"Days": 60})
-        wait_for("restored", lambda: "false" in s3.head_object(Bucket="tiers", Key="logs/a").get("Restore", ""))
+        wait_for(lambda: "false" in s3.head_object(Bucket="tiers", Key="logs/a").get("Restore", ""), "the copy", 30)
         equal(s3.get_object(Bucket="tiers", Key="logs/a")["Body"].read(), body)
         s3.copy_object(Bucket="tiers", Key="warm", CopySource={"Bucket": "tiers", "Key": "logs/a"},
                        StorageClass="STANDARD")
         equal(s3.get_object(Bucket="tiers", Key="warm")["Body"].read(), body)
-        wait_for("the copy lies with its class", lambda: (big_files(cold), big_files(data)) == (2, 2))
+        wait_for(lambda: (big_files(cold), big_files(data)) == (2, 2), "the copy to lie with its class", 30)
 
 
 @case
@@ -226,9 +218,9 @@ def a_restored_copy_expires(t):
         s3.put_object(Bucket="tiers", Key="k", Body=b"cold", StorageClass="GLACIER")
         s3.restore_object(Bucket="tiers", Key="k", RestoreRequest={"Days": 3,
                                                                   "GlacierJobParameters": {"Tier": "Expedited"}})
-        wait_for("restored", lambda: "false" in s3.head_object(Bucket="tiers", Key="k").get("Restore", ""), 2.5)
+        wait_for(lambda: "false" in s3.head_object(Bucket="tiers", Key="k").get("Restore", ""), "the copy", 2.5)
         equal(s3.get_object(Bucket="tiers", Key="k")["Body"].read(), b"cold")
-        wait_for("expired", lambda: "Restore" not in s3.head_object(Bucket="tiers", Key="k"))
+        wait_for(lambda: "Restore" not in s3.head_object(Bucket="tiers", Key="k"), "the end of the copy", 30)
         refused("InvalidObjectState", 403, s3.get_object, Bucket="tiers", Key="k")
 
 
