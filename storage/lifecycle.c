@@ -28,6 +28,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/parsed_cache.h"
 #include "storage/store_internal.h"
 
 #define SLICE_ROWS      2000 /* looked at in one visit */
@@ -771,7 +772,7 @@ bool lifecycle_stopped(const struct store *st)
 void lifecycle_free(struct store *st)
 {
     struct lifecycle_worker *w = st->lifecycle;
-    lifecycle_cache_free(st->lifecycle_cache);
+    parsed_cache_free(&st->lifecycle_cache);
     if (!w)
         return;
     pthread_cond_destroy(&w->wake);
