@@ -17,7 +17,7 @@ import botocore.auth
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from aws import setup
+from aws import fails, setup
 from cases import ROOT, case, contains, equal, main, true
 from pail import Pail
 
@@ -44,20 +44,6 @@ def configure(t, bucket, default=None):
     if default:
         conf["Rule"] = {"DefaultRetention": default}
     t.s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=conf)
-
-
-def fails(code, status, function, message=None, **kwargs):
-    """The call must be refused with this code and status; returns the error's fields."""
-    name = getattr(function, "__name__", "the call")
-    try:
-        function(**kwargs)
-    except ClientError as error:
-        fields = error.response["Error"]
-        equal((fields["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]), (code, status), f"error of {name}")
-        if message:
-            equal(fields["Message"], message, "message")
-        return fields
-    raise AssertionError(f"{name} was expected to fail with {code}: {kwargs}")
 
 
 def denied(function, **kwargs):
