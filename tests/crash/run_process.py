@@ -18,6 +18,7 @@ import traceback
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(os.path.dirname(HERE), "lib"), HERE]
 
+import preload  # noqa: E402
 import s3client  # noqa: E402
 from cases import equal, run_alone, true, wait_for  # noqa: E402
 from pail import Pail, TEST_DIR  # noqa: E402
@@ -256,10 +257,10 @@ __attribute__((constructor)) static void begin(void)
 def what_is_given_up():
     """The sandbox: what a server does not need fails, for threads that were there before, too"""
     folder = tempfile.mkdtemp(prefix="process-", dir=TEST_DIR)
-    source, library, result = (os.path.join(folder, name) for name in ("probe.c", "probe.so", "result"))
+    source, result = os.path.join(folder, "probe.c"), os.path.join(folder, "result")
     with open(source, "w") as f:
         f.write(PROBE)
-    subprocess.run(["cc", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", library, source, "-lpthread"], check=True)
+    library = preload.library(source, "-lpthread")
 
     def answers(*args):
         if os.path.exists(result):

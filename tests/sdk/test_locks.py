@@ -9,7 +9,6 @@ import contextlib
 import datetime
 import json
 import os
-import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,6 +16,7 @@ import botocore.auth
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+import preload
 from aws import fails, setup
 from cases import ROOT, case, contains, equal, main, true
 from pail import Pail
@@ -500,9 +500,7 @@ def LCK_06_the_clock_is_set_back(t):
     if t.pail.external or t.pail.tls:
         t.skip("once is enough, with a server of its own")
     folder = t.folder()
-    library = os.path.join(folder, "clock_shift.so")
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, os.path.join(ROOT, "tests", "lib", "clock_shift.c")],
-                   check=True)
+    library = preload.library(os.path.join(ROOT, "tests", "lib", "clock_shift.c"))
     data = os.path.join(folder, "data")
     os.mkdir(data)
     year = 365 * 86400
