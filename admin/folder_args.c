@@ -30,7 +30,7 @@ static int add_tier(struct folder_args *a, char *word)
 
 static int read_flag(struct folder_args *a, const char *flag)
 {
-    for (size_t i = 0; a->flags[i] && i < ARRAY_LEN(a->on); i++)
+    for (size_t i = 0; i < ARRAY_LEN(a->on) && a->flags[i]; i++)
         if (strcmp(a->flags[i], flag) == 0) {
             a->on[i] = true;
             return 0;

@@ -24,21 +24,13 @@
 #include "master_key.h"
 #include "vault.h"
 
-#define SERVER_FLAGS 32 /* of `pail server` that a folder needs to be opened */
-
 enum verb { CREATE, LIST, ROTATE, DISABLE, ENABLE, DELETE, MOVE, STATUS };
 
-static const char *const verbs[] = {"create", "list", "rotate", "disable", "enable", "delete", "move", "status"};
+static const char *const verbs[] = {"create", "list", "rotate", "disable", "enable", "delete", "move", "status", NULL};
 
 struct call {
-    struct arena *arena;
-    enum verb verb;
-    const char *name; /* or path */
-    const char *data;
-    struct target_server server;
+    struct target_args args; /* the name is a path for MOVE */
     bool json;
-    char *server_flags[SERVER_FLAGS + 1]; /* the folder first */
-    int n_server_flags;
 };
 
 static const char help[] =
@@ -64,123 +56,29 @@ static const char help[] =
     "\n"
     "  --json     the answer as JSON\n"
     "\n" TARGET_HELP "\n"
-    "Where, without a server:\n"
-    "  --data DIR             the data folder, which no server may hold\n"
-    "  --tier, --master-key-file, --vault-...     as for `pail server`\n"
-    "\n"
     "Examples:\n"
     "  pail key create invoices\n"
     "  aws s3 cp bill.pdf s3://bills/ --sse aws:kms --sse-kms-key-id invoices\n"
     "  pail key rotate invoices && pail key list\n"
     "  pail key move /etc/pail/pail.key --data /srv/pail\n";
 
-static int fail(const char *text)
-{
-    fprintf(stderr, "pail: %s\n", text);
-    return 1;
-}
-
-static int misuse(const char *what, const char *word)
-{
-    fprintf(stderr, "pail key: %s%s%s%s; `pail key --help` tells more\n", what, word ? " \"" : "", word ? word : "",
-            word ? "\"" : "");
-    return 2;
-}
-
 /* ---- arguments ---- */
-
-static const char **place_of(struct call *c, const char *flag)
-{
-    const struct {
-        const char *flag;
-        const char **to;
-    } flags[] = {{"--data", &c->data},
-                 {"--endpoint", &c->server.endpoint},
-                 {"--region", &c->server.region},
-                 {"--ca-file", &c->server.ca_file}};
-    for (size_t i = 0; i < ARRAY_LEN(flags); i++)
-        if (strcmp(flag, flags[i].flag) == 0)
-            return flags[i].to;
-    return NULL;
-}
-
-static bool of_server(const char *flag)
-{
-    return strcmp(flag, "--tier") == 0 || strcmp(flag, "--master-key-file") == 0 || strncmp(flag, "--vault-", 8) == 0;
-}
-
-/* --flag VALUE or --flag=VALUE; *i moves over what was taken. 0, or 2. */
-static int read_flag(struct call *c, int argc, char **argv, int *i)
-{
-    char *word = argv[*i], *equals = strchr(word, '=');
-    if (strcmp(word, "--json") == 0) {
-        c->json = true;
-        return 0;
-    }
-    char *flag = bytes_cstr(c->arena, bytes_of(word, equals ? (size_t)(equals - word) : strlen(word)));
-    const char **to = place_of(c, flag);
-    if (!to && !of_server(flag))
-        return misuse("unknown flag", flag);
-    if (!equals && *i + 1 == argc)
-        return misuse("no value for", flag);
-    char *value = equals ? equals + 1 : argv[++*i];
-    if (!*value)
-        return misuse("no value for", flag);
-    if (to) {
-        *to = value;
-        return 0;
-    }
-    if (c->n_server_flags + 2 > SERVER_FLAGS)
-        return misuse("too often", flag);
-    c->server_flags[c->n_server_flags++] = flag;
-    c->server_flags[c->n_server_flags++] = value;
-    return 0;
-}
-
-static int read_verb(struct call *c, const char *word)
-{
-    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-        if (strcmp(word, verbs[i]) == 0) {
-            c->verb = (enum verb)i;
-            return 0;
-        }
-    return misuse("create, list, rotate, disable, enable, delete, move and status are known, not", word);
-}
 
 static int check(struct call *c)
 {
-    if (c->verb != LIST && c->verb != STATUS && !c->name)
-        return misuse(c->verb == MOVE ? "to which file?" : "which key? give its name", NULL);
-    if (c->data && (c->server.endpoint || c->server.ca_file || c->server.region))
-        return misuse("--data is without a server: --endpoint, --region and --ca-file have no place there", NULL);
-    if (!c->data && c->n_server_flags > 1)
-        return misuse("--tier, --master-key-file and --vault-... go with --data", NULL);
-    if (c->verb == MOVE && (!c->data || c->n_server_flags > 1 || c->json))
-        return misuse("move takes FILE and --data DIR, and nothing else", NULL);
+    if (c->args.verb != LIST && c->args.verb != STATUS && !c->args.name)
+        return target_misuse(&c->args, c->args.verb == MOVE ? "to which file?" : "which key? give its name", NULL);
+    if (c->args.verb == MOVE && (!c->args.data || c->args.n_server_flags > 1 || c->json))
+        return target_misuse(&c->args, "move takes FILE and --data DIR, and nothing else", NULL);
     return 0;
 }
 
 /* 0; 2; or -1 when help was asked for. */
 static int read_arguments(struct call *c, int argc, char **argv)
 {
-    bool verb = false;
-    c->n_server_flags = 1;
-    for (int i = 0; i < argc; i++) {
-        int rc = 0;
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
-            return -1;
-        if (argv[i][0] == '-' && argv[i][1])
-            rc = read_flag(c, argc, argv, &i);
-        else if (!verb)
-            verb = (rc = read_verb(c, argv[i])) == 0;
-        else if (!c->name && c->verb != LIST && c->verb != STATUS)
-            c->name = argv[i];
-        else
-            rc = misuse("one word too many:", argv[i]);
-        if (rc != 0)
-            return rc;
-    }
-    return verb ? check(c) : misuse("create, list, rotate, disable, enable, delete, move or status?", NULL);
+    const struct target_flag flags[] = {{.name = "--json", .on = &c->json}, {.name = NULL}};
+    int rc = target_args_read(&c->args, flags, argc, argv);
+    return rc == 0 ? check(c) : rc;
 }
 
 /* ---- answers for people ---- */
@@ -258,12 +156,12 @@ static int print(const struct call *c, struct bytes text)
     json_t *j = json_loadb(text.p, text.n, 0, NULL), *one = NULL;
     int rc = 0;
     if (!j) {
-        rc = fail("the answer is no JSON: is it a Pail server?");
-    } else if (c->verb == STATUS) {
+        rc = target_fail("the answer is no JSON: is it a Pail server?");
+    } else if (c->args.verb == STATUS) {
         rc = print_status(j);
-    } else if (c->verb == LIST) {
+    } else if (c->args.verb == LIST) {
         print_keys(json_object_get(j, "keys"));
-    } else if (c->verb == DELETE) {
+    } else if (c->args.verb == DELETE) {
         printf("Key %s is gone.\n", text_of(j, "name"));
     } else {
         one = json_pack("[O]", j);
@@ -271,32 +169,25 @@ static int print(const struct call *c, struct bytes text)
     }
     json_decref(one);
     json_decref(j);
-    return fflush(stdout) == 0 ? rc : fail("the answer cannot be written");
+    return fflush(stdout) == 0 ? rc : target_fail("the answer cannot be written");
 }
 
 /* ---- with a server ---- */
-
-/* Names go into a path: what they may not have would change it, and the server has none of that name anyway. */
-static bool is_plain(const char *name)
-{
-    return *name != '.' &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == strlen(name);
-}
 
 static int run_online(struct call *c)
 {
     static const char *const methods[] = {"POST", "GET", "POST", "POST", "POST", "DELETE", "", "GET"};
     const char *path = KEYS_PATH;
     struct bytes wish = BYTES_NONE, answer;
-    if (c->name && !is_plain(c->name))
-        return fail(keyring_rc_name(KEYRING_INVALID_NAME));
-    if (c->verb == CREATE)
-        wish = arena_bytesf(c->arena, "{\"name\":\"%s\"}", c->name);
-    else if (c->verb == DELETE)
-        path = arena_printf(c->arena, KEYS_PATH "/%s", c->name);
-    else if (c->name)
-        path = arena_printf(c->arena, KEYS_PATH "/%s/%s", c->name, verbs[c->verb]);
-    int rc = target_call(&c->server, c->arena, methods[c->verb], path, wish, &answer);
+    if (c->args.name && !target_name_is_plain(c->args.name))
+        return target_fail(keyring_rc_name(KEYRING_INVALID_NAME));
+    if (c->args.verb == CREATE)
+        wish = arena_bytesf(c->args.arena, "{\"name\":\"%s\"}", c->args.name);
+    else if (c->args.verb == DELETE)
+        path = arena_printf(c->args.arena, KEYS_PATH "/%s", c->args.name);
+    else if (c->args.name)
+        path = arena_printf(c->args.arena, KEYS_PATH "/%s/%s", c->args.name, verbs[c->args.verb]);
+    int rc = target_call(&c->args.server, c->args.arena, methods[c->args.verb], path, wish, &answer);
     return rc == 0 ? print(c, answer) : rc;
 }
 
@@ -304,23 +195,23 @@ static int run_online(struct call *c)
 
 static struct keys_answer ask(const struct call *c, const struct keys_admin *o)
 {
-    struct bytes name = bytes_str(c->name);
-    switch (c->verb) {
+    struct bytes name = bytes_str(c->args.name);
+    switch ((enum verb)c->args.verb) {
     case CREATE:
-        return keys_create(o, name, c->arena);
+        return keys_create(o, name, c->args.arena);
     case ROTATE:
-        return keys_rotate(o, name, c->arena);
+        return keys_rotate(o, name, c->args.arena);
     case DISABLE:
     case ENABLE:
-        return keys_set_disabled(o, name, c->verb == DISABLE, c->arena);
+        return keys_set_disabled(o, name, c->args.verb == DISABLE, c->args.arena);
     case DELETE:
-        return keys_delete(o, name, c->arena);
+        return keys_delete(o, name, c->args.arena);
     case LIST:
     case STATUS:
     case MOVE:
         break;
     }
-    return keys_list(o, c->arena);
+    return keys_list(o, c->args.arena);
 }
 
 /* Nobody else is there to seal anew after a rotation. */
@@ -328,13 +219,13 @@ static int run_in_keyring(struct call *c, const struct keys_admin *o)
 {
     struct keys_answer answer = ask(c, o);
     if (answer.rc != KEYRING_OK)
-        return fail(answer.text.p);
-    if (c->verb != ROTATE)
+        return target_fail(answer.text.p);
+    if (c->args.verb != ROTATE)
         return print(c, answer.text);
     while (keyring_work(o->keyring))
         ;
-    answer = keys_get(o, bytes_str(c->name), c->arena);
-    return answer.rc == KEYRING_OK ? print(c, answer.text) : fail(answer.text.p);
+    answer = keys_get(o, bytes_str(c->args.name), c->args.arena);
+    return answer.rc == KEYRING_OK ? print(c, answer.text) : target_fail(answer.text.p);
 }
 
 static int run_in_store(struct call *c, const struct target_folder *f)
@@ -351,14 +242,14 @@ static int run_in_store(struct call *c, const struct target_folder *f)
     bool good = master_key_open(&mo, &master, error);
     OPENSSL_cleanse(environment, sizeof environment);
     if (!good)
-        return fail(error);
+        return target_fail(error);
     struct vault *vault = vault_open(&f->config, error);
-    int rc = !vault && *error ? fail(error) : 0;
+    int rc = !vault && *error ? target_fail(error) : 0;
     struct keyring_options ko = {
         .store = f->store, .master = master.crypt, .service = vault_service(vault), .no_background = true};
     int opened = rc == 0 ? keyring_open(&ko, &keys) : KEYRING_STORE;
     if (rc == 0 && opened != KEYRING_OK)
-        rc = fail(keyring_rc_name(opened));
+        rc = target_fail(keyring_rc_name(opened));
     struct keys_admin admin = {keys, &master, ko.service};
     if (rc == 0)
         rc = run_in_keyring(c, &admin);
@@ -371,8 +262,7 @@ static int run_in_store(struct call *c, const struct target_folder *f)
 static int run_offline(struct call *c)
 {
     struct target_folder f;
-    c->server_flags[0] = (char *)c->data;
-    int rc = target_folder_open(&f, c->n_server_flags, c->server_flags);
+    int rc = target_folder_open(&f, &c->args);
     if (rc == 0)
         rc = run_in_store(c, &f);
     target_folder_close(&f);
@@ -438,14 +328,15 @@ static int run_move(struct call *c)
 {
     char folder[4096], other[4096];
     struct crypt *key = NULL;
-    if (!realpath(c->data, folder))
-        return fail_file(c->data, strerror(errno));
-    if (!folder_of(c->arena, c->name, other))
-        return fail_file(c->name, strerror(errno));
+    if (!realpath(c->args.data, folder))
+        return fail_file(c->args.data, strerror(errno));
+    if (!folder_of(c->args.arena, c->args.name, other))
+        return fail_file(c->args.name, strerror(errno));
     if (lies_within(other, folder))
-        return fail_file(c->name, "it lies in the data folder; the key is to be taken out of there");
-    const char *from = arena_printf(c->arena, "%s/" MASTER_KEY_FILE, folder), *slash = strrchr(c->name, '/');
-    const char *to = arena_printf(c->arena, "%s/%s", strcmp(other, "/") == 0 ? "" : other, slash ? slash + 1 : c->name);
+        return fail_file(c->args.name, "it lies in the data folder; the key is to be taken out of there");
+    const char *from = arena_printf(c->args.arena, "%s/" MASTER_KEY_FILE, folder), *slash = strrchr(c->args.name, '/');
+    const char *to =
+        arena_printf(c->args.arena, "%s/%s", strcmp(other, "/") == 0 ? "" : other, slash ? slash + 1 : c->args.name);
     int loaded = crypt_load(from, &key);
     if (loaded != CRYPT_OK)
         return fail_file(from, load_problem(loaded));
@@ -464,12 +355,13 @@ static int run_move(struct call *c)
 
 int key_command(int argc, char **argv)
 {
-    struct call c = {.arena = arena_create(0)};
+    struct call c = {
+        .args = {.command = "key", .verbs = verbs, .nameless = 1u << LIST | 1u << STATUS, .arena = arena_create(0)}};
     int rc = read_arguments(&c, argc, argv);
     if (rc < 0)
         rc = fputs(help, stdout) < 0;
     else if (rc == 0)
-        rc = c.verb == MOVE ? run_move(&c) : c.data ? run_offline(&c) : run_online(&c);
-    arena_free(c.arena);
+        rc = c.args.verb == MOVE ? run_move(&c) : c.args.data ? run_offline(&c) : run_online(&c);
+    arena_free(c.args.arena);
     return rc;
 }

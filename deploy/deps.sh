@@ -43,6 +43,7 @@ test  rclone             client suite
 test  restic             client suite
 test  s3cmd              client suite
 test  strace             fault injection below a running server
+test  procps             finds the successor of a server
 test  nginx-light        requests through a proxy
 test  haproxy            requests through another proxy
 test  prometheus         scrapes of metrics, and their text

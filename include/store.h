@@ -468,7 +468,6 @@ struct store_delete {
     struct bytes key;
     const struct store_version *version; /* NULL: see above */
     struct store_condition condition;    /* if_match, on the newest version; not together with `version` */
-    bool bypass_governance;
     /*
      * Not NULL: only while the version is an older one since just that time (0: while it is the newest); else
      * PRECONDITION_FAILED. Versions change their place when others are removed.
@@ -477,6 +476,7 @@ struct store_delete {
     const unsigned char *expect_uid; /* not NULL: only if what goes (without version: the newest) is that object; else
                                         PRECONDITION_FAILED */
     int rc;                          /* out */
+    bool bypass_governance;          /* in, as the fields above */
     bool existed;                    /* out: there was a current object, or the version */
     bool marker;                     /* out: a marker was made, or the version removed was one */
     bool has_version; /* out: there is a version id to tell: of the marker made, or of what was removed */

@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Access settings of buckets, parsed and kept. An entry belongs to one state of one bucket's settings (settings_seq),
- * so it never has to be taken back: an outdated one is not found any more and gives way to the next that needs its
- * slot. The settings are read after the bucket's record; if they change in between, the entry has the newer ones under
- * the older number, which only requests see that began before the change.
+ * Access settings of buckets, parsed and kept. An entry belongs to one state of one bucket's settings (settings_seq).
+ * The settings are read after the bucket's record; if they change in between, the entry has the newer ones under the
+ * older number, which only requests see that began before the change.
  *
- * Invariants: an entry never changes; it lives as long as its slot or a request refers to it. A policy that cannot be
- * read is not an absent policy. Threads: any; the lock is held to look at a slot, never while reading or parsing.
+ * Invariants: a policy that cannot be read is not an absent policy. Threads: any.
  */
 #include "server/access.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/parsed_cache.h"
 #include "server/iam/bound_policy.h"
 #include "server/iam/identities.h"
 #include "server/server.h"
@@ -29,21 +26,6 @@
 #define BLOCK_NONE      0x80
 #define OWNERSHIP_NONE  "none"
 #define ACCOUNT_KEY     "public-access/"
-
-struct entry {
-    atomic_uint refs; /* grows only while it is in a slot and the lock is held */
-    uint64_t partition, seq;
-    struct arena *arena;
-    struct bucket_access access;
-    size_t bytes;
-};
-
-struct access_cache {
-    pthread_mutex_t lock;
-    struct entry *slots[CACHE_SLOTS];
-    size_t bytes;
-    size_t hand; /* the slot that gives way next when there are too many bytes */
-};
 
 /* ---- stored forms ---- */
 
@@ -184,67 +166,9 @@ bool access_canonical_of_email(struct server *s, struct bytes email, struct aren
 
 /* ---- the cache ---- */
 
-struct access_cache *access_cache_create(void)
+struct parsed_cache *access_cache_create(void)
 {
-    struct access_cache *c = xcalloc(1, sizeof *c);
-    pthread_mutex_init(&c->lock, NULL);
-    return c;
-}
-
-static void entry_unref(void *arg)
-{
-    struct entry *e = arg;
-    if (atomic_fetch_sub(&e->refs, 1) > 1)
-        return;
-    arena_free(e->arena);
-    free(e);
-}
-
-/* With the lock held. */
-static void empty_slot(struct access_cache *c, size_t i)
-{
-    struct entry *e = c->slots[i];
-    if (!e)
-        return;
-    c->slots[i] = NULL;
-    c->bytes -= e->bytes;
-    entry_unref(e);
-}
-
-void access_cache_free(struct access_cache **cache)
-{
-    struct access_cache *c = *cache;
-    *cache = NULL;
-    if (!c)
-        return;
-    for (size_t i = 0; i < CACHE_SLOTS; i++)
-        empty_slot(c, i);
-    pthread_mutex_destroy(&c->lock);
-    free(c);
-}
-
-static struct entry *find(struct access_cache *c, const struct store_bucket *b)
-{
-    pthread_mutex_lock(&c->lock);
-    struct entry *e = c->slots[b->partition % CACHE_SLOTS];
-    if (e && (e->partition != b->partition || e->seq != b->settings_seq))
-        e = NULL;
-    if (e)
-        atomic_fetch_add(&e->refs, 1);
-    pthread_mutex_unlock(&c->lock);
-    return e;
-}
-
-static void insert(struct access_cache *c, struct entry *e)
-{
-    pthread_mutex_lock(&c->lock);
-    empty_slot(c, e->partition % CACHE_SLOTS);
-    for (size_t i = 0; i < CACHE_SLOTS && c->bytes + e->bytes > CACHE_BYTES_MAX; i++)
-        empty_slot(c, c->hand++ % CACHE_SLOTS);
-    c->slots[e->partition % CACHE_SLOTS] = e;
-    c->bytes += e->bytes;
-    atomic_fetch_add(&e->refs, 1);
-    pthread_mutex_unlock(&c->lock);
+    return parsed_cache_create(CACHE_SLOTS, CACHE_BYTES_MAX);
 }
 
 static void read_policy(const struct store_bucket *b, struct bytes text, struct arena *a, struct bucket_access *ret)
@@ -319,36 +243,21 @@ static int load(struct server *s, const struct store_bucket *b, struct arena *a,
     return sound ? STORE_OK : STORE_CORRUPT;
 }
 
-/* Reads and parses, with one reference for the caller. */
-static int load_entry(struct server *s, const struct store_bucket *b, struct entry **ret)
-{
-    struct entry *e = xcalloc(1, sizeof *e);
-    atomic_init(&e->refs, 1);
-    e->arena = arena_create(0);
-    int rc = load(s, b, e->arena, &e->access);
-    if (rc != STORE_OK) {
-        entry_unref(e);
-        return rc;
-    }
-    e->partition = b->partition;
-    e->seq = b->settings_seq;
-    e->bytes = arena_used(e->arena) + sizeof *e;
-    *ret = e;
-    return STORE_OK;
-}
-
 int access_of_bucket(struct server *s, const struct store_bucket *b, struct arena *a, const struct bucket_access **ret)
 {
-    struct entry *e = s->access ? find(s->access, b) : NULL;
-    if (!e) {
-        int rc = load_entry(s, b, &e);
-        if (rc != STORE_OK)
+    const struct bucket_access *kept = parsed_cache_find(s->access, b->partition, b->settings_seq, a);
+    if (!kept) {
+        struct arena *own = arena_create(0);
+        struct bucket_access *access = arena_new(own, struct bucket_access);
+        int rc = load(s, b, own, access);
+        if (rc != STORE_OK) {
+            arena_free(own);
             return rc;
-        if (s->access)
-            insert(s->access, e);
+        }
+        parsed_cache_keep(s->access, b->partition, b->settings_seq, own, access, a);
+        kept = access;
     }
-    arena_defer(a, entry_unref, e);
-    *ret = &e->access;
+    *ret = kept;
     return STORE_OK;
 }
 

@@ -20,7 +20,7 @@
 #include "keyring.h"
 #include "store.h"
 
-struct access_cache;
+struct parsed_cache;
 struct server;
 
 /* Who writes without a signature: the owner of its objects where writers own them. */
@@ -55,8 +55,7 @@ struct bucket_access {
     enum bucket_compress compress; /* by the bucket's tag ACCESS_COMPRESS_TAG */
 };
 
-struct access_cache *access_cache_create(void);
-void access_cache_free(struct access_cache **); /* accepts NULL inside */
+struct parsed_cache *access_cache_create(void);
 
 /* STORE_OK, or why the settings cannot be read. */
 int access_of_bucket(struct server *, const struct store_bucket *, struct arena *, const struct bucket_access **ret);

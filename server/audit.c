@@ -239,25 +239,12 @@ static void to_queue(struct audit *a, const char *p, size_t n)
     pthread_mutex_unlock(&a->lock);
 }
 
-static struct timespec in_ms(int64_t ms)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += ms / 1000;
-    t.tv_nsec += ms % 1000 * 1000000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000;
-    }
-    return t;
-}
-
 static void *write_lines(void *arg)
 {
     struct audit *a = arg;
     bool end = false;
     while (!end) {
-        struct timespec until = in_ms(AUDIT_FLUSH_MS);
+        struct timespec until = clock_in_ms(AUDIT_FLUSH_MS);
         pthread_mutex_lock(&a->lock);
         while (!a->stopping && a->n < AUDIT_BUFFER / 2 && pthread_cond_timedwait(&a->wake, &a->lock, &until) == 0)
             ;
@@ -331,7 +318,7 @@ static bool wait_for_more(struct audit *a)
 
 static void pause_sender(struct audit *a, int64_t ms)
 {
-    struct timespec until = in_ms(ms);
+    struct timespec until = clock_in_ms(ms);
     pthread_mutex_lock(&a->lock);
     while (!a->stopping && pthread_cond_timedwait(&a->more, &a->lock, &until) != ETIMEDOUT)
         ;
@@ -432,18 +419,14 @@ static bool open_queue(struct audit *a, const char *data_dir, char error[512])
 
 bool audit_open(const struct config *cfg, const char *data_dir, struct audit **ret, char error[512])
 {
-    pthread_condattr_t monotonic;
     *ret = NULL;
     if (!*cfg->audit_file && !*cfg->audit_webhook)
         return true;
     struct audit *a = xcalloc(1, sizeof *a);
     *ret = a;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&a->lock, NULL);
-    pthread_cond_init(&a->wake, &monotonic);
-    pthread_cond_init(&a->more, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&a->wake);
+    clock_cond_init(&a->more);
     a->fill = xmalloc(AUDIT_BUFFER);
     a->spare = xmalloc(AUDIT_BUFFER);
     a->fd = a->segment_fd = -1;

@@ -169,8 +169,11 @@ static int bind_address(const char *host, const char *port, const char **ret_why
     int rc = getaddrinfo(any ? NULL : host, port, &hints, &list);
     int fd = -1;
     *ret_why = rc ? gai_strerror(rc) : NULL;
-    for (struct addrinfo *a = list; a && fd < 0; a = a->ai_next)
-        fd = bind_one(a, any);
+    /* A name with both families, as localhost is on Debian, gets IPv4: clients that know just one know that. */
+    for (int six = 0; six < 2 && fd < 0; six++)
+        for (struct addrinfo *a = list; a && fd < 0; a = a->ai_next)
+            if ((a->ai_family == AF_INET6) == six)
+                fd = bind_one(a, any);
     if (list)
         freeaddrinfo(list);
     if (fd < 0 && any && (rc != 0 || errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) /* no IPv6 on this machine */

@@ -23,6 +23,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/parsed_cache.h"
 #include "checksum.h"
 #include "config.h"
 #include "server/access.h"
@@ -322,7 +323,7 @@ static void stop_server(struct server *s, struct listener **listener)
         loop_free(&s->loops[i]);
     free(s->loops);
     addr_limit_free(&s->addresses);
-    access_cache_free(&s->access);
+    parsed_cache_free(&s->access);
     metrics_free(&s->metrics);
     tls_free(&s->tls);
 }

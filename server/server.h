@@ -24,7 +24,7 @@ struct identities;
 struct keyring;
 struct master_key;
 struct vault;
-struct access_cache;
+struct parsed_cache;
 struct metrics;
 
 enum drain_step {
@@ -56,7 +56,7 @@ struct server {
     struct loop **loops;
     unsigned n_loops;
     struct addr_limit *addresses; /* connections per peer address */
-    struct access_cache *access;  /* of buckets' policies and the like; NULL: nothing is kept */
+    struct parsed_cache *access;  /* of buckets' policies and the like; NULL: nothing is kept */
     _Atomic unsigned n_conns;
     _Atomic size_t document_bytes; /* what requests hold of large documents */
     _Atomic int draining;          /* enum drain_step */

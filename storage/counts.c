@@ -208,7 +208,7 @@ int counts_open(struct store *st)
     uint64_t n = 0;
     index_keep_sums(st->index, &store__sums);
     int rc = index_get(st->index, INDEX_PARTITION_SYSTEM, key, a, &value);
-    if (rc == INDEX_OK || rc != INDEX_NOT_FOUND) {
+    if (rc != INDEX_NOT_FOUND) {
         arena_free(a);
         return store__index_rc(rc);
     }

@@ -790,7 +790,7 @@ static void pass_over(struct store *st, uint64_t partition)
 
 static void wait_until(struct gc *gc, int64_t due_ms) /* with the lock held */
 {
-    struct timespec t = {.tv_sec = due_ms / 1000, .tv_nsec = due_ms % 1000 * 1000000L};
+    struct timespec t = clock_at_ms(due_ms);
     if (!gc->stop)
         pthread_cond_timedwait(&gc->wake, &gc->lock, &t);
 }
@@ -888,14 +888,10 @@ void gc_set_ages(struct store *st, int64_t garbage_ms, int64_t intent_ms, int64_
 int gc_open(struct store *st, bool no_background)
 {
     struct gc *gc = xcalloc(1, sizeof *gc);
-    pthread_condattr_t monotonic;
     st->gc = gc;
     pthread_mutex_init(&gc->lock, NULL);
     pthread_mutex_init(&gc->pass_lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&gc->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&gc->wake);
     gc->garbage_age_ms = no_background ? 0 : GARBAGE_AGE_MS;
     gc->intent_age_ms = INTENT_AGE_MS;
     gc->tombstone_age_ms = TOMBSTONE_AGE_MS;

@@ -410,15 +410,6 @@ static void make_lock(pthread_rwlock_t *lock)
     pthread_rwlockattr_destroy(&how);
 }
 
-static void make_condition(pthread_cond_t *condition)
-{
-    pthread_condattr_t how;
-    pthread_condattr_init(&how);
-    pthread_condattr_setclock(&how, CLOCK_MONOTONIC);
-    pthread_cond_init(condition, &how);
-    pthread_condattr_destroy(&how);
-}
-
 int keyring_open(const struct keyring_options *o, struct keyring **ret)
 {
     struct keyring *r = xcalloc(1, sizeof *r);
@@ -429,7 +420,7 @@ int keyring_open(const struct keyring_options *o, struct keyring **ret)
     pthread_mutex_init(&r->changing, NULL);
     pthread_mutex_init(&r->resealing, NULL);
     pthread_mutex_init(&r->sleep_mutex, NULL);
-    make_condition(&r->sleep_cond);
+    clock_cond_init(&r->sleep_cond);
     int rc = keyring_load(r);
     if (rc != KEYRING_OK) {
         keyring_close(&r);

@@ -139,14 +139,7 @@ bool keyring_work(struct keyring *r)
 /* Until it is woken, or after that time; 0: for as long as it takes. */
 static void sleep_for(struct keyring *r, int64_t ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    struct timespec until = clock_in_ms(ms);
     pthread_mutex_lock(&r->sleep_mutex);
     for (int rc = 0; !r->stop && !r->woken && rc == 0;)
         rc = ms ? pthread_cond_timedwait(&r->sleep_cond, &r->sleep_mutex, &until)

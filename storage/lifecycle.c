@@ -28,6 +28,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/parsed_cache.h"
 #include "storage/store_internal.h"
 
 #define SLICE_ROWS      2000 /* looked at in one visit */
@@ -696,12 +697,11 @@ static int64_t furthest_ms(const struct lifecycle_worker *w)
 /* Waits until it is woken or that long; answers whether it was woken. */
 static bool wait_ms(struct lifecycle_worker *w, int64_t ms)
 {
-    int64_t until = clock_mono_ms() + ms;
-    struct timespec t = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000L};
+    struct timespec until = clock_in_ms(ms);
     int rc = 0;
     pthread_mutex_lock(&w->lock);
     while (rc == 0 && !w->woken && !atomic_load(&w->stop))
-        rc = pthread_cond_timedwait(&w->wake, &w->lock, &t);
+        rc = pthread_cond_timedwait(&w->wake, &w->lock, &until);
     bool woken = w->woken;
     w->woken = false;
     pthread_mutex_unlock(&w->lock);
@@ -736,7 +736,6 @@ static void *worker_main(void *arg)
 int lifecycle_open(struct store *st, uint64_t day_seconds, bool no_background)
 {
     struct lifecycle_worker *w = xcalloc(1, sizeof *w);
-    pthread_condattr_t monotonic;
     st->lifecycle = w;
     st->lifecycle_cache = lifecycle_cache_create();
     w->day_ms = (int64_t)day_seconds * 1000;
@@ -744,10 +743,7 @@ int lifecycle_open(struct store *st, uint64_t day_seconds, bool no_background)
     w->trusted_ms = clock_wall_ms() - clock_boot_ms();
     pthread_mutex_init(&w->lock, NULL);
     pthread_mutex_init(&w->pass_lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&w->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&w->wake);
     if (no_background)
         return STORE_OK;
     w->background = pthread_create(&w->thread, NULL, worker_main, st) == 0;
@@ -776,7 +772,7 @@ bool lifecycle_stopped(const struct store *st)
 void lifecycle_free(struct store *st)
 {
     struct lifecycle_worker *w = st->lifecycle;
-    lifecycle_cache_free(st->lifecycle_cache);
+    parsed_cache_free(&st->lifecycle_cache);
     if (!w)
         return;
     pthread_cond_destroy(&w->wake);

@@ -24,8 +24,7 @@ uint64_t lifecycle_test_examined(struct store *); /* records looked at since the
 
 /* ---- the cache, lifecycle_cache.c ---- */
 
-struct lifecycle_cache;
-struct lifecycle_cache *lifecycle_cache_create(void);
-void lifecycle_cache_free(struct lifecycle_cache *); /* accepts NULL */
+struct parsed_cache;
+struct parsed_cache *lifecycle_cache_create(void);
 
 #endif

@@ -313,14 +313,15 @@ int lmdb_snapshot_verify(struct lmdb_env *e, const struct index_lmdb_verify *v, 
 
 /* ---- copying ---- */
 
-static int copy_to(struct lmdb_walk *w)
+static int copy_to(const struct lmdb_walk *walk)
 {
+    struct lmdb_walk w = *walk;
     struct judging j = {.census = &(struct index_lmdb_census){0}};
     struct lmdb_walk_census census;
-    w->record = on_record;
-    w->fault = on_fault;
-    w->arg = &j;
-    int rc = lmdb_walk_run(w, &census);
+    w.record = on_record;
+    w.fault = on_fault;
+    w.arg = &j;
+    int rc = lmdb_walk_run(&w, &census);
     if (rc == 0)
         judge_links(&j);
     free(j.links.p);
@@ -329,7 +330,7 @@ static int copy_to(struct lmdb_walk *w)
         return rc == EIO ? INDEX_CORRUPT : rc == ENOSPC || rc == EDQUOT ? INDEX_FULL : INDEX_UNAVAILABLE;
     if (j.census->faults > 0)
         return INDEX_CORRUPT;
-    if (fsync(w->out) == 0)
+    if (fsync(w.out) == 0)
         return INDEX_OK;
     return errno == ENOSPC || errno == EDQUOT ? INDEX_FULL : INDEX_UNAVAILABLE;
 }

@@ -37,8 +37,10 @@ static int write_slot(struct lmdb_sums *s, struct longkey_writer *lw, const stru
     struct arena *a = arena_create(0);
     struct bytes value = index_sums_encode(a, slot->sums, s->kept->n);
     int rc = longkey_put(lw, slot->partition, s->kept->key, lmdb_record_size(value.n, 0), &name, &room);
-    if (rc == 0)
-        lmdb_record_write(room, &(MDB_val){name.n, name.b}, value, 0);
+    if (rc == 0) {
+        MDB_val key = {name.n, name.b};
+        lmdb_record_write(room, &key, value, 0);
+    }
     arena_free(a);
     return rc;
 }

@@ -15,6 +15,7 @@
 #include "storage/lmdb_walk.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,7 +154,7 @@ static int read_at(struct walker *k, uint64_t pgno, size_t from, void *into, siz
         if (done < 0)
             return errno;
         if (done == 0)
-            return fault(k, "page %llu lies behind the end of the file", (unsigned long long)pgno);
+            return fault(k, "page %" PRIu64 " lies behind the end of the file", pgno);
         p += done;
         n -= (size_t)done;
         at += (uint64_t)done;
@@ -193,10 +194,10 @@ static int out_put(struct walker *k, const void *p, size_t n)
 static int take_pages(struct walker *k, uint64_t pgno, uint64_t n, const char *what)
 {
     if (pgno < 2 || pgno > k->last || n > k->last - pgno + 1)
-        return fault(k, "%s page %llu is not one of the file's", what, (unsigned long long)pgno);
+        return fault(k, "%s page %" PRIu64 " is not one of the file's", what, pgno);
     for (uint64_t i = pgno; i < pgno + n; i++) {
         if (k->seen[i / 8] & (1u << i % 8))
-            return fault(k, "page %llu is used twice", (unsigned long long)i);
+            return fault(k, "page %" PRIu64 " is used twice", i);
         k->seen[i / 8] |= (unsigned char)(1u << i % 8);
     }
     uint64_t before = k->census->pages;
@@ -264,7 +265,7 @@ static int big_value(struct walker *k, struct node *n)
     if (rc != 0)
         return rc;
     if (get64n(head) != pgno || get16(head + 10) != PAGE_OVERFLOW || get32n(head + 12) != pages)
-        return fault(k, "page %llu is not the overflow run that it should be", (unsigned long long)pgno);
+        return fault(k, "page %" PRIu64 " is not the overflow run that it should be", pgno);
     size_t whole = (size_t)(pages * k->psize);
     if (k->value_cap < whole) {
         k->value = xrealloc(k->value, whole);
@@ -288,7 +289,7 @@ static int mark_free(struct walker *k, const unsigned char *p, size_t n)
     for (uint64_t i = 1; i <= count; i++) {
         uint64_t pgno = get64n(p + 8 * i);
         if (pgno < 2 || pgno > k->last || (k->seen[pgno / 8] & (1u << pgno % 8)))
-            return fault(k, "page %llu is free and used, or does not exist", (unsigned long long)pgno);
+            return fault(k, "page %" PRIu64 " is free and used, or does not exist", pgno);
         k->seen[pgno / 8] |= (unsigned char)(1u << pgno % 8);
         k->census->free_pages++;
     }
@@ -338,7 +339,7 @@ static int walk_nodes(struct walker *k, uint64_t pgno, unsigned level, bool leaf
         int rc;
         uint64_t fresh = 0;
         if (!node_get(k, page, i, leaf, &node)) {
-            rc = fault(k, "node %u of page %llu is damaged", i, (unsigned long long)pgno);
+            rc = fault(k, "node %u of page %" PRIu64 " is damaged", i, pgno);
         } else if (leaf) {
             rc = leaf_node(k, &node);
         } else {
@@ -367,8 +368,7 @@ static int walk_page(struct walker *k, uint64_t pgno, unsigned level, uint64_t *
     if (rc != 0)
         return rc;
     if (!page_good(k, page, pgno, leaf))
-        return fault(k, "page %llu is not the %s page that it should be", (unsigned long long)pgno,
-                     leaf ? "leaf" : "branch");
+        return fault(k, "page %" PRIu64 " is not the %s page that it should be", pgno, leaf ? "leaf" : "branch");
     if (leaf)
         k->count.leaf++;
     else
@@ -398,9 +398,9 @@ static int walk_tree(struct walker *k, unsigned which, uint64_t *ret_root)
     const struct lmdb_tree *said = k->tree, *is = &k->count;
     if (rc == 0 && (is->branch != said->branch || is->leaf != said->leaf || is->overflow != said->overflow ||
                     is->entries != said->entries))
-        fault(k, "the header counts %llu records in %llu pages, and there are %llu in %llu",
-              (unsigned long long)said->entries, (unsigned long long)(said->branch + said->leaf + said->overflow),
-              (unsigned long long)is->entries, (unsigned long long)(is->branch + is->leaf + is->overflow));
+        fault(k, "the header counts %" PRIu64 " records in %" PRIu64 " pages, and there are %" PRIu64 " in %" PRIu64,
+              said->entries, said->branch + said->leaf + said->overflow, is->entries,
+              is->branch + is->leaf + is->overflow);
     return rc;
 }
 
@@ -440,8 +440,8 @@ int lmdb_walk_run(struct lmdb_walk *w, struct lmdb_walk_census *ret)
     if (fstat(w->fd, &st) != 0)
         return errno;
     if ((uint64_t)st.st_size / k.psize < k.last + 1)
-        return fault(&k, "the file was cut short: %lld bytes, and %llu are in use", (long long)st.st_size,
-                     (unsigned long long)((k.last + 1) * k.psize));
+        return fault(&k, "the file was cut short: %jd bytes, and %" PRIu64 " are in use", (intmax_t)st.st_size,
+                     (k.last + 1) * k.psize);
     k.seen = xcalloc(1, (size_t)(k.last / 8 + 1));
     if (w->out >= 0) {
         k.out_buffer = xmalloc(OUT_BYTES);

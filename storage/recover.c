@@ -87,7 +87,8 @@ static void tick(struct recovery *r, const char *what, uint64_t done, uint64_t t
 
 static int fail(const struct recovery *r, char *error, const char *why)
 {
-    return folder_fail(error, r->o->folder.path, why);
+    folder_fail(error, r->o->folder.path, why);
+    return -1;
 }
 
 /* ---- the index to begin with ---- */

@@ -41,7 +41,7 @@ struct store_pin {
 
 struct gc;
 struct lifecycle_worker;
-struct lifecycle_cache;
+struct parsed_cache;
 
 struct store {
     struct index *index;
@@ -49,7 +49,7 @@ struct store {
     struct md5_lanes *md5;
     struct gc *gc;
     struct lifecycle_worker *lifecycle;
-    struct lifecycle_cache *lifecycle_cache;
+    struct parsed_cache *lifecycle_cache;
     uint64_t part_min;      /* STORE_PART_MIN; tests lower it */
     atomic_bool locks_used; /* some bucket has object lock: the clock is saved now and then */
     atomic_bool lock_jump_told;

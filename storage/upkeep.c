@@ -25,12 +25,11 @@ void upkeep_be_idle(void)
 
 bool upkeep_rest(struct upkeep *u, int64_t ms)
 {
-    int64_t until = clock_mono_ms() + ms;
-    struct timespec t = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000L};
+    struct timespec until = clock_in_ms(ms);
     int rc = 0;
     pthread_mutex_lock(&u->lock);
     while (rc == 0 && !atomic_load(&u->stop))
-        rc = pthread_cond_timedwait(&u->wake, &u->lock, &t);
+        rc = pthread_cond_timedwait(&u->wake, &u->lock, &until);
     pthread_mutex_unlock(&u->lock);
     return !atomic_load(&u->stop);
 }
@@ -38,13 +37,9 @@ bool upkeep_rest(struct upkeep *u, int64_t ms)
 struct upkeep *upkeep_open(const struct upkeep_options *o)
 {
     struct upkeep *u = xcalloc(1, sizeof *u);
-    pthread_condattr_t monotonic;
     u->o = *o;
     pthread_mutex_init(&u->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&u->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&u->wake);
     u->scrubs = pthread_create(&u->scrubber, NULL, scrub_main, u) == 0;
     u->snapshots = pthread_create(&u->snapshotter, NULL, snapshot_main, u) == 0;
     if (!u->scrubs || !u->snapshots)

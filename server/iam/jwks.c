@@ -192,12 +192,10 @@ static bool due(const struct provider *p, uint64_t but, int64_t now_ms)
 /* False: it took too long, or too many wait already. */
 static bool wait_for(struct jwks *w, const char *issuer)
 {
-    struct timespec until;
+    struct timespec until = clock_in_ms(JWKS_WAIT_MS);
     int rc = 0;
     if (w->waiters >= JWKS_WAITERS)
         return false;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += JWKS_WAIT_MS / 1000;
     w->waiters++;
     /* The entry is looked up each time: once its fetch has ended, it may become another's. */
     for (bool fetching = true; fetching && rc == 0;) {
@@ -276,11 +274,7 @@ bool jwks_get(struct jwks *w, struct arena *a, struct bytes issuer, uint64_t but
 struct jwks *jwks_create(jwks_fetch_f *fetch, void *ctx)
 {
     struct jwks *w = xcalloc(1, sizeof *w);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&w->done, &attr);
-    pthread_condattr_destroy(&attr);
+    clock_cond_init(&w->done);
     pthread_mutex_init(&w->lock, NULL);
     w->fetch = fetch ? fetch : fetch_by_http;
     w->ctx = ctx;

@@ -3,7 +3,6 @@
 #include "base/clock.h"
 
 #include <stdatomic.h>
-#include <time.h>
 
 static _Atomic int64_t wall_shift_ms;
 
@@ -43,4 +42,24 @@ uint64_t clock_own_cpu_ns(void)
 void clock_test_shift_ms(int64_t shift)
 {
     atomic_store(&wall_shift_ms, shift);
+}
+
+void clock_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t how;
+    pthread_condattr_init(&how);
+    pthread_condattr_setclock(&how, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &how);
+    pthread_condattr_destroy(&how);
+}
+
+struct timespec clock_in_ms(int64_t ms)
+{
+    int64_t ns = (int64_t)clock_mono_ns() + ms * 1000000;
+    return (struct timespec){.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+}
+
+struct timespec clock_at_ms(int64_t mono_ms)
+{
+    return (struct timespec){.tv_sec = mono_ms / 1000, .tv_nsec = mono_ms % 1000 * 1000000};
 }

@@ -122,19 +122,6 @@ bool log_ring_put(struct bytes line, bool may_drop)
 
 /* ---- the writer ---- */
 
-static struct timespec in_ms(int64_t ms)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += ms / 1000;
-    t.tv_nsec += ms % 1000 * 1000000;
-    if (t.tv_nsec >= 1000000000) {
-        t.tv_sec++;
-        t.tv_nsec -= 1000000000;
-    }
-    return t;
-}
-
 static bool time_is_up(void)
 {
     int64_t by = atomic_load(&ring.stop_by_ms);
@@ -152,7 +139,7 @@ static bool wait_for_lines(void)
     }
     ring.idle = false;
     if (waited && !ring.urgent && !ring.stopping) {
-        struct timespec until = in_ms(GATHER_MS);
+        struct timespec until = clock_in_ms(GATHER_MS);
         ring.gathering = true;
         while (ring.gathering && pthread_cond_timedwait(&ring.wake, &ring.lock, &until) == 0)
             ;
@@ -247,12 +234,8 @@ static void in_child(void)
 
 static void prepare_once(void)
 {
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&ring.wake, &attr);
-    pthread_cond_init(&ring.done, &attr);
-    pthread_condattr_destroy(&attr);
+    clock_cond_init(&ring.wake);
+    clock_cond_init(&ring.done);
     pthread_atfork(before_fork, after_fork, in_child);
 }
 
@@ -293,7 +276,7 @@ void log_ring_stop(void)
         pthread_mutex_unlock(&ring.lock);
         return;
     }
-    struct timespec until = in_ms(FLUSH_MS + STUCK_MS);
+    struct timespec until = clock_in_ms(FLUSH_MS + STUCK_MS);
     atomic_store(&ring.stop_by_ms, clock_mono_ms() + FLUSH_MS);
     ring.stopping = true;
     pthread_cond_signal(&ring.wake);
@@ -312,7 +295,7 @@ void log_ring_flush(void)
 {
     pthread_mutex_lock(&ring.lock);
     if (ring.running && !pthread_equal(ring.thread, pthread_self())) {
-        struct timespec until = in_ms(FLUSH_MS);
+        struct timespec until = clock_in_ms(FLUSH_MS);
         while ((ring.used || ring.writing) && pthread_cond_timedwait(&ring.done, &ring.lock, &until) == 0)
             ;
     }

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/check.h"
+#include "base/parsed_cache.h"
 #include "server/access.h"
 #include "server/authorize.h"
 #include "server/conn.h"
@@ -165,7 +166,7 @@ static void run(enum kind kind)
     r.who.principal = make_user(&w, kind);
     printf("%s\t%.0f\n", names[kind], measure(&r));
     arena_free(r.arena);
-    access_cache_free(&server.access);
+    parsed_cache_free(&server.access);
     iam_world_close(&w);
 }
 

@@ -4,12 +4,9 @@ import ctypes
 import mmap
 import os
 import re
-import shutil
 import struct
-import subprocess
-import threading
 
-from pail import BUILD
+import preload
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 RULES = 8
@@ -27,17 +24,8 @@ ERROR, SHORT, KILL, DELAY = range(4)
 
 
 def library():
-    """Path of the preloaded library, compiled when its source is newer."""
-    source, folder = os.path.join(HERE, "iotrap.c"), os.path.join(BUILD, "crash")
-    made = os.path.join(folder, "iotrap.so")
-    if not os.path.exists(made) or os.path.getmtime(made) < os.path.getmtime(source):
-        os.makedirs(folder, exist_ok=True)
-        compiler = shutil.which("gcc") or shutil.which("cc") or shutil.which("clang")
-        fresh = f"{made}.{os.getpid()}.{threading.get_ident()}"
-        subprocess.run([compiler, "-std=c17", "-D_GNU_SOURCE", "-U_FORTIFY_SOURCE", "-O2", "-g", "-Wall", "-Wextra",
-                        "-fPIC", "-shared", "-o", fresh, source, "-lpthread"], check=True)
-        os.replace(fresh, made)
-    return made
+    """Path of the preloaded library."""
+    return preload.library(os.path.join(HERE, "iotrap.c"), "-U_FORTIFY_SOURCE", "-lpthread")
 
 
 class _Rule(ctypes.Structure):

@@ -12,14 +12,13 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(os.path.dirname(HERE), "lib"), HERE]
 
 import s3client  # noqa: E402
-from cases import equal, report, true  # noqa: E402
+from cases import equal, run_alone, true, wait_for  # noqa: E402
 from pail import SECRET_KEY, Pail, TEST_DIR  # noqa: E402
 
 BUCKET = "audited"
@@ -35,16 +34,6 @@ def lines_of(*paths):
         with open(path, encoding="utf-8") as f:
             found += [json.loads(line) for line in f]
     return found
-
-
-def wait_for(what, seconds=20):
-    deadline = time.monotonic() + seconds
-    while True:
-        found = what()
-        if found:
-            return found
-        true(time.monotonic() < deadline, "it did not come in time")
-        time.sleep(0.02)
 
 
 def folder():
@@ -173,7 +162,7 @@ def webhook_outage():
         receiver = Receiver(port)
         receiver.lines = old.lines
         some(100)
-        equal(wait_for(arrived, 60), [f"key-{n:06}" for n in range(sent)], "lines")
+        equal(wait_for(arrived, "the lines", 60), [f"key-{n:06}" for n in range(sent)], "lines")
         queue = os.path.join(data, "audit")
         wait_for(lambda: sum(os.path.getsize(os.path.join(queue, n)) for n in os.listdir(queue)) < 5 << 20)
         pail.stop()
@@ -212,22 +201,6 @@ def a_file_that_cannot_be():
 CASES = [every_request, rotation, webhook_outage, bounded_queue, a_file_that_cannot_be]
 
 
-def main():
-    word = sys.argv[1] if len(sys.argv) > 1 else ""
-    good = True
-    for function in CASES:
-        title = f"Audit: {function.__doc__}"
-        if word not in title:
-            continue
-        try:
-            note = function()
-            report(True, f"{title} ({note})" if note else title)
-        except Exception:
-            report(False, title, traceback.format_exc())
-            good = False
-    return 0 if good else 1
-
-
 if __name__ == "__main__":
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    sys.exit(main())
+    sys.exit(run_alone(CASES, "Audit: {}"))

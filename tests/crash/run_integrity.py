@@ -24,7 +24,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(os.path.dirname(HERE), "lib"), HERE]
 
 import s3client  # noqa: E402
-from cases import report  # noqa: E402
+from cases import report, true, wait_for  # noqa: E402
 from pail import TEST_DIR, Pail, default_binary  # noqa: E402
 from workload import blob_files  # noqa: E402
 
@@ -43,11 +43,6 @@ def enable_versioning(client):
     reply = client.request("PUT", BUCKET, query=["versioning"], body=VERSIONING,
                            headers={"content-md5": s3client.content_md5(VERSIONING)})
     true(reply.ok, f"versioning: {reply}")
-
-
-def true(value, text):
-    if not value:
-        raise AssertionError(text)
 
 
 class World:
@@ -479,13 +474,6 @@ def scrubber_resumes(world):
     true(line and 8 <= int(line.group(1)) <= 9, world.pail.log())  # the one at which it stopped is read again
     same(client, {"k3": body_of("k3", 1 << 20)})
     world.stop()
-
-
-def wait_for(condition, what, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        true(time.monotonic() < deadline, f"waited in vain for {what}")
-        time.sleep(0.05)
 
 
 # ---- backup ----

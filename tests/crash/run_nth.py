@@ -20,7 +20,6 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(os.path.dirname(HERE), "lib"), HERE]
@@ -30,7 +29,7 @@ import iotrap  # noqa: E402
 import s3client  # noqa: E402
 from pail import default_binary  # noqa: E402
 from rig import SEED  # noqa: E402
-from run_faults import BUCKET, LARGE, Faults, attempt, operations, run, succeeded  # noqa: E402
+from run_faults import BUCKET, LARGE, Faults, attempt, operations, run, run_all, succeeded  # noqa: E402
 from workload import BROKEN, Wrong, check_clean  # noqa: E402
 
 TRIES = int(os.environ.get("PAIL_CRASH_TRIES", "4"))
@@ -629,14 +628,5 @@ def run_case(title, function, more):
     return run(title, function, {k: v for k, v in more.items() if k != "kind"}, kind)
 
 
-def main():
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    words = sys.argv[1:]
-    wanted = [c for c in _cases if not words or any(w in c[0] or w == c[1].__name__ for w in words)]
-    with ThreadPoolExecutor(3) as pool:  # some wait for a rule's time
-        good = list(pool.map(lambda c: run_case(*c), wanted))
-    sys.exit(0 if good and all(good) else 1)
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(run_all(_cases, run_case))

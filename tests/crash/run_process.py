@@ -18,23 +18,14 @@ import traceback
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(os.path.dirname(HERE), "lib"), HERE]
 
+import preload  # noqa: E402
 import s3client  # noqa: E402
-from cases import equal, report, true  # noqa: E402
+from cases import equal, run_alone, true, wait_for  # noqa: E402
 from pail import Pail, TEST_DIR  # noqa: E402
 
 BUCKET = "process"
 CLIENTS = 8
 BODY = os.urandom(30_000)
-
-
-def wait_for(what, seconds=20):
-    deadline = time.monotonic() + seconds
-    while True:
-        found = what()
-        if found:
-            return found
-        true(time.monotonic() < deadline, "it did not come in time")
-        time.sleep(0.01)
 
 
 def log_of(pail):
@@ -110,7 +101,8 @@ def handing_over_under_load():
 def end(pid):
     """An orphan: its end can only be watched."""
     os.kill(pid, signal.SIGTERM)
-    wait_for(lambda: not os.path.exists(f"/proc/{pid}") or "Z" in open(f"/proc/{pid}/stat").read().split(")")[1][:3], 40)
+    wait_for(lambda: not os.path.exists(f"/proc/{pid}") or "Z" in open(f"/proc/{pid}/stat").read().split(")")[1][:3],
+             "the end of the old process", 40)
 
 
 def a_broken_successor():
@@ -265,10 +257,10 @@ __attribute__((constructor)) static void begin(void)
 def what_is_given_up():
     """The sandbox: what a server does not need fails, for threads that were there before, too"""
     folder = tempfile.mkdtemp(prefix="process-", dir=TEST_DIR)
-    source, library, result = (os.path.join(folder, name) for name in ("probe.c", "probe.so", "result"))
+    source, result = os.path.join(folder, "probe.c"), os.path.join(folder, "result")
     with open(source, "w") as f:
         f.write(PROBE)
-    subprocess.run(["cc", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", library, source, "-lpthread"], check=True)
+    library = preload.library(source, "-lpthread")
 
     def answers(*args):
         if os.path.exists(result):
@@ -294,21 +286,5 @@ CASES = [what_is_given_up, handing_over_under_load, a_broken_successor, settings
          a_socket_from_the_manager]
 
 
-def main():
-    word = sys.argv[1] if len(sys.argv) > 1 else ""
-    good = True
-    for function in CASES:
-        title = function.__doc__.split("\n")[0]
-        if word not in title:
-            continue
-        try:
-            note = function()
-            report(True, f"{title} ({note})" if note else title)
-        except Exception:
-            report(False, title, traceback.format_exc())
-            good = False
-    return 0 if good else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_alone(CASES))

@@ -18,9 +18,10 @@ import traceback
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(os.path.dirname(HERE), "lib"), HERE]
 
+import preload  # noqa: E402
 import s3client  # noqa: E402
 from cases import Skip, report  # noqa: E402
-from pail import BUILD, ROOT  # noqa: E402
+from pail import ROOT  # noqa: E402
 from rig import COMPRESS, SEED, Rig, SmallDisk  # noqa: E402
 from workload import Wrong  # noqa: E402
 
@@ -34,11 +35,7 @@ SLACK = 24 << 20  # bytes that memory may grow by, beside a quarter
 
 
 def clock_library():
-    made = os.path.join(BUILD, "crash", "clock_shift.so")
-    os.makedirs(os.path.dirname(made), exist_ok=True)
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", made, os.path.join(ROOT, "tests", "lib", "clock_shift.c")],
-                   check=True)
-    return made
+    return preload.library(os.path.join(ROOT, "tests", "lib", "clock_shift.c"))
 
 
 class Soak:

@@ -29,7 +29,7 @@ from cases import report  # noqa: E402
 from counts import check_counts  # noqa: E402
 from pail import TEST_DIR  # noqa: E402
 from rig import SEED, Rig  # noqa: E402
-from workload import BROKEN, INLINE_MAX, Wrong, blob_files, check_clean, content  # noqa: E402
+from workload import BROKEN, INLINE_MAX, Wrong, blob_files, check_clean, content, run_threads  # noqa: E402
 
 ROUNDS = max(3, int(os.environ.get("PAIL_CRASH_ROUNDS", "20")) // 2)
 WORKERS, KEYS, VERSIONS_MAX = 4, 3, 12
@@ -294,20 +294,7 @@ class Run:
 
     def load(self, until):
         workers = [Worker(self.memory, self.rig.pail, n, self.random.random()) for n in range(WORKERS)]
-        for worker in workers:
-            worker.start()
-        try:
-            until()
-        finally:
-            for worker in workers:
-                worker.stopped.set()
-            for worker in workers:
-                worker.join(90)
-        for worker in workers:
-            if worker.is_alive():
-                raise Wrong(f"{worker.name} still waits for a reply")
-            if worker.error:
-                raise worker.error
+        run_threads(workers, until)
 
     def restart_and_check(self):
         self.rig.client.close()

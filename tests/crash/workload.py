@@ -370,10 +370,16 @@ class Worker(threading.Thread):
 def run_workers(model, pail, count, seed, until, **more):
     """Load until `until(workers)` returns; joins all, and raises what one of them found wrong."""
     workers = [Worker(model, pail, n, f"{seed}-{n}", **more) for n in range(count)]
+    run_threads(workers, lambda: until(workers))
+    return workers
+
+
+def run_threads(workers, until):
+    """The same for workers of any kind."""
     for worker in workers:
         worker.start()
     try:
-        until(workers)
+        until()
     finally:
         for worker in workers:
             worker.stopped.set()
@@ -384,7 +390,6 @@ def run_workers(model, pail, count, seed, until, **more):
             raise Wrong(f"{worker.name} still waits for a reply")
         if worker.error:
             raise worker.error
-    return workers
 
 
 def blob_files(data):

@@ -54,6 +54,15 @@ def contains(whole, part, what="text"):
         raise AssertionError(f"{what}: {short(part)} is not in {short(whole, 1500)}")
 
 
+def wait_for(condition, what="it", seconds=20):
+    """Until it answers something that counts as true; returns that."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        true(time.monotonic() < deadline, f"waited {seconds} s in vain for {what}")
+        time.sleep(0.02)
+    return found
+
+
 def short(value, limit=400):
     text = repr(value)
     return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
@@ -182,6 +191,22 @@ def run_cases(suite, tls, setup=None, words=(), functions=None, **server):
             run.clean()
         pail.remove_data()
     return good
+
+
+def run_alone(functions, title="{}"):
+    """Cases that start their own servers, named by the first lines of what they say about themselves. The exit status."""
+    words, good = sys.argv[1:], True
+    for function in functions:
+        name = title.format(function.__doc__.split("\n")[0])
+        if words and not any(w in name for w in words):
+            continue
+        try:
+            note = function()
+            report(True, f"{name} ({note})" if note else name)
+        except Exception:
+            report(False, name, traceback.format_exc())
+            good = False
+    return 0 if good else 1
 
 
 def main(suite, setup=None, **server):

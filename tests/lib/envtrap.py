@@ -8,26 +8,15 @@
 import ctypes
 import mmap
 import os
-import shutil
-import subprocess
 
-from pail import BUILD
+import preload
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def library():
-    """Path of the preloaded library, compiled when its source is newer."""
-    source, folder = os.path.join(HERE, "envtrap.c"), os.path.join(BUILD, "crash")
-    made = os.path.join(folder, "envtrap.so")
-    if not os.path.exists(made) or os.path.getmtime(made) < os.path.getmtime(source):
-        os.makedirs(folder, exist_ok=True)
-        compiler = shutil.which("gcc") or shutil.which("cc") or shutil.which("clang")
-        fresh = f"{made}.{os.getpid()}"
-        subprocess.run([compiler, "-std=c17", "-D_GNU_SOURCE", "-O2", "-g", "-Wall", "-Wextra", "-fno-builtin", "-fPIC",
-                        "-shared", "-o", fresh, source], check=True)
-        os.replace(fresh, made)
-    return made
+    """Path of the preloaded library."""
+    return preload.library(os.path.join(HERE, "envtrap.c"), "-fno-builtin")
 
 
 class Control(ctypes.Structure):

@@ -8,7 +8,6 @@ import base64
 import hashlib
 import io
 import json
-import os
 import ssl
 import urllib.error
 import urllib.request
@@ -18,31 +17,16 @@ import urllib3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-import clients
+import aws
+from aws import made_bucket
 from cases import case, contains, equal, main, pattern, true
 
-AWS = clients.path("python", "bin", "aws")
 VERSIONS = ("s3v4", "s3")
 
 
 def setup(t):
-    env = t.pail.aws_environment()
-    os.environ.update({k: v for k, v in env.items() if k.startswith("AWS_")})
-    if not t.pail.ca:
-        os.environ.pop("AWS_CA_BUNDLE", None)
-    t.session = boto3.session.Session()
-    t.s3 = t.session.client("s3")
+    aws.setup(t)
     t.http = urllib3.PoolManager(ca_certs=t.pail.ca)
-    env.update(AWS_PAGER="", AWS_CLI_HISTORY_FILE="/dev/null", HOME=t.folder())
-    t.aws = lambda *words, **more: t.command(AWS, *words, env=env, **more)
-
-
-def made_bucket(t, versions=False):
-    name = t.bucket_name()
-    t.s3.create_bucket(Bucket=name)
-    if versions:
-        t.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-    return name
 
 
 def send(t, form, file, filename="photo.jpg", **fields):

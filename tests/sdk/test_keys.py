@@ -17,7 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from aws import setup
-from cases import case, contains, equal, run_cases, true
+from cases import case, contains, equal, run_cases, true, wait_for
 from pail import Pail, ServerError
 from vault import Vault
 
@@ -394,13 +394,6 @@ def token_file(t, token):
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
         f.write(token + "\n")
     return path
-
-
-def wait_for(what, seconds=20):
-    end = time.monotonic() + seconds
-    while not what():
-        true(time.monotonic() < end, "it took too long")
-        time.sleep(0.1)
 
 
 @case

@@ -15,21 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 import boto3
 from botocore.exceptions import ClientError
 
-from aws import setup
+from aws import made_bucket, setup
 from cases import case, contains, equal, pattern, run_cases, true
 from pail import Pail
 
 DAY = 1  # seconds
 LARGE = pattern(200 * 1024)  # large enough to be moved by default
 LATE = 15 * DAY  # generous: a loaded machine, sanitizers
-
-
-def made_bucket(t, versioning=None, **more):
-    name = t.bucket_name()
-    t.s3.create_bucket(Bucket=name, **more)
-    if versioning:
-        t.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": versioning})
-    return name
 
 
 def rules(t, bucket, *given):
@@ -219,7 +211,7 @@ def small_objects_move_when_the_rule_says_so(t):
 
 @case
 def versioned_buckets_get_markers(t):
-    bucket = made_bucket(t, "Enabled")
+    bucket = made_bucket(t, versions=True)
     rules(t, bucket, {"Expiration": {"Days": 1}})
     t.s3.put_object(Bucket=bucket, Key="k", Body=b"1")
     version = t.s3.put_object(Bucket=bucket, Key="k", Body=b"2")["VersionId"]
@@ -231,7 +223,7 @@ def versioned_buckets_get_markers(t):
 
 @case
 def suspended_buckets_lose_the_null_version(t):
-    bucket = made_bucket(t, "Enabled")
+    bucket = made_bucket(t, versions=True)
     t.s3.put_object(Bucket=bucket, Key="k", Body=b"1")
     t.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
     t.s3.put_object(Bucket=bucket, Key="k", Body=b"null")
@@ -242,7 +234,7 @@ def suspended_buckets_lose_the_null_version(t):
 
 @case
 def older_versions_go_but_for_some(t):
-    bucket = made_bucket(t, "Enabled")
+    bucket = made_bucket(t, versions=True)
     rules(t, bucket, {"NoncurrentVersionExpiration": {"NoncurrentDays": 1, "NewerNoncurrentVersions": 2}})
     made = [t.s3.put_object(Bucket=bucket, Key="k", Body=b"%d" % i)["VersionId"] for i in range(6)]
     t.s3.put_object(Bucket=bucket, Key="single", Body=b"x")
@@ -254,7 +246,7 @@ def older_versions_go_but_for_some(t):
 
 @case
 def older_versions_change_their_class(t):
-    bucket = made_bucket(t, "Enabled")
+    bucket = made_bucket(t, versions=True)
     old = t.s3.put_object(Bucket=bucket, Key="k", Body=LARGE)["VersionId"]
     t.s3.put_object(Bucket=bucket, Key="k", Body=LARGE)
     rules(t, bucket, {"NoncurrentVersionTransitions": [{"NoncurrentDays": 1, "StorageClass": "GLACIER_IR"}]})
@@ -264,7 +256,7 @@ def older_versions_change_their_class(t):
 
 @case
 def markers_that_hide_nothing_go(t):
-    bucket = made_bucket(t, "Enabled")
+    bucket = made_bucket(t, versions=True)
     t.s3.delete_object(Bucket=bucket, Key="alone")
     t.s3.put_object(Bucket=bucket, Key="hides", Body=b"x")
     t.s3.delete_object(Bucket=bucket, Key="hides")
@@ -276,7 +268,7 @@ def markers_that_hide_nothing_go(t):
 @case
 def a_bucket_empties_itself(t):
     """The common clean-up: expire, drop old versions, drop the markers that remain, abort uploads."""
-    bucket = made_bucket(t, "Enabled")
+    bucket = made_bucket(t, versions=True)
     for i in range(20):
         t.s3.put_object(Bucket=bucket, Key=f"k{i % 7}", Body=b"x")
     upload = t.s3.create_multipart_upload(Bucket=bucket, Key="u")["UploadId"]

@@ -9,7 +9,6 @@ import contextlib
 import datetime
 import json
 import os
-import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,7 +16,8 @@ import botocore.auth
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from aws import setup
+import preload
+from aws import fails, setup
 from cases import ROOT, case, contains, equal, main, true
 from pail import Pail
 
@@ -44,20 +44,6 @@ def configure(t, bucket, default=None):
     if default:
         conf["Rule"] = {"DefaultRetention": default}
     t.s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=conf)
-
-
-def fails(code, status, function, message=None, **kwargs):
-    """The call must be refused with this code and status; returns the error's fields."""
-    name = getattr(function, "__name__", "the call")
-    try:
-        function(**kwargs)
-    except ClientError as error:
-        fields = error.response["Error"]
-        equal((fields["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]), (code, status), f"error of {name}")
-        if message:
-            equal(fields["Message"], message, "message")
-        return fields
-    raise AssertionError(f"{name} was expected to fail with {code}: {kwargs}")
 
 
 def denied(function, **kwargs):
@@ -514,9 +500,7 @@ def LCK_06_the_clock_is_set_back(t):
     if t.pail.external or t.pail.tls:
         t.skip("once is enough, with a server of its own")
     folder = t.folder()
-    library = os.path.join(folder, "clock_shift.so")
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, os.path.join(ROOT, "tests", "lib", "clock_shift.c")],
-                   check=True)
+    library = preload.library(os.path.join(ROOT, "tests", "lib", "clock_shift.c"))
     data = os.path.join(folder, "data")
     os.mkdir(data)
     year = 365 * 86400

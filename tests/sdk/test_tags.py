@@ -8,35 +8,13 @@ import os
 import socket
 
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
-from aws import api, setup
+from aws import api, fails, made_bucket, setup
 from cases import case, contains, equal, main, true
 
 PART = b"p" * (5 << 20)
 HEADER_ERROR = ("The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag "
                 "name duplicates.")
-
-
-def made_bucket(t, versions=False):
-    name = t.bucket_name()
-    t.s3.create_bucket(Bucket=name)
-    if versions:
-        t.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-    return name
-
-
-def fails(code, status, function, message=None, **kwargs):
-    """The call must be refused with this code and status; returns the error's fields."""
-    try:
-        function(**kwargs)
-    except ClientError as error:
-        fields = error.response["Error"]
-        equal((fields["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]), (code, status), "error")
-        if message:
-            equal(fields["Message"], message, "message")
-        return fields
-    raise AssertionError(f"{function.__name__} was expected to fail with {code}")
 
 
 def headers(answer):

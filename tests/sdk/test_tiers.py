@@ -7,10 +7,9 @@ import subprocess
 import time
 
 import boto3
-from botocore.exceptions import ClientError
 
-from aws import setup
-from cases import case, contains, equal, main, pattern, true
+from aws import fails, setup
+from cases import case, contains, equal, main, pattern, true, wait_for
 from pail import Pail, default_binary
 
 MIB = 1024 * 1024
@@ -20,15 +19,6 @@ def made_bucket(t, s3=None):
     name = t.bucket_name()
     (s3 or t.s3).create_bucket(Bucket=name)
     return name
-
-
-def refused(code, status, function, **kwargs):
-    try:
-        function(**kwargs)
-    except ClientError as error:
-        equal((error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]), (code, status))
-        return error.response
-    raise AssertionError(f"was expected to fail with {code}")
 
 
 def archived(t, bucket, key, data=b"x" * 100, storage_class="GLACIER"):
@@ -59,10 +49,10 @@ def archived_objects_are_read_only_after_a_restore(t):
     for storage_class in ("GLACIER", "DEEP_ARCHIVE"):
         key = storage_class.lower()
         archived(t, bucket, key, b"cold", storage_class)
-        answer = refused("InvalidObjectState", 403, t.s3.get_object, Bucket=bucket, Key=key)
-        equal(answer["Error"]["StorageClass"], storage_class)
-        refused("InvalidObjectState", 403, t.s3.copy_object, Bucket=bucket, Key="copy",
-                CopySource={"Bucket": bucket, "Key": key})
+        answer = fails("InvalidObjectState", 403, t.s3.get_object, Bucket=bucket, Key=key)
+        equal(answer["StorageClass"], storage_class)
+        fails("InvalidObjectState", 403, t.s3.copy_object, Bucket=bucket, Key="copy",
+              CopySource={"Bucket": bucket, "Key": key})
         head = t.s3.head_object(Bucket=bucket, Key=key)
         equal((head["StorageClass"], "Restore" in head), (storage_class, False))
         equal(restore(t, bucket, key)["ResponseMetadata"]["HTTPStatusCode"], 202)
@@ -91,7 +81,7 @@ def a_running_restore_is_only_made_faster(t):
     bucket = made_bucket(t)
     archived(t, bucket, "k")
     restore(t, bucket, "k", tier="Bulk")
-    refused("RestoreAlreadyInProgress", 409, restore, t=t, bucket=bucket, key="k", tier="Bulk")
+    fails("RestoreAlreadyInProgress", 409, restore, t=t, bucket=bucket, key="k", tier="Bulk")
     equal(restore(t, bucket, "k", days=None, tier="Expedited")["ResponseMetadata"]["HTTPStatusCode"], 202)
     wait_restored(t, bucket, "k")
 
@@ -100,15 +90,15 @@ def a_running_restore_is_only_made_faster(t):
 def restores_that_make_no_sense(t):
     bucket = made_bucket(t)
     t.s3.put_object(Bucket=bucket, Key="warm", Body=b"x")
-    refused("InvalidObjectState", 403, restore, t=t, bucket=bucket, key="warm")
-    refused("NoSuchKey", 404, restore, t=t, bucket=bucket, key="gone")
+    fails("InvalidObjectState", 403, restore, t=t, bucket=bucket, key="warm")
+    fails("NoSuchKey", 404, restore, t=t, bucket=bucket, key="gone")
     archived(t, bucket, "k")
-    refused("MalformedXML", 400, restore, t=t, bucket=bucket, key="k", days=0)
-    refused("MalformedXML", 400, t.s3.restore_object, Bucket=bucket, Key="k", RestoreRequest={"Days": -1})
+    fails("MalformedXML", 400, restore, t=t, bucket=bucket, key="k", days=0)
+    fails("MalformedXML", 400, t.s3.restore_object, Bucket=bucket, Key="k", RestoreRequest={"Days": -1})
     archived(t, bucket, "deep", storage_class="DEEP_ARCHIVE")
-    refused("InvalidArgument", 400, restore, t=t, bucket=bucket, key="deep", tier="Expedited")
-    refused("NotImplemented", 501, t.s3.restore_object, Bucket=bucket, Key="k",
-            RestoreRequest={"Type": "SELECT", "Tier": "Standard"})
+    fails("InvalidArgument", 400, restore, t=t, bucket=bucket, key="deep", tier="Expedited")
+    fails("NotImplemented", 501, t.s3.restore_object, Bucket=bucket, Key="k",
+          RestoreRequest={"Type": "SELECT", "Tier": "Standard"})
 
 
 @case
@@ -123,7 +113,7 @@ def versions_are_restored_one_by_one(t):
         true(time.monotonic() < until, "the copy did not come")
         time.sleep(0.05)
     equal(t.s3.get_object(Bucket=bucket, Key="k", VersionId=old)["Body"].read(), b"old")
-    refused("InvalidObjectState", 403, t.s3.get_object, Bucket=bucket, Key="k")
+    fails("InvalidObjectState", 403, t.s3.get_object, Bucket=bucket, Key="k")
 
 
 @case
@@ -171,13 +161,6 @@ def client_of(server):
                         verify=server.ca if server.tls else None)
 
 
-def wait_for(what, condition, seconds=30):
-    until = time.monotonic() + seconds
-    while not condition():
-        true(time.monotonic() < until, what)
-        time.sleep(0.1)
-
-
 @case
 def a_class_lies_in_its_folder_and_moves_there(t):
     if t.pail.tls:
@@ -197,23 +180,22 @@ def a_class_lies_in_its_folder_and_moves_there(t):
         s3.put_bucket_lifecycle_configuration(Bucket="tiers", LifecycleConfiguration={"Rules": [
             {"ID": "cold", "Status": "Enabled", "Filter": {"Prefix": "logs/"},
              "Transitions": [{"Days": 1, "StorageClass": "GLACIER"}]}]})
-        wait_for("moved by the rule",
-                 lambda: s3.head_object(Bucket="tiers", Key="logs/a").get("StorageClass") == "GLACIER")
-        wait_for("the bytes followed", lambda: (big_files(cold), big_files(data)) == (2, 1))
+        wait_for(lambda: s3.head_object(Bucket="tiers", Key="logs/a").get("StorageClass") == "GLACIER", "the rule", 30)
+        wait_for(lambda: (big_files(cold), big_files(data)) == (2, 1), "the bytes to follow", 30)
         after = s3.head_object(Bucket="tiers", Key="logs/a")
         equal((after["ETag"], after["LastModified"]), (before["ETag"], before["LastModified"]))
-        refused("InvalidObjectState", 403, s3.get_object, Bucket="tiers", Key="logs/a")
+        fails("InvalidObjectState", 403, s3.get_object, Bucket="tiers", Key="logs/a")
         server.kill()
         server.start()
         s3 = client_of(server)
         s3.delete_bucket_lifecycle(Bucket="tiers")
         s3.restore_object(Bucket="tiers", Key="logs/a", RestoreRequest={"Days": 60})
-        wait_for("restored", lambda: "false" in s3.head_object(Bucket="tiers", Key="logs/a").get("Restore", ""))
+        wait_for(lambda: "false" in s3.head_object(Bucket="tiers", Key="logs/a").get("Restore", ""), "the copy", 30)
         equal(s3.get_object(Bucket="tiers", Key="logs/a")["Body"].read(), body)
         s3.copy_object(Bucket="tiers", Key="warm", CopySource={"Bucket": "tiers", "Key": "logs/a"},
                        StorageClass="STANDARD")
         equal(s3.get_object(Bucket="tiers", Key="warm")["Body"].read(), body)
-        wait_for("the copy lies with its class", lambda: (big_files(cold), big_files(data)) == (2, 2))
+        wait_for(lambda: (big_files(cold), big_files(data)) == (2, 2), "the copy to lie with its class", 30)
 
 
 @case
@@ -226,10 +208,10 @@ def a_restored_copy_expires(t):
         s3.put_object(Bucket="tiers", Key="k", Body=b"cold", StorageClass="GLACIER")
         s3.restore_object(Bucket="tiers", Key="k", RestoreRequest={"Days": 3,
                                                                   "GlacierJobParameters": {"Tier": "Expedited"}})
-        wait_for("restored", lambda: "false" in s3.head_object(Bucket="tiers", Key="k").get("Restore", ""), 2.5)
+        wait_for(lambda: "false" in s3.head_object(Bucket="tiers", Key="k").get("Restore", ""), "the copy", 2.5)
         equal(s3.get_object(Bucket="tiers", Key="k")["Body"].read(), b"cold")
-        wait_for("expired", lambda: "Restore" not in s3.head_object(Bucket="tiers", Key="k"))
-        refused("InvalidObjectState", 403, s3.get_object, Bucket="tiers", Key="k")
+        wait_for(lambda: "Restore" not in s3.head_object(Bucket="tiers", Key="k"), "the end of the copy", 30)
+        fails("InvalidObjectState", 403, s3.get_object, Bucket="tiers", Key="k")
 
 
 def start_fails(data, *args):
