@@ -223,7 +223,7 @@ int status_get(struct req *r)
     struct pool_stats pool;
     struct metrics_minutes_sum *minutes = arena_new(r->arena, struct metrics_minutes_sum);
     const struct metrics_sum *sum = metrics_collect(s, r->arena);
-    int rc = usage_collect(s->store, r->arena, &u);
+    int rc = usage_collect(s->store, 0, r->arena, &u);
     if (rc < 0)
         return req_fail_store(r, rc);
     metrics_collect_minutes(s, minutes);
