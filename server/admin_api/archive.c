@@ -15,6 +15,9 @@
 
 #define READ_STEP (64u * 1024)
 
+/* The least there is; libzip neither makes it nor minds less. */
+static const unsigned char empty_archive[22] = {'P', 'K', 5, 6};
+
 struct archive {
     struct arena *arena;
     zip_t *zip;
@@ -56,7 +59,7 @@ static bool names_are_good(struct archive *z, const char **why)
 struct archive *archive_open(struct bytes body, struct arena *a, const char **why)
 {
     struct archive *z = arena_new(a, struct archive);
-    zip_source_t *source = zip_source_buffer_create(body.n ? body.p : "", body.n, 0, NULL);
+    zip_source_t *source = body.n < sizeof empty_archive ? NULL : zip_source_buffer_create(body.p, body.n, 0, NULL);
     *why = "it is no zip archive";
     arena_keep_secret(a);
     z->arena = a;
@@ -182,9 +185,6 @@ void archive_add(struct archive_writer *w, const char *name, struct bytes data)
         w->failed = true;
     }
 }
-
-/* libzip makes none of nothing. */
-static const unsigned char empty_archive[22] = {'P', 'K', 5, 6};
 
 static bool copy_out(zip_source_t *s, struct buf *out)
 {

@@ -43,6 +43,21 @@ static int put_quota(struct req *r)
     return admin_put_quota(r, r->bucket_name);
 }
 
+/* A bucket without a block is not one that nothing is known of: a new one has all four switches on. */
+static int get_block(struct req *r)
+{
+    if (public_access_get(r) == 0)
+        return 0;
+    if (r->err.code != S3E_NO_SUCH_PUBLIC_ACCESS_BLOCK_CONFIGURATION)
+        return -1;
+    r->err = (struct req_error){0};
+    buf_reset(&r->resp.doc);
+    buf_put_str(&r->resp.doc, "<PublicAccessBlockConfiguration><BlockPublicAcls>false</BlockPublicAcls>"
+                              "<IgnorePublicAcls>false</IgnorePublicAcls><BlockPublicPolicy>false</BlockPublicPolicy>"
+                              "<RestrictPublicBuckets>false</RestrictPublicBuckets></PublicAccessBlockConfiguration>");
+    return 0;
+}
+
 /* In the order in which an import goes: what others need comes first. */
 static const struct member {
     const char *file, *status; /* status: as the reply of an import calls it; NULL: it has no word for it */
@@ -50,7 +65,7 @@ static const struct member {
 } members[] = {
     {"versioning.xml", "versioning", versioning_get, versioning_put},
     {"object-lock.xml", "olock", lock_get_configuration, lock_put_configuration},
-    {"public-access-block.xml", NULL, public_access_get, public_access_put},
+    {"public-access-block.xml", NULL, get_block, public_access_put},
     {"ownership.xml", NULL, ownership_get, ownership_put},
     {"policy.json", "policy", policy_get, policy_put},
     {"tagging.xml", "tagging", tagging_get_bucket, tagging_put_bucket},

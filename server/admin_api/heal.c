@@ -86,6 +86,7 @@ static bool tell(struct heal *h, json_t *item)
     return placed;
 }
 
+/* One block that may be lost and none beyond it: by that mc's colours are green and red. */
 static json_t *item(struct heal *h, const char *type, struct bytes bucket, struct bytes key, const char *version,
                     uint64_t size, int rc)
 {
@@ -93,7 +94,7 @@ static json_t *item(struct heal *h, const char *type, struct bytes bucket, struc
     json_t *j =
         json_pack("{s:I,s:s,s:o,s:o,s:s,s:s,s:i,s:i,s:i,s:o,s:o,s:I}", "resultId", (json_int_t)++h->told, "type", type,
                   "bucket", json_of_bytes(bucket), "object", json_of_bytes(key), "versionId", version, "detail",
-                  rc == STORE_OK ? "" : store_rc_name(rc), "dataBlocks", 1, "diskCount", 1, "setCount", 1, "before",
+                  rc == STORE_OK ? "" : store_rc_name(rc), "parityBlocks", 1, "diskCount", 1, "setCount", 1, "before",
                   drives(h, state), "after", drives(h, state), "objectSize", (json_int_t)size);
     return j ? j : json_object(); /* a key that is no UTF-8 cannot be shown */
 }

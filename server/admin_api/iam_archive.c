@@ -20,6 +20,7 @@
 #include "server/admin_api/admin_api.h"
 #include "server/admin_api/archive.h"
 #include "server/admin_api/common.h"
+#include "server/iam/condition.h"
 #include "server/server.h"
 
 #define ASSETS "iam-assets/"
@@ -251,6 +252,15 @@ static json_t *names_of_policies(struct admin_call *c, const json_t *item)
     return list;
 }
 
+/* Keys that have ended since are left out. */
+static bool has_ended(struct req *r, const struct import_file *f, const json_t *item)
+{
+    struct bytes when = record_text(item, "expiration");
+    int64_t ms;
+    return f->import == import_key && when.n && !bytes_starts(when, BYTES_LIT("0001-")) &&
+           policy_date_parse(when, &ms) && ms > 0 && ms <= r->now_ms;
+}
+
 static bool is_built_in(const char *name)
 {
     size_t n;
@@ -265,7 +275,8 @@ static bool is_built_in(const char *name)
 static int import_one(struct import *im, const struct import_file *f, const char *name, json_t *item)
 {
     struct admin_call *c = admin_begin(im->r);
-    if (f->import == import_policy && is_built_in(name)) { /* MinIO exports its own, too */
+    /* MinIO exports its own policies, too. */
+    if ((f->import == import_policy && is_built_in(name)) || has_ended(im->r, f, item)) {
         json_array_append_new(record_list(im->skipped, f->kind), json_string(name));
         return 0;
     }

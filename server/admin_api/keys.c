@@ -358,8 +358,9 @@ static json_t *key_json(struct admin_call *c, struct bytes id, const json_t *key
         json_object_set(j, "name", json_object_get(key, "name"));
     if (record_text(key, "description").n)
         json_object_set(j, "description", json_object_get(key, "description"));
-    if (record_number(key, "expires"))
-        json_object_set_new(j, "expiration", admin_time(record_number(key, "expires")));
+    /* The beginning of time is "never" to MinIO's clients; some of them break where there is nothing. */
+    int64_t end = record_number(key, "expires");
+    json_object_set_new(j, "expiration", end ? admin_time(end) : json_string("1970-01-01T00:00:00Z"));
     return j;
 }
 
