@@ -26,11 +26,19 @@ struct line {
 
 #define put(l, text) put_bytes(l, (text), sizeof(text) - 1)
 
-static void put_bytes(struct line *l, const char *p, size_t n)
+/* In place: most pieces are constants of a few words. */
+static inline __attribute__((always_inline)) void put_bytes(struct line *l, const char *p, size_t n)
 {
     CHECK(n <= l->max - l->n);
     memcpy(l->p + l->n, p, n);
     l->n += n;
+}
+
+/* Ours, or known to need no escape. */
+static void put_some(struct line *l, struct bytes s)
+{
+    if (s.n)
+        put_bytes(l, s.p, s.n);
 }
 
 static void put_number(struct line *l, uint64_t v)
@@ -43,12 +51,48 @@ static void put_number(struct line *l, uint64_t v)
     put_bytes(l, digits + at, sizeof digits - at);
 }
 
+/* Each byte of 8: 1 where it needs an escape or is no ASCII, in its highest bit. Others may be marked beside such a
+ * one. */
+static uint64_t odd_bytes(uint64_t x)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+    uint64_t quote = x ^ ones * '"', slash = x ^ ones * '\\', del = x ^ ones * 0x7f;
+    uint64_t below = (x - ones * 0x20) & ~x, equal = ((quote - ones) & ~quote) | ((slash - ones) & ~slash);
+    return (x | below | equal | ((del - ones) & ~del)) & high;
+}
+
+static uint64_t eight(const char *p)
+{
+    uint64_t x;
+    memcpy(&x, p, sizeof x);
+    return x;
+}
+
+/* Nothing to escape: so are nearly all texts. Eight bytes at a time, the last eight perhaps for the second time. */
+static bool is_plain(struct bytes s)
+{
+    char few[8] = "........";
+    if (s.n < 8) {
+        for (size_t i = 0; i < s.n; i++)
+            few[i] = s.p[i];
+        return odd_bytes(eight(few)) == 0;
+    }
+    uint64_t odd = odd_bytes(eight(s.p + s.n - 8));
+    for (size_t i = 0; i + 8 <= s.n; i += 8)
+        odd |= odd_bytes(eight(s.p + i));
+    return odd == 0;
+}
+
 /* Escaped as JSON; bytes that are no ASCII go as they are when they are UTF-8, which the whole text must be. */
 static void put_text(struct line *l, struct bytes s)
 {
     static const char hex[] = "0123456789abcdef";
-    bool utf8 = utf8_valid(s);
     size_t limit = l->max - REST;
+    if (l->n + s.n + 6 <= limit && is_plain(s)) {
+        put_some(l, s);
+        return;
+    }
+    bool utf8 = utf8_valid(s);
     for (size_t i = 0; i < s.n && l->n + 6 < limit; i++) {
         unsigned char c = (unsigned char)s.p[i];
         if (c == '"' || c == '\\') {
@@ -79,13 +123,21 @@ static void put_member(struct line *l, const char *name, size_t name_n, struct b
 /* Parameters that are, or could give away, a signature, a token or a key. */
 static bool is_secret(struct bytes name)
 {
-    static const char *const names[] = {"X-Amz-Signature", "X-Amz-Security-Token", "Signature", "X-Amz-Credential",
-                                        "AWSAccessKeyId"};
+    static const struct {
+        size_t n;
+        const char *name;
+    } names[] = {
+#define SECRET(name) {sizeof(name) - 1, name}
+        SECRET("X-Amz-Signature"),  SECRET("X-Amz-Security-Token"), SECRET("Signature"),
+        SECRET("X-Amz-Credential"), SECRET("AWSAccessKeyId"),
+#undef SECRET
+    };
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (bytes_eq_str_nocase(name, names[i]))
+        if (name.n == names[i].n && bytes_eq_str_nocase(name, names[i].name))
             return true;
-    return bytes_starts_str_nocase(name, "x-amz-server-side-encryption-customer") ||
-           bytes_starts_str_nocase(name, "x-amz-copy-source-server-side-encryption-customer");
+    return name.n >= sizeof "x-amz-server-side-encryption-customer" - 1 &&
+           (bytes_starts_str_nocase(name, "x-amz-server-side-encryption-customer") ||
+            bytes_starts_str_nocase(name, "x-amz-copy-source-server-side-encryption-customer"));
 }
 
 static void put_query(struct line *l, const struct req *r)
@@ -118,7 +170,7 @@ static void put_api(struct line *l, const struct req *r, uint64_t ns)
 {
     struct bytes version = req_param(r, "versionId");
     put(l, ",\"api\":{\"name\":\"");
-    put_text(l, bytes_str(operation(r)));
+    put_some(l, bytes_str(operation(r)));
     put(l, "\"");
     if (r->bucket_name.n)
         member(l, "bucket", r->bucket_name);
@@ -143,15 +195,16 @@ static void put_decision(struct line *l, const struct req *r)
     if (r->err.code) {
         const char *code = s3_error_code(r->err.code);
         put(l, ",\"error\":\"");
-        put_text(l, bytes_str(code));
+        put_some(l, bytes_str(code));
         put(l, "\"");
         if (r->err.message)
             member(l, "message", bytes_str(r->err.message));
     }
     if (r->decided_by) {
-        put(l, ",\"decision\":\"");
-        put_text(l, bytes_str(r->denied ? "denied" : "allowed"));
-        put(l, "\"");
+        if (r->denied)
+            put(l, ",\"decision\":\"denied\"");
+        else
+            put(l, ",\"decision\":\"allowed\"");
         member(l, "decidedBy", bytes_str(r->decided_by));
     }
     if (r->resp.status == 0 || r->resp.broken)
@@ -165,13 +218,16 @@ size_t audit_line(const struct req *r, const char *deployment, char *out, size_t
     const struct principal *who = r->who.principal;
     date_format_iso(clock_wall_ms(), time);
     put(l, "{\"version\":\"1\",\"deploymentid\":\"");
-    put_text(l, bytes_str(deployment));
+    put_some(l, bytes_str(deployment));
     put(l, "\",\"time\":\"");
     put_bytes(l, time, DATE_ISO_LEN);
     put(l, "\",\"trigger\":\"incoming\"");
     put_api(l, r, clock_mono_ns() - r->began_ns);
-    member(l, "remotehost", bytes_str(r->conn->peer_text));
-    member(l, "requestID", bytes_str(r->id));
+    put(l, ",\"remotehost\":\"");
+    put_some(l, bytes_str(r->conn->peer_text));
+    put(l, "\",\"requestID\":\"");
+    put_some(l, bytes_str(r->id));
+    put(l, "\"");
     if (r->head_ok) {
         member(l, "userAgent", bytes_cut(http_head_value(&r->head, HDR_USER_AGENT), 0, 512));
         member(l, "requestHost", bytes_cut(http_head_value(&r->head, HDR_HOST), 0, 256));

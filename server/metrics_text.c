@@ -29,6 +29,7 @@
 #include "version.h"
 
 #define LABELS_MAX_BYTES     512
+#define GROUPS_MAX           10                 /* of a page */
 #define MINIO_BOUND_FIRST_NS UINT64_C(50000000) /* MinIO's histograms begin and end there */
 #define MINIO_BOUND_LAST_NS  UINT64_C(10000000000)
 
@@ -798,6 +799,63 @@ static void group_cpu_v3(struct page *p)
                cores > 0 ? 100 * load[0] / (double)cores : 0);
 }
 
+/* ---- what MinIO's dashboards draw of other work ---- */
+
+/* Names that disks had before they were called drives; older dashboards have them. */
+static void group_disk_v2(struct page *p)
+{
+    bool works = health_seems_well(p->s, store_of(p)->index.failed);
+    drive_space(p, "minio_node_disk_");
+    gauge(p, "minio_cluster_disk_total", "Data folders.", 1);
+    gauge(p, "minio_cluster_disk_online_total", "Data folders that take writes.", works);
+    gauge(p, "minio_cluster_disk_offline_total", "Data folders that do not.", !works);
+}
+
+/* The scrubber reads everything and finds what is damaged; from another copy nothing can be mended. */
+static void group_heal_v2(struct page *p)
+{
+    struct upkeep_health h = {0};
+    if (p->s->upkeep)
+        upkeep_health(p->s->upkeep, &h);
+    int64_t ago_ms = h.pass_ended_ms ? clock_wall_ms() - h.pass_ended_ms : 0;
+    gauge(p, "minio_heal_objects_total", "Blobs that the scrubber has read.", h.scrubbed_blobs);
+    gauge(p, "minio_heal_objects_heal_total", "Blobs that were mended: there is no other copy to do so from.", 0);
+    gauge(p, "minio_heal_objects_errors_total", "Blobs found damaged that are still there.", h.damaged);
+    gauge(p, "minio_heal_time_last_activity_nano_seconds", "Since the scrubber's last whole pass; 0: none has ended.",
+          ago_ms > 0 ? (uint64_t)ago_ms * 1000000 : 0);
+}
+
+/* What lies in other classes than the usual one, by whatever way it came there. */
+static void group_ilm_v2(struct page *p)
+{
+    const struct usage *u = totals_of(p);
+    for (int bytes = 0; bytes < 2; bytes++) {
+        family(p, bytes ? "minio_cluster_ilm_transitioned_bytes" : "minio_cluster_ilm_transitioned_objects", "gauge",
+               bytes ? "Bytes in other storage classes than STANDARD." : "Versions in other classes than STANDARD.");
+        for (size_t i = 1; i < STORE_COUNT_CLASSES && u->n; i++) {
+            struct labels l = labels_of(p);
+            label(&l, "tier", bytes_str(u->all.classes[i].name));
+            row(p, labels_text(&l), bytes ? u->all.classes[i].bytes : u->all.classes[i].objects);
+        }
+    }
+    counter(p, "minio_node_ilm_versions_scanned", "Records that the lifecycle worker looked at.",
+            store_of(p)->lifecycle_examined);
+}
+
+static void group_audit_v2(struct page *p)
+{
+    struct audit_stats a;
+    audit_stats_get(p->s->audit, &a);
+    counter(p, "minio_audit_total_messages", "Lines of the audit log.", a.lines);
+    counter(p, "minio_audit_failed_messages", "Lines that were lost.", a.dropped);
+}
+
+static void group_inter_node_v2(struct page *p)
+{
+    counter(p, "minio_inter_node_traffic_received_bytes", "Bytes from other servers: there are none.", 0);
+    counter(p, "minio_inter_node_traffic_sent_bytes", "Bytes to other servers: there are none.", 0);
+}
+
 /* ---- Pail's own ---- */
 
 static void histogram_rows(struct page *p, const struct labels *base, const struct histogram_sum *h)
@@ -1020,10 +1078,12 @@ static void group_pail_usage(struct page *p)
 
 static const struct {
     const char *path;
-    void (*groups[10])(struct page *);
+    void (*groups[GROUPS_MAX + 1])(struct page *);
 } pages[] = {
-    {"v2/node", {group_process_v2, group_drive_v2, group_requests_v2}},
-    {"v2/cluster", {group_cluster_v2, group_usage_v2, group_process_v2, group_drive_v2, group_requests_v2}},
+    {"v2/node", {group_process_v2, group_drive_v2, group_disk_v2, group_inter_node_v2, group_requests_v2}},
+    {"v2/cluster",
+     {group_cluster_v2, group_usage_v2, group_process_v2, group_drive_v2, group_disk_v2, group_inter_node_v2,
+      group_heal_v2, group_ilm_v2, group_audit_v2, group_requests_v2}},
     {"v2/bucket", {group_usage_buckets_v2, group_buckets_v2}},
     {"v2/resource", {group_resource_v2}},
     {"v3/api/requests", {group_requests_v3}},
