@@ -18,6 +18,7 @@
 #include "server/http/date.h"
 #include "server/iam/query.h"
 #include "server/identity.h"
+#include "server/json_text.h"
 #include "server/respond.h"
 #include "server/server.h"
 
@@ -78,7 +79,7 @@ int admin_open_body(struct admin_call *c, struct bytes *ret)
 
 static int parse_object(struct admin_call *c, struct bytes text, json_t **ret)
 {
-    json_t *j = json_loadb(text.n ? text.p : "", text.n, JSON_REJECT_DUPLICATES, NULL);
+    json_t *j = json_read(text);
     if (!json_is_object(j)) {
         json_decref(j);
         return req_failf(c->r, S3E_ADMIN_BAD_BODY, "The body is no JSON object.");

@@ -21,6 +21,7 @@
 #include "server/admin_api/archive.h"
 #include "server/admin_api/common.h"
 #include "server/iam/condition.h"
+#include "server/json_text.h"
 #include "server/server.h"
 
 #define ASSETS "iam-assets/"
@@ -307,7 +308,7 @@ static int import_file(struct import *im, struct archive *z, const struct import
         return 0;
     if (!archive_read(z, (size_t)i, &text, &why))
         return req_failf(im->r, S3E_ADMIN_BAD_ARCHIVE, "%s: %s", f->file, why);
-    json_t *all = json_loadb(text.n ? text.p : "", text.n, JSON_REJECT_DUPLICATES, NULL);
+    json_t *all = json_read(text);
     if (!json_is_object(all)) {
         json_decref(all);
         return req_failf(im->r, S3E_ADMIN_BAD_ARCHIVE, "%s is no JSON object.", f->file);

@@ -14,6 +14,7 @@
 #include "server/admin_api/admin_api.h"
 #include "server/admin_api/common.h"
 #include "server/iam/condition.h"
+#include "server/json_text.h"
 
 #define KEY_NAME_MAX        32
 #define KEY_DESCRIPTION_MAX 256
@@ -90,7 +91,7 @@ static int set_policy(struct admin_call *c, json_t *key, json_t *policy)
 {
     struct bytes text = BYTES_NONE, old = record_text(key, "policy");
     if (json_is_string(policy)) {
-        json_t *inside = json_loads(json_string_value(policy), 0, NULL);
+        json_t *inside = json_read(json_bytes(policy));
         policy = inside ? json_in(c->arena, inside) : policy;
     }
     if (!policy || json_is_null(policy))

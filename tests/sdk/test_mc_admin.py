@@ -487,6 +487,10 @@ def hostile_iam_archives(t):
     # Members of other names are left alone, wherever they point.
     status, answer = put(archive({"../../etc/passwd": "x", "/tmp/x": "y", "iam-assets/": "", "other.json": "{"}))
     equal((status, answer["added"]), (200, {}), "unknown members")
+    deep = '{"Version":"2012-10-17","Statement":' + "[" * 100000
+    status, answer = put(archive({"iam-assets/svcaccts.json": {"deep": {"parent": t.pail.access_key, "secretKey": "long-enough",
+                                                                        "sessionPolicy": deep}}}))
+    equal((status, len(answer["failed"]["serviceAccounts"])), (200, 1), "a text that is deep JSON")
     bad = {users: {"x": {"secretKey": "short"}, "a/b c": {"secretKey": "long-enough"}, "no-object": 7,
                    t.pail.access_key: {"secretKey": "not-my-secret"}, "good-one": {"secretKey": "long-enough", "status": "enabled"}},
            "iam-assets/groups.json": {"../up": {"members": []}, "of-nobody": {"members": ["nobody-at-all"]}},
@@ -1025,7 +1029,7 @@ def bodies_that_are_not_sealed(t):
         true(status in (400, 411), f"{len(body)} bytes: {status} {answer}")
     status, answer = signed(t, "PUT", path, query, b"\0" * (262272 + 40000))
     equal(status, 400, "too large")
-    for body in (b"[]", b"{", b'{"a":1,"a":2}', b"null"):
+    for body in (b"[]", b"{", b'{"a":1,"a":2}', b"null", b"[" * 250000, b'{"a":' * 50000):
         equal(signed(t, "PUT", "/minio/admin/v3/update-group-members", "", body)[0], 400, "no object")
     # A signature must cover the body.
     status, _ = ask(t, "PUT", f"{path}?{query}", os.urandom(100), {"Authorization": "AWS4-HMAC-SHA256 Credential=a//s3/aws4_request"})
