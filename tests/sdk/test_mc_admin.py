@@ -23,6 +23,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from minio import MinioAdmin
 from minio.credentials import StaticProvider
+from minio.error import MinioAdminException
 
 import clients
 import pail as pail_module
@@ -895,9 +896,10 @@ def a_stream_ends_with_the_server(t):
                               stderr=subprocess.DEVNULL)
     try:
         time.sleep(1.5)
+        equal(signed(t, "POST", "/minio/admin/v3/heal/", "forceStart=true", b'{"recursive":true}')[0], 200, "a heal that nobody watches")
         began = time.monotonic()
         t.pail.stop()
-        true(time.monotonic() - began < 8, "nobody waits for the stream")
+        true(time.monotonic() - began < 8, "nobody waits for the stream, nor for the heal")
     finally:
         stream.terminate()
         stream.wait()
@@ -953,6 +955,29 @@ def minio_py(t):
     adm.bucket_quota_set(bucket=bucket, size=12345)
     contains(text(adm.bucket_quota_get(bucket=bucket)), "12345", "quota")
     contains(text(adm.config_get(key="pail")), "idle_timeout", "config")
+    adm.config_set(key="pail", config={"idle_timeout": "73"})
+    entry = json.loads(text(adm.config_history()))[-1]
+    equal(entry["data"], "pail idle_timeout=73", "config_history")
+    adm.config_reset(key="pail")
+    adm.config_restore(entry["restoreId"])
+    contains(text(adm.config_get(key="pail")), "idle_timeout=73", "config_restore")
+    adm.config_reset(key="pail")
+    equal(json.loads(text(adm.top_locks())), [], "top_locks")
+    adm.kms_key_create("py-key-" + t.scheme)
+    equal(json.loads(text(adm.kms_key_status("py-key-" + t.scheme))), {"key-id": "py-key-" + t.scheme}, "kms_key_status")
+    equal(json.loads(text(adm.kms_key_status()))["key-id"], "aws-s3", "the default key")
+    adm.policy_set(policy, user=who)
+    contains(text(adm.user_info(access_key=who)), policy, "policy_set")
+    adm.group_disable(group_name=group)
+    adm.group_enable(group_name=group)
+    contains(text(adm.group_list()), group, "group_list")
+    for call in (adm.update, lambda: adm.profile_start(()), adm.get_site_replication_info):
+        try:
+            call()
+        except MinioAdminException as error:
+            contains(str(error), "NotImplemented", "an honest error")
+        else:
+            raise AssertionError("it should not be there")
     contains(text(adm.get_data_usage_info()), bucket, "usage")
     contains(text(adm.account_info()), bucket, "account")
     adm.user_disable(access_key=who)
