@@ -13,8 +13,9 @@
 
 struct server;
 
-#define METRICS_PAGE_BUCKETS 2000 /* that a page tells apart, the fullest ones: some 16 rows each, of at most 16 MiB   \
-                                   */
+#define METRICS_PAGE_BUCKETS                                                                                           \
+    2000 /* that a page tells apart, the fullest ones: some 16 rows each, of at most 16 MiB                            \
+          */
 
 /*
  * The page of a path, without what every path begins with: "v2/cluster", "v3/api/requests", "v3" (everything),
