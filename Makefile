@@ -60,7 +60,7 @@ endif
 B := $(BUILD)/$(CONFIG)
 
 # --- flags ---------------------------------------------------------------------------
-PKGS := libevent libevent_pthreads libevent_openssl openssl libxml-2.0 zlib libxxhash libisal libzstd jansson libcurl libseccomp libargon2
+PKGS := libevent libevent_pthreads libevent_openssl openssl libxml-2.0 zlib libxxhash libisal libzstd jansson libcurl libseccomp libargon2 libzip
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -llmdb -lpthread
 

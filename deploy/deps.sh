@@ -31,6 +31,7 @@ build libzstd-dev        objects compressed on disk
 build libjansson-dev     JSON policies
 build libseccomp-dev    giving up system calls
 build libargon2-dev      keys of the admin API's bodies
+build libzip-dev         archives of users and of buckets' settings
 build libcurl4-openssl-dev requests to identity providers and key services
 test  libcriterion-dev   unit tests
 test  clang              fuzzers and the second compiler

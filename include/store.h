@@ -390,6 +390,12 @@ int store_read_open(struct store *, const struct store_object *, uint64_t offset
 int store_read_next(struct store_read *, size_t max, bool nowait, char *scratch, struct store_span *ret);
 void store_read_close(struct store_read **); /* accepts NULL inside [loop] */
 
+/*
+ * Compares all that a version's bytes lie in with their checksums, as they lie on the disk; without keys. STORE_OK,
+ * CORRUPT, NO_SUCH_KEY (it has gone meanwhile), IO; ABORTED: go_on answered false. [worker]
+ */
+int store_object_verify(struct store *, const struct store_object *, bool (*go_on)(void *arg, size_t bytes), void *arg);
+
 /* ---- writing objects and parts ---- */
 
 struct store_condition { /* of a write; zero: none */

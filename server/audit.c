@@ -26,6 +26,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/histogram.h"
 #include "base/log.h"
 #include "config.h"
 #include "http_client.h"
@@ -60,7 +61,8 @@ struct audit {
     uint64_t segment_bytes, queue_max;
     uint64_t sent_number, sent_bytes; /* the sender's */
 
-    _Atomic uint64_t lines, dropped, sent, failed, queued;
+    _Atomic uint64_t lines; /* written with the lock held */
+    _Atomic uint64_t dropped, sent, failed, queued;
 };
 
 /* ---- the queue's files ---- */
@@ -246,7 +248,7 @@ static void *write_lines(void *arg)
     while (!end) {
         struct timespec until = clock_in_ms(AUDIT_FLUSH_MS);
         pthread_mutex_lock(&a->lock);
-        while (!a->stopping && a->n < AUDIT_BUFFER / 2 && pthread_cond_timedwait(&a->wake, &a->lock, &until) == 0)
+        while (!a->stopping && a->n < AUDIT_WAKE_BYTES && pthread_cond_timedwait(&a->wake, &a->lock, &until) == 0)
             ;
         char *p = a->fill;
         size_t n = a->n;
@@ -385,13 +387,13 @@ void audit_request(struct audit *a, const struct req *r)
     if (!a)
         return;
     size_t n = audit_line(r, "pail", line, sizeof line);
-    atomic_fetch_add_explicit(&a->lines, 1, memory_order_relaxed);
     pthread_mutex_lock(&a->lock);
+    counter_add(&a->lines, 1);
     bool room = n <= AUDIT_BUFFER - a->n, said = a->said_dropped;
     if (room) {
         memcpy(a->fill + a->n, line, n);
         a->n += n;
-        if (a->n >= AUDIT_BUFFER / 2)
+        if (a->n >= AUDIT_WAKE_BYTES && a->n - n < AUDIT_WAKE_BYTES)
             pthread_cond_signal(&a->wake);
     } else {
         a->said_dropped = true;

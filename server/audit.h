@@ -26,10 +26,11 @@ struct audit;
 struct config;
 struct req;
 
-#define AUDIT_FLUSH_MS  100
-#define AUDIT_BUFFER    (4u << 20)  /* bytes of lines that wait for the disk */
-#define AUDIT_LINE_MAX  (24u << 10) /* bytes; longer names are cut */
-#define AUDIT_BATCH_MAX (1u << 20)  /* bytes of one request to the webhook */
+#define AUDIT_FLUSH_MS   100
+#define AUDIT_WAKE_BYTES (128u << 10) /* of them are written at once: still in the processor's cache */
+#define AUDIT_BUFFER     (4u << 20)   /* bytes of lines that wait for the disk */
+#define AUDIT_LINE_MAX   (24u << 10)  /* bytes; longer names are cut */
+#define AUDIT_BATCH_MAX  (1u << 20)   /* bytes of one request to the webhook */
 
 /* *ret stays NULL where the settings name neither file nor webhook. False: one clear line in ret_error. */
 bool audit_open(const struct config *, const char *data_dir, struct audit **ret, char ret_error[512]);

@@ -551,6 +551,13 @@ int authorize_body(struct req *r, const struct facts_body *body)
     return require_all(r, &t);
 }
 
+int authorize_take_bucket(struct req *r)
+{
+    r->authorization = arena_new(r->arena, struct authorization);
+    int rc = access_of_bucket(r->server, &r->bucket, r->arena, &r->authorization->settings);
+    return rc < 0 ? req_fail_store(r, rc) : 0;
+}
+
 const struct bucket_access *authorize_settings(const struct req *r)
 {
     return r->authorization->settings;

@@ -29,6 +29,11 @@ int authorize_body(struct req *, const struct facts_body *);
  */
 int authorize_own(struct req *);
 bool authorize_pending(const struct req *); /* authorize_body has still to be called */
+/*
+ * For own operations that are allowed already and work on buckets: from here on r->bucket's settings are those that
+ * handlers ask about. 0, or -1 after req_fail.
+ */
+int authorize_take_bucket(struct req *);
 
 /* The source of a copy: may it be read? version_id: p NULL when none is named. */
 int authorize_source(struct req *, const struct store_bucket *, struct bytes key, struct bytes version_id);

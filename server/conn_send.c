@@ -196,7 +196,9 @@ static bool trace_run(struct conn *c, bool tick)
         trace_take(c->req->resp.trace, &c->out);
     }
     int rc = send_head(c);
-    if (rc < 0)
+    if (rc > 0 && trace_is_over(c->req->resp.trace))
+        c->req->replied = true;
+    if (rc < 0 || c->req->replied)
         conn_close(c);
     else
         conn_want_write(c, rc == 0);

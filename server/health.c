@@ -14,12 +14,32 @@
 #include "server/server.h"
 #include "store.h"
 
-#define WAIT_MS 5 /* between two looks at what another one finds */
+#define WAIT_MS      5 /* between two looks at what another one finds */
+#define UPLOAD_BYTES (128u * 1024)
+
+/*
+ * An upload that nobody ends: so many bytes that they go to the disk, as an object's would, and nothing stays. A full
+ * disk is noticed here; whether it makes writes durable, store_probe finds out.
+ */
+static int take_bytes(struct server *s)
+{
+    static const struct store_bucket nowhere;
+    static const char zeros[4096];
+    struct store_put put = {.bucket = &nowhere, .key = BYTES_LIT("probe"), .expected_size = UPLOAD_BYTES};
+    struct store_write *w = NULL;
+    int rc = store_write_open(s->store, &put, &w);
+    for (size_t n = 0; rc == STORE_OK && n < UPLOAD_BYTES; n += sizeof zeros)
+        rc = store_write_append(w, zeros, sizeof zeros);
+    store_write_close(&w);
+    return rc;
+}
 
 static void look(struct server *s)
 {
     struct health_state *h = &s->health;
-    int rc = store_probe(s->store, true);
+    int rc = take_bytes(s);
+    if (rc == STORE_OK)
+        rc = store_probe(s->store, true);
     bool reads = rc == STORE_OK || store_probe(s->store, false) == STORE_OK;
     if (rc != STORE_OK && atomic_load(&h->writes))
         log_error("health", "the disk does not take a write: %s", store_rc_name(rc));

@@ -29,6 +29,7 @@
 #include "version.h"
 
 #define LABELS_MAX_BYTES     512
+#define GROUPS_MAX           10                 /* of a page */
 #define MINIO_BOUND_FIRST_NS UINT64_C(50000000) /* MinIO's histograms begin and end there */
 #define MINIO_BOUND_LAST_NS  UINT64_C(10000000000)
 
@@ -40,10 +41,9 @@ struct page {
     struct bytes family;
     char server[LABELS_MAX_BYTES]; /* server="host:port" */
     struct metrics_sum *sum;
-    struct usage *usage;
+    struct usage *usage, *totals;
     struct process_stats *process;
     struct store_stats *store;
-    struct bytes bucket;               /* of a page about one */
     const struct bytes *bucket_labels; /* server and name */
     int rc;
 };
@@ -195,14 +195,28 @@ static struct metrics_sum *sum_of(struct page *p)
     return p->sum;
 }
 
+static struct usage *collect_usage(struct page *p, size_t max_told)
+{
+    struct usage *u = arena_new(p->arena, struct usage);
+    int rc = usage_collect(p->s->store, max_told, p->arena, u);
+    p->rc = rc < 0 ? rc : p->rc;
+    return u;
+}
+
+/* With the buckets that a page tells apart. */
 static const struct usage *usage_of(struct page *p)
 {
-    if (!p->usage) {
-        p->usage = arena_new(p->arena, struct usage);
-        int rc = usage_collect(p->s->store, p->arena, p->usage);
-        p->rc = rc < 0 ? rc : p->rc;
-    }
+    if (!p->usage)
+        p->usage = collect_usage(p, METRICS_PAGE_BUCKETS);
     return p->usage;
+}
+
+/* Without them. */
+static const struct usage *totals_of(struct page *p)
+{
+    if (!p->usage && !p->totals)
+        p->totals = collect_usage(p, 0);
+    return p->usage ? p->usage : p->totals;
 }
 
 static const struct process_stats *process_of(struct page *p)
@@ -414,7 +428,7 @@ static void range_rows(struct page *p, struct bytes base, const struct store_cou
 enum usage_value { USE_OBJECTS, USE_BYTES, USE_VERSIONS, USE_MARKERS, USE_QUOTA };
 
 /* MinIO counts every version, the newest too. */
-static uint64_t usage_value(const struct store_counts *c, const struct store_bucket *b, enum usage_value what)
+static uint64_t usage_value(const struct store_counts *c, uint64_t quota, enum usage_value what)
 {
     switch (what) {
     case USE_OBJECTS:
@@ -426,7 +440,7 @@ static uint64_t usage_value(const struct store_counts *c, const struct store_buc
     case USE_MARKERS:
         return c->markers;
     case USE_QUOTA:
-        return b ? b->quota : 0;
+        return quota;
     }
     return 0;
 }
@@ -437,10 +451,10 @@ static const struct bytes *bucket_labels(struct page *p)
     const struct usage *u = usage_of(p);
     if (p->bucket_labels)
         return p->bucket_labels;
-    struct bytes *all = arena_new_array(p->arena, struct bytes, u->n + 1);
-    for (size_t i = 0; i < u->n; i++)
-        all[i] = arena_bytesf(p->arena, "%s,bucket=\"%.*s\"", p->server, (int)u->buckets[i].bucket.name.n,
-                              u->buckets[i].bucket.name.p);
+    struct bytes *all = arena_new_array(p->arena, struct bytes, u->n_told + 1);
+    for (size_t i = 0; i < u->n_told; i++)
+        all[i] =
+            arena_bytesf(p->arena, "%s,bucket=\"%.*s\"", p->server, (int)u->buckets[i].name.n, u->buckets[i].name.p);
     return p->bucket_labels = all;
 }
 
@@ -454,16 +468,18 @@ static void usage_families(struct page *p, const struct usage_family *f, size_t 
     const struct usage *u = usage_of(p);
     for (size_t k = 0; k < n; k++) {
         family(p, f[k].name, "gauge", f[k].help);
-        for (size_t i = 0; i < u->n; i++) {
+        for (size_t i = 0; i < u->n_told; i++) {
             const struct usage_bucket *b = &u->buckets[i];
-            if (f[k].what == USE_QUOTA && b->bucket.quota == 0)
+            if (f[k].what == USE_QUOTA && b->quota == 0)
                 continue;
-            row(p, bucket_labels(p)[i], usage_value(&b->counts, &b->bucket, f[k].what));
+            row(p, bucket_labels(p)[i], usage_value(&b->counts, b->quota, f[k].what));
         }
     }
     family(p, distribution, "gauge", "Objects by their size.");
-    for (size_t i = 0; i < u->n; i++)
+    for (size_t i = 0; i < u->n_told; i++)
         range_rows(p, bucket_labels(p)[i], &u->buckets[i].counts);
+    gauge(p, "pail_metrics_buckets_left_out", "Buckets beyond those that hold the most: not told apart here.",
+          u->n - u->n_told);
 }
 
 static void group_usage_buckets_v2(struct page *p)
@@ -493,14 +509,14 @@ static void group_usage_buckets_v3(struct page *p)
 
 static void group_usage_v2(struct page *p)
 {
-    const struct usage *u = usage_of(p);
+    const struct usage *u = totals_of(p);
     struct labels l = labels_of(p);
     gauge(p, "minio_cluster_bucket_total", "Buckets.", u->n);
     gauge(p, "minio_cluster_usage_total_bytes", "Bytes of all objects, older versions too.",
-          usage_value(&u->all, NULL, USE_BYTES));
+          usage_value(&u->all, 0, USE_BYTES));
     gauge(p, "minio_cluster_usage_object_total", "Objects.", u->all.objects);
     gauge(p, "minio_cluster_usage_version_total", "Versions, the newest ones too.",
-          usage_value(&u->all, NULL, USE_VERSIONS));
+          usage_value(&u->all, 0, USE_VERSIONS));
     gauge(p, "minio_cluster_usage_deletemarker_total", "Delete markers.", u->all.markers);
     gauge(p, "minio_usage_last_activity_nano_seconds", "Age of these figures: they are kept exact.", 0);
     family(p, "minio_cluster_objects_size_distribution", "gauge", "Objects by their size.");
@@ -509,14 +525,14 @@ static void group_usage_v2(struct page *p)
 
 static void group_usage_v3(struct page *p)
 {
-    const struct usage *u = usage_of(p);
+    const struct usage *u = totals_of(p);
     struct labels l = labels_of(p);
     gauge(p, "minio_cluster_usage_objects_since_last_update_seconds", "Age of these figures: they are kept exact.", 0);
     gauge(p, "minio_cluster_usage_objects_total_bytes", "Bytes of all objects, older versions too.",
-          usage_value(&u->all, NULL, USE_BYTES));
+          usage_value(&u->all, 0, USE_BYTES));
     gauge(p, "minio_cluster_usage_objects_count", "Objects.", u->all.objects);
     gauge(p, "minio_cluster_usage_objects_versions_count", "Versions, the newest ones too.",
-          usage_value(&u->all, NULL, USE_VERSIONS));
+          usage_value(&u->all, 0, USE_VERSIONS));
     gauge(p, "minio_cluster_usage_objects_delete_markers_count", "Delete markers.", u->all.markers);
     gauge(p, "minio_cluster_usage_objects_buckets_count", "Buckets.", u->n);
     family(p, "minio_cluster_usage_objects_size_distribution", "gauge", "Objects by their size.");
@@ -524,11 +540,6 @@ static void group_usage_v3(struct page *p)
 }
 
 /* ---- what buckets are asked ---- */
-
-static bool wanted(const struct page *p, const struct usage_bucket *b)
-{
-    return !p->bucket.p || bytes_eq(p->bucket, b->bucket.name);
-}
 
 struct bucket_names {
     const char *in, *out, *total, *canceled, *errors4, *errors5, *api;
@@ -539,8 +550,8 @@ static void bucket_op_family(struct page *p, const struct metrics_bucket_sum *su
 {
     const struct usage *u = usage_of(p);
     family(p, name, "counter", help);
-    for (size_t i = 0; i < u->n; i++)
-        for (size_t k = 0; k < METRICS_BUCKET_OP_COUNT && wanted(p, &u->buckets[i]); k++) {
+    for (size_t i = 0; i < u->n_told; i++)
+        for (size_t k = 0; k < METRICS_BUCKET_OP_COUNT; k++) {
             uint64_t value = what == OP_TOTAL     ? sums[i].ops[k].n
                              : what == OP_ERRORS4 ? sums[i].ops[k].errors4
                              : what == OP_ERRORS5 ? sums[i].ops[k].errors5
@@ -554,13 +565,13 @@ static void bucket_op_family(struct page *p, const struct metrics_bucket_sum *su
 static void bucket_families(struct page *p, const struct bucket_names *names)
 {
     const struct usage *u = usage_of(p);
-    struct metrics_bucket_sum *sums = arena_alloc(p->arena, (u->n ? u->n : 1) * sizeof *sums);
-    for (size_t i = 0; i < u->n; i++)
-        metrics_collect_bucket(p->s, u->buckets[i].bucket.partition, &sums[i]);
+    struct metrics_bucket_sum *sums = arena_alloc(p->arena, (u->n_told ? u->n_told : 1) * sizeof *sums);
+    for (size_t i = 0; i < u->n_told; i++)
+        metrics_collect_bucket(p->s, u->buckets[i].partition, &sums[i]);
     for (int out = 0; out < 2; out++) {
         family(p, out ? names->out : names->in, "counter", out ? "Bytes of replies." : "Bytes of requests.");
-        for (size_t i = 0; i < u->n; i++) {
-            if (!wanted(p, &u->buckets[i]) || (sums[i].in == 0 && sums[i].out == 0))
+        for (size_t i = 0; i < u->n_told; i++) {
+            if (sums[i].in == 0 && sums[i].out == 0)
                 continue;
             row(p, bucket_labels(p)[i], out ? sums[i].out : sums[i].in);
         }
@@ -788,6 +799,63 @@ static void group_cpu_v3(struct page *p)
                cores > 0 ? 100 * load[0] / (double)cores : 0);
 }
 
+/* ---- what MinIO's dashboards draw of other work ---- */
+
+/* Names that disks had before they were called drives; older dashboards have them. */
+static void group_disk_v2(struct page *p)
+{
+    bool works = health_seems_well(p->s, store_of(p)->index.failed);
+    drive_space(p, "minio_node_disk_");
+    gauge(p, "minio_cluster_disk_total", "Data folders.", 1);
+    gauge(p, "minio_cluster_disk_online_total", "Data folders that take writes.", works);
+    gauge(p, "minio_cluster_disk_offline_total", "Data folders that do not.", !works);
+}
+
+/* The scrubber reads everything and finds what is damaged; from another copy nothing can be mended. */
+static void group_heal_v2(struct page *p)
+{
+    struct upkeep_health h = {0};
+    if (p->s->upkeep)
+        upkeep_health(p->s->upkeep, &h);
+    int64_t ago_ms = h.pass_ended_ms ? clock_wall_ms() - h.pass_ended_ms : 0;
+    gauge(p, "minio_heal_objects_total", "Blobs that the scrubber has read.", h.scrubbed_blobs);
+    gauge(p, "minio_heal_objects_heal_total", "Blobs that were mended: there is no other copy to do so from.", 0);
+    gauge(p, "minio_heal_objects_errors_total", "Blobs found damaged that are still there.", h.damaged);
+    gauge(p, "minio_heal_time_last_activity_nano_seconds", "Since the scrubber's last whole pass; 0: none has ended.",
+          ago_ms > 0 ? (uint64_t)ago_ms * 1000000 : 0);
+}
+
+/* What lies in other classes than the usual one, by whatever way it came there. */
+static void group_ilm_v2(struct page *p)
+{
+    const struct usage *u = totals_of(p);
+    for (int bytes = 0; bytes < 2; bytes++) {
+        family(p, bytes ? "minio_cluster_ilm_transitioned_bytes" : "minio_cluster_ilm_transitioned_objects", "gauge",
+               bytes ? "Bytes in other storage classes than STANDARD." : "Versions in other classes than STANDARD.");
+        for (size_t i = 1; i < STORE_COUNT_CLASSES && u->n; i++) {
+            struct labels l = labels_of(p);
+            label(&l, "tier", bytes_str(u->all.classes[i].name));
+            row(p, labels_text(&l), bytes ? u->all.classes[i].bytes : u->all.classes[i].objects);
+        }
+    }
+    counter(p, "minio_node_ilm_versions_scanned", "Records that the lifecycle worker looked at.",
+            store_of(p)->lifecycle_examined);
+}
+
+static void group_audit_v2(struct page *p)
+{
+    struct audit_stats a;
+    audit_stats_get(p->s->audit, &a);
+    counter(p, "minio_audit_total_messages", "Lines of the audit log.", a.lines);
+    counter(p, "minio_audit_failed_messages", "Lines that were lost.", a.dropped);
+}
+
+static void group_inter_node_v2(struct page *p)
+{
+    counter(p, "minio_inter_node_traffic_received_bytes", "Bytes from other servers: there are none.", 0);
+    counter(p, "minio_inter_node_traffic_sent_bytes", "Bytes to other servers: there are none.", 0);
+}
+
 /* ---- Pail's own ---- */
 
 static void histogram_rows(struct page *p, const struct labels *base, const struct histogram_sum *h)
@@ -981,7 +1049,7 @@ static void group_pail_store(struct page *p)
 
 static void group_pail_usage(struct page *p)
 {
-    const struct usage *u = usage_of(p);
+    const struct usage *u = totals_of(p);
     const struct {
         const char *name, *help;
         uint64_t n;
@@ -1010,10 +1078,12 @@ static void group_pail_usage(struct page *p)
 
 static const struct {
     const char *path;
-    void (*groups[10])(struct page *);
+    void (*groups[GROUPS_MAX + 1])(struct page *);
 } pages[] = {
-    {"v2/node", {group_process_v2, group_drive_v2, group_requests_v2}},
-    {"v2/cluster", {group_cluster_v2, group_usage_v2, group_process_v2, group_drive_v2, group_requests_v2}},
+    {"v2/node", {group_process_v2, group_drive_v2, group_disk_v2, group_inter_node_v2, group_requests_v2}},
+    {"v2/cluster",
+     {group_cluster_v2, group_usage_v2, group_process_v2, group_drive_v2, group_disk_v2, group_inter_node_v2,
+      group_heal_v2, group_ilm_v2, group_audit_v2, group_requests_v2}},
     {"v2/bucket", {group_usage_buckets_v2, group_buckets_v2}},
     {"v2/resource", {group_resource_v2}},
     {"v3/api/requests", {group_requests_v3}},
@@ -1023,8 +1093,8 @@ static const struct {
     {"v3/system/process", {group_process_v3}},
     {"v3/system/network/internode", {group_nothing}},
     {"v3/cluster/health", {group_health_v3}},
+    {"v3/cluster/usage/buckets", {group_usage_buckets_v3}}, /* before the totals, which then cost nothing */
     {"v3/cluster/usage/objects", {group_usage_v3}},
-    {"v3/cluster/usage/buckets", {group_usage_buckets_v3}},
     {"v3/cluster/iam", {group_iam_v3}},
     {"v3/cluster/config", {group_config_v3}},
     {"pail", {group_pail_requests, group_pail_server, group_pail_store, group_pail_usage}},
@@ -1063,8 +1133,10 @@ int metrics_page(struct server *s, struct bytes path, struct arena *a, struct bu
     name_server(&p);
     if (bytes_starts(path, BYTES_LIT(BUCKET_PAGES)) && path.n > sizeof BUCKET_PAGES - 1) {
         struct store_bucket b;
-        p.bucket = bytes_cut(path, sizeof BUCKET_PAGES - 1, path.n);
-        int rc = store_bucket_get(s->store, p.bucket, a, &b);
+        int rc = store_bucket_get(s->store, bytes_cut(path, sizeof BUCKET_PAGES - 1, path.n), a, &b);
+        p.usage = arena_new(a, struct usage);
+        if (rc == STORE_OK)
+            rc = usage_of_bucket(s->store, &b, a, p.usage);
         if (rc != STORE_OK)
             return rc;
         group_buckets_v3(&p);

@@ -13,9 +13,14 @@
 
 struct server;
 
+#define METRICS_PAGE_BUCKETS                                                                                           \
+    2000 /* that a page tells apart, the fullest ones: some 16 rows each, of at most 16 MiB                            \
+          */
+
 /*
  * The page of a path, without what every path begins with: "v2/cluster", "v3/api/requests", "v3" (everything),
- * "v3/bucket/api/NAME", "pail". STORE_OK; STORE_NO_SUCH_KEY when there is no such page; or what hinders it.
+ * "v3/bucket/api/NAME", "pail". Totals are of all buckets, however many a page tells apart. STORE_OK; STORE_NO_SUCH_KEY
+ * when there is no such page; or what hinders it.
  */
 int metrics_page(struct server *, struct bytes path, struct arena *, struct buf *out);
 

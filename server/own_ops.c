@@ -207,7 +207,8 @@ static const struct s3_op *match_in(const struct s3_op *table, size_t n, const s
 
 bool own_is_minio_admin(const struct req *r)
 {
-    return bytes_eq_str(r->bucket_name, "minio") && bytes_starts(r->key, BYTES_LIT("admin/"));
+    return bytes_eq_str(r->bucket_name, "minio") &&
+           (bytes_starts(r->key, BYTES_LIT("admin/")) || bytes_starts(r->key, BYTES_LIT("kms/")));
 }
 
 const struct s3_op *own_op_match(const struct req *r, enum s3_error *ret_error)

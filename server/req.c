@@ -332,7 +332,11 @@ static enum step_result step_route(struct req *r)
     r->op = op_match(r, &why);
     if (r->op) {
         metrics_begin(r);
-        return STEP_NEXT;
+        if (r->op->level == ON_OWN || (r->op->flags & OP_QUERY) || !atomic_load(&r->server->frozen))
+            return STEP_NEXT;
+        req_failf(r, S3E_SERVICE_UNAVAILABLE, "An administrator has frozen this server. Please try again later.");
+        resp_header(r, "Retry-After", BYTES_LIT("5"));
+        return STEP_FAIL;
     }
     req_fail(r, why);
     if (why == S3E_METHOD_NOT_ALLOWED) {

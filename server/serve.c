@@ -27,6 +27,8 @@
 #include "checksum.h"
 #include "config.h"
 #include "server/access.h"
+#include "server/admin_api/admin_api.h"
+#include "server/admin_api/heal.h"
 #include "server/admin_api/settings.h"
 #include "server/addr_limit.h"
 #include "server/audit.h"
@@ -312,6 +314,7 @@ static void stop_server(struct server *s, struct listener **listener)
         for (unsigned i = 0; i < s->n_loops; i++)
             loop_finish(s->loops[i]);
     while (atomic_load(&s->n_conns) > 0 && usleep(1000) == 0);
+    heal_stop();
     upkeep_close(&s->upkeep);
     identities_close(&s->identities);
     keyring_close(&s->keyring); /* its thread works on the store */
@@ -395,6 +398,7 @@ static bool prepare(struct process *p, char error[512])
     s->store = backends_open(cfg, &p->dir, error);
     if (!s->store)
         return false;
+    admin_deployment_id(s->store, s->deployment_id);
     if (!open_keys(p, error))
         return false;
     struct identities_options who = {.store = s->store, .config = cfg, .crypt = p->master_key.crypt};
@@ -468,6 +472,7 @@ static int serve(const struct config *cfg, char **argv)
     p->argv = argv;
     p->handover.channel = -1;
     block_signals(&p->signals);
+    admin_logs_open();
     bool ready = prepare(p, error);
     if (ready && !log_writer_start()) {
         snprintf(error, sizeof error, "the system has no thread for the log");

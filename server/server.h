@@ -60,6 +60,8 @@ struct server {
     _Atomic unsigned n_conns;
     _Atomic size_t document_bytes; /* what requests hold of large documents */
     _Atomic int draining;          /* enum drain_step */
+    atomic_bool frozen;            /* by an administrator: S3's operations are refused for now */
+    char deployment_id[37];        /* a UUID, the data folder's own; empty: none could be made */
     struct health_state health;
     struct metrics *metrics; /* NULL: nothing is counted */
 };

@@ -5,9 +5,11 @@
  */
 #include "server/usage.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#define PAGE_ROWS 1000
+#define PAGE_ROWS  1000
+#define FIRST_ROWS 64
 
 static void add(struct store_counts *to, const struct store_counts *c)
 {
@@ -31,41 +33,106 @@ static void add(struct store_counts *to, const struct store_counts *c)
     }
 }
 
-static void reserve(struct usage *u, size_t *cap, size_t more, struct arena *a)
+/* The fullest first; by name where they are alike, so that the same ones are told each time. */
+static int fuller(const void *a, const void *b)
 {
-    if (u->n + more <= *cap)
-        return;
-    *cap = (u->n + more) * 2;
-    struct usage_bucket *grown = arena_alloc(a, *cap * sizeof *grown);
-    if (u->n)
-        memcpy(grown, u->buckets, u->n * sizeof *grown);
-    u->buckets = grown;
+    const struct usage_bucket *x = a, *y = b;
+    if (x->counts.bytes != y->counts.bytes)
+        return x->counts.bytes > y->counts.bytes ? -1 : 1;
+    return bytes_cmp(x->name, y->name);
 }
 
-int usage_collect(struct store *st, struct arena *a, struct usage *ret)
+static int by_name(const void *a, const void *b)
 {
-    struct bytes after = BYTES_NONE;
-    bool more = true;
-    size_t cap = 0;
-    *ret = (struct usage){0};
-    while (more) {
-        struct store_bucket *list;
-        size_t n;
-        int rc = store_bucket_list(st, BYTES_NONE, after, PAGE_ROWS, a, &list, &n, &more);
-        if (rc != STORE_OK)
-            return rc;
-        reserve(ret, &cap, n, a);
-        for (size_t i = 0; i < n; i++) {
-            struct usage_bucket *b = &ret->buckets[ret->n];
-            b->bucket = list[i];
-            if (store_bucket_counts(st, &list[i], &b->counts) != STORE_OK)
-                continue;
-            add(&ret->all, &b->counts);
-            ret->n++;
-        }
-        more = more && n > 0;
-        if (n)
-            after = list[n - 1].name;
+    const struct usage_bucket *x = a, *y = b;
+    return bytes_cmp(x->name, y->name);
+}
+
+/* What is being told apart: twice as many as in the end, so that the others need not be thrown out one by one. */
+struct told {
+    struct usage *u;
+    struct arena *arena;
+    size_t max, cap;
+    bool full;
+    uint64_t least; /* once it is full: who has no more comes too late, as names come in order */
+};
+
+static void cut(struct told *t)
+{
+    struct usage *u = t->u;
+    if (u->n_told <= t->max)
+        return;
+    qsort(u->buckets, u->n_told, sizeof *u->buckets, fuller);
+    u->n_told = t->max;
+    t->full = true;
+    t->least = u->buckets[t->max - 1].counts.bytes;
+}
+
+static void tell(struct told *t, const struct store_bucket *b, const struct store_counts *c)
+{
+    struct usage *u = t->u;
+    if (t->full && c->bytes <= t->least)
+        return;
+    if (u->n_told == t->cap) {
+        t->cap = t->cap * 2 + FIRST_ROWS < 2 * t->max ? t->cap * 2 + FIRST_ROWS : 2 * t->max;
+        struct usage_bucket *grown = arena_alloc(t->arena, t->cap * sizeof *grown);
+        if (u->n_told)
+            memcpy(grown, u->buckets, u->n_told * sizeof *grown);
+        u->buckets = grown;
     }
-    return STORE_OK;
+    u->buckets[u->n_told++] = (struct usage_bucket){bytes_dup(t->arena, b->name), b->partition, b->quota, *c};
+    if (u->n_told == 2 * t->max)
+        cut(t);
+}
+
+static void look_up(struct store *st, const struct store_bucket *list, size_t n, struct told *t)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct store_counts c;
+        if (store_bucket_counts(st, &list[i], &c) != STORE_OK)
+            continue; /* it has just been deleted, or is damaged, of which others tell */
+        t->u->n++;
+        add(&t->u->all, &c);
+        if (t->max)
+            tell(t, &list[i], &c);
+    }
+}
+
+int usage_collect(struct store *st, size_t max_told, struct arena *a, struct usage *ret)
+{
+    struct arena *page = arena_create(0);
+    struct bytes after = BYTES_NONE;
+    struct buf last;
+    bool more = true;
+    struct told told = {.u = ret, .arena = a, .max = max_told};
+    int rc = STORE_OK;
+    buf_init(&last, STORE_KEY_MAX);
+    *ret = (struct usage){0};
+    while (more && rc == STORE_OK) {
+        struct store_bucket *list;
+        size_t n = 0;
+        arena_reset(page);
+        rc = store_bucket_list(st, BYTES_NONE, after, PAGE_ROWS, page, &list, &n, &more);
+        if (rc == STORE_OK)
+            look_up(st, list, n, &told);
+        more = more && n > 0;
+        buf_reset(&last);
+        if (rc == STORE_OK && n)
+            buf_put_bytes(&last, list[n - 1].name);
+        after = buf_bytes(&last);
+    }
+    buf_fini(&last);
+    arena_free(page);
+    cut(&told);
+    if (told.full)
+        qsort(ret->buckets, ret->n_told, sizeof *ret->buckets, by_name);
+    return rc;
+}
+
+int usage_of_bucket(struct store *st, const struct store_bucket *b, struct arena *a, struct usage *ret)
+{
+    struct told told = {.u = ret, .arena = a, .max = 1};
+    *ret = (struct usage){0};
+    look_up(st, b, 1, &told);
+    return ret->n ? STORE_OK : STORE_NO_SUCH_BUCKET;
 }

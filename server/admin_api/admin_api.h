@@ -58,7 +58,35 @@ int admin_service(struct req *);
 int admin_get_quota(struct req *);
 int admin_set_quota(struct req *);
 int admin_list_nothing(struct req *);
+/* logs.c */
+void admin_logs_open(void); /* the first lines of the log are kept, too: at start */
+int admin_logs(struct req *);
+/* realtime.c */
+int admin_realtime(struct req *);
+/* heal.c */
+int admin_heal(struct req *);
+int admin_heal_status(struct req *); /* info.c */
+/* kms.c */
+int admin_kms_status(struct req *);
+int admin_kms_version(struct req *);
+int admin_kms_apis(struct req *);
+int admin_kms_create(struct req *);
+int admin_kms_list(struct req *);
+int admin_kms_key_status(struct req *);
+/* iam_archive.c, bucket_archive.c */
+int admin_export_iam(struct req *);
+int admin_import_iam(struct req *);
+int admin_import_iam_v2(struct req *);
+int admin_export_buckets(struct req *);
+int admin_import_buckets(struct req *);
+/* providers.c */
+int admin_list_providers(struct req *);
+/* deployment.c: the data folder's UUID, made when there is none; empty when that fails. At start. */
+void admin_deployment_id(struct store *, char ret[37]);
 /* settings.c */
+int admin_config_history(struct req *);
+int admin_clear_config_history(struct req *);
+int admin_restore_config(struct req *);
 int admin_get_config(struct req *);
 int admin_set_config(struct req *);
 int admin_delete_config(struct req *);

@@ -6,15 +6,19 @@
 #include "server/admin_api/common.h"
 
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "server/admin_api/trace.h"
 #include "server/authorize.h"
+#include "server/conn.h"
 #include "server/http/date.h"
 #include "server/iam/query.h"
 #include "server/identity.h"
+#include "server/json_text.h"
 #include "server/respond.h"
 #include "server/server.h"
 
@@ -75,7 +79,7 @@ int admin_open_body(struct admin_call *c, struct bytes *ret)
 
 static int parse_object(struct admin_call *c, struct bytes text, json_t **ret)
 {
-    json_t *j = json_loadb(text.n ? text.p : "", text.n, JSON_REJECT_DUPLICATES, NULL);
+    json_t *j = json_read(text);
     if (!json_is_object(j)) {
         json_decref(j);
         return req_failf(c->r, S3E_ADMIN_BAD_BODY, "The body is no JSON object.");
@@ -173,11 +177,51 @@ int admin_reply_nothing(struct req *r, int status)
     return 0;
 }
 
+int admin_reply_zip(struct req *r, const char *file_name)
+{
+    if (r->resp.doc.failed)
+        return req_failf(r, S3E_ADMIN_BAD_ARCHIVE, "The archive would be larger than %u MiB.", REQ_DOC_MAX >> 20);
+    r->resp.content_type = "application/zip";
+    r->resp.body = buf_bytes(&r->resp.doc);
+    r->resp.length = r->resp.doc.n;
+    resp_header(r, "Cache-Control", BYTES_LIT("no-store"));
+    resp_headerf(r, "Content-Disposition", "attachment; filename=\"%s\"", file_name);
+    return 0;
+}
+
+int admin_stream(struct req *r, bool (*take)(void *arg, struct buf *out), void (*end)(void *arg), void *arg)
+{
+    r->resp.trace = trace_stream(take, end, arg);
+    if (!r->resp.trace)
+        return req_fail(r, S3E_SLOW_DOWN);
+    r->resp.content_type = "application/json";
+    return 0;
+}
+
 json_t *admin_time(int64_t ms)
 {
     char text[DATE_ISO_SECONDS_LEN + 1];
+    if (ms == 0)
+        return json_string("0001-01-01T00:00:00Z");
     date_format_iso_seconds(date_seconds_of_ms(ms), text);
     return json_string(text);
+}
+
+void admin_time_text(int64_t ms, char out[40])
+{
+    char text[DATE_ISO_SECONDS_LEN + 1];
+    date_format_iso_seconds(date_seconds_of_ms(ms), text);
+    snprintf(out, 40, "%.*s.%03dZ", DATE_ISO_SECONDS_LEN - 1, text, (int)(ms % 1000));
+}
+
+const char *admin_peer(const struct req *r)
+{
+    return r->conn->peer_text;
+}
+
+struct bytes admin_host(const struct req *r)
+{
+    return r->head.host.n ? r->head.host : BYTES_LIT("localhost");
 }
 
 /* ---- failing ---- */
@@ -197,6 +241,17 @@ int admin_apply(struct admin_call *c)
 {
     int rc = change_apply(&c->change);
     return rc == STORE_OK ? 0 : req_fail_store(c->r, rc);
+}
+
+bool admin_forgive(struct req *r, struct bytes *ret_why)
+{
+    const char *why = r->err.message ? r->err.message : s3_error_message(r->err.code);
+    int status = r->err.status ? r->err.status : s3_error_status(r->err.code);
+    *ret_why = bytes_dup(r->arena, bytes_str(why));
+    if (status >= 500)
+        return false;
+    r->err = (struct req_error){0};
+    return true;
 }
 
 /* ---- who asks ---- */

@@ -17,6 +17,7 @@
 #include "server/req.h"
 
 #define ADMIN_PATH     "minio/admin/v3/"
+#define KMS_PATH       "minio/kms/v1/"
 #define ADMIN_KEYS_MAX 200 /* access keys of one user */
 
 struct admin_call {
@@ -27,6 +28,7 @@ struct admin_call {
     struct change change;
     struct sealed_key key;
     bool has_key;
+    bool keyless; /* users may be made without a key */
 };
 
 struct admin_call *admin_begin(struct req *);
@@ -48,7 +50,13 @@ int admin_reply_text(struct req *, struct bytes);      /* JSON that is text alre
 int admin_reply_sealed(struct admin_call *, json_t *); /* the reference is taken */
 int admin_reply_sealed_text(struct admin_call *, struct bytes);
 int admin_reply_nothing(struct req *, int status);
-json_t *admin_time(int64_t ms); /* RFC 3339 */
+int admin_reply_zip(struct req *, const char *file_name); /* what was put into resp.doc */
+/* A reply without an end: server/admin_api/trace.h. */
+int admin_stream(struct req *, bool (*take)(void *arg, struct buf *out), void (*end)(void *arg), void *arg);
+json_t *admin_time(int64_t ms);                 /* RFC 3339; the zero time of Go for 0 */
+void admin_time_text(int64_t ms, char out[40]); /* with milliseconds */
+const char *admin_peer(const struct req *);     /* the client's address */
+struct bytes admin_host(const struct req *);    /* what this node is called: as the client calls it */
 
 /* ---- failing ---- */
 
@@ -65,6 +73,14 @@ struct bytes admin_caller(const struct admin_call *);
 /* What the caller's user is called in this API: root by its access key. */
 struct bytes admin_user_shown(const struct admin_call *, struct bytes name);
 bool admin_is_root_name(const struct admin_call *, struct bytes name);
+
+/* ---- several changes in one request ---- */
+
+/*
+ * What went wrong is put away, for the request goes on: its text in the arena. False: it was the server that failed, so
+ * the request had better end.
+ */
+bool admin_forgive(struct req *, struct bytes *ret_why);
 
 /* ---- entities ---- */
 
@@ -93,6 +109,17 @@ size_t admin_split(struct admin_call *, struct bytes text, struct bytes **ret);
 /* MinIO's statements of admin actions need name no resource; ours do. The text that is stored, checked. */
 int admin_policy_text(struct admin_call *, json_t *policy, size_t max_chars, struct bytes *ret);
 
+/* ---- for imports: one change each; 0, or -1 after req_fail ---- */
+
+int admin_put_policy(struct admin_call *, struct bytes name, json_t *policy);
+/* `body` as add-user has it. Without a secret the user gets no key, unless he has one. */
+int admin_put_user(struct admin_call *, struct bytes name, const json_t *body);
+/* `body` as update-group-members has it; any number of members. */
+int admin_put_group(struct admin_call *, const json_t *body);
+int admin_put_mapping(struct admin_call *, enum entity, struct bytes name, struct bytes policies);
+/* `body` as svcaccts.json has it; a key that is there is replaced, if it is of the same user. */
+int admin_put_key(struct admin_call *, struct bytes id, const json_t *body);
+
 /* ---- keys.c ---- */
 
 /* The keys of a user, gone with all that belongs to them. */
@@ -101,5 +128,6 @@ int admin_delete_keys(struct admin_call *, const json_t *owner);
 /* ---- usage, info.c ---- */
 
 json_t *admin_quota_json(uint64_t quota);
+int admin_put_quota(struct req *, struct bytes bucket); /* the request's body, plain */
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "server/admin_api/admin_api.h"
 #include "server/admin_api/common.h"
 #include "server/authorize.h"
@@ -20,6 +21,7 @@
 #include "server/metrics.h"
 #include "server/server.h"
 #include "store.h"
+#include "upkeep.h"
 #include "version.h"
 
 #define BUCKETS_PAGE 1000
@@ -134,14 +136,9 @@ static json_t *backend_info(void)
                      "RRSCParities", 0, "TotalSets", 1, "DrivesPerSet", 1, "StandardSCParity", 0, "RRSCParity", 0);
 }
 
-static struct bytes host_of(const struct req *r)
-{
-    return r->head.host.n ? r->head.host : BYTES_LIT("localhost");
-}
-
 static json_t *server_json(struct req *r)
 {
-    const char *host = bytes_cstr(r->arena, host_of(r));
+    const char *host = bytes_cstr(r->arena, admin_host(r));
     int64_t up = (clock_wall_ms() - metrics_started_ms(r->server)) / 1000;
     return json_pack("{s:s,s:s,s:s,s:I,s:s,s:s,s:{s:s},s:[o],s:i,s:[i],s:{s:i,s:i,s:i,s:i,s:i},s:I,s:s}", "state",
                      "online", "endpoint", host, "scheme", r->server->tls ? "https" : "http", "uptime",
@@ -172,15 +169,29 @@ int admin_info(struct req *r)
                   "versionsCount", (json_int_t)u.versions, "deleteMarkersCount", (json_int_t)u.markers, "healDisks", 0);
     return admin_reply(r, json_pack("{s:s,s:o,s:s,s:s,s:o,s:o,s:o,s:o,s:{s:I},s:o,s:[o],s:{s:{s:o}}}", "mode", "online",
                                     "domain", domains, "region", r->server->config->region, "deploymentID",
-                                    "00000000-0000-0000-0000-000000000000", "buckets", count(u.buckets), "objects",
-                                    count(u.objects), "versions", count(u.versions), "deletemarkers", count(u.markers),
-                                    "usage", "size", (json_int_t)u.bytes, "backend", backend(), "servers",
-                                    server_json(r), "pools", "0", "0", set));
+                                    r->server->deployment_id, "buckets", count(u.buckets), "objects", count(u.objects),
+                                    "versions", count(u.versions), "deletemarkers", count(u.markers), "usage", "size",
+                                    (json_int_t)u.bytes, "backend", backend(), "servers", server_json(r), "pools", "0",
+                                    "0", set));
 }
 
 int admin_storage_info(struct req *r)
 {
     return admin_reply(r, json_pack("{s:[o],s:o}", "Disks", drive(r), "Backend", backend_info()));
+}
+
+/* What the scrubber has found. */
+int admin_heal_status(struct req *r)
+{
+    struct upkeep_health h;
+    upkeep_health(r->server->upkeep, &h);
+    json_t *disk = drive(r), *set = json_pack("{s:s,s:i,s:i,s:s,s:s,s:I,s:[o]}", "id", "0", "pool_index", 0,
+                                              "set_index", 0, "heal_status", h.damaged ? "damaged" : "ok",
+                                              "heal_priority", "low", "total_objects", (json_int_t)0, "disks", disk);
+    return admin_reply(r, json_pack("{s:[],s:I,s:[],s:[o],s:{},s:{s:i,s:i},s:I,s:o}", "offline_nodes",
+                                    "ScannedItemsCount", (json_int_t)h.scrubbed_blobs, "HealDisks", "sets", set, "mrf",
+                                    "sc_parity", "STANDARD", 0, "REDUCED_REDUNDANCY", 0, "damaged",
+                                    (json_int_t)h.damaged, "last_pass", admin_time(h.pass_ended_ms)));
 }
 
 int admin_data_usage(struct req *r)
@@ -298,13 +309,11 @@ int admin_get_quota(struct req *r)
     return rc == STORE_OK ? admin_reply(r, admin_quota_json(b.quota)) : req_fail_store(r, rc);
 }
 
-int admin_set_quota(struct req *r)
+int admin_put_quota(struct req *r, struct bytes name)
 {
-    struct admin_call *c = admin_begin(r);
     struct store_bucket_change change = {.set_quota = true};
-    struct bytes name = BYTES_NONE;
     json_t *body = NULL;
-    if (admin_param(r, "bucket", &name) < 0 || admin_plain_json(c, &body) < 0)
+    if (admin_plain_json(admin_begin(r), &body) < 0)
         return -1;
     struct bytes type = record_text(body, "quotatype");
     json_int_t size = json_integer_value(json_object_get(body, "size"));
@@ -318,6 +327,12 @@ int admin_set_quota(struct req *r)
     return rc == STORE_OK ? admin_reply_nothing(r, 200) : req_fail_store(r, rc);
 }
 
+int admin_set_quota(struct req *r)
+{
+    struct bytes name = BYTES_NONE;
+    return admin_param(r, "bucket", &name) < 0 ? -1 : admin_put_quota(r, name);
+}
+
 /* ---- lists of what there never is ---- */
 
 int admin_list_nothing(struct req *r)
@@ -325,28 +340,38 @@ int admin_list_nothing(struct req *r)
     return admin_reply(r, json_array());
 }
 
-/* ---- restart and stop ---- */
+/* ---- restart, stop, freeze ---- */
 
 /*
+ * A frozen server refuses S3's operations with 503, which clients repeat; MinIO lets them wait, which here would take
+ * up connections. Calls of administrators, IAM, STS and probes go on. A restart ends it.
+ *
  * A restart is the hand-over of an upgrade: the new process takes the listening socket over before this one stops to
  * serve, so this reply and all that runs still goes out.
  */
+static void set_frozen(struct server *s, bool frozen)
+{
+    if (atomic_exchange(&s->frozen, frozen) != frozen)
+        log_warn("service", frozen ? "an administrator froze this server: S3 requests are refused until it is unfrozen"
+                                   : "an administrator unfroze this server");
+}
+
 int admin_service(struct req *r)
 {
     struct admin_call *c = admin_begin(r);
     struct bytes action = req_param(r, "action");
     bool restart = bytes_eq_str(action, "restart"), stop = bytes_eq_str(action, "stop");
-    if (!restart && !stop) {
-        if (admin_check(c, "admin:ServiceFreeze", false) < 0)
-            return -1;
-        return req_failf(r, S3E_NOT_IMPLEMENTED,
-                         "A server of one process has nothing to freeze for; restart or stop it.");
-    }
-    if (admin_check(c, restart ? "admin:ServiceRestart" : "admin:ServiceStop", false) < 0)
+    bool freeze = bytes_eq_str(action, "freeze"), unfreeze = bytes_eq_str(action, "unfreeze");
+    if (!restart && !stop && !freeze && !unfreeze)
+        return req_failf(r, S3E_ADMIN_INVALID_ARGUMENT, "The action is restart, stop, freeze or unfreeze.");
+    const char *right = restart ? "admin:ServiceRestart" : stop ? "admin:ServiceStop" : "admin:ServiceFreeze";
+    if (admin_check(c, right, false) < 0)
         return -1;
     bool dry = bytes_eq_str(req_param(r, "dry-run"), "true");
-    if (!dry && kill(getpid(), restart ? SIGUSR2 : SIGTERM) != 0)
+    if (!dry && (freeze || unfreeze))
+        set_frozen(r->server, freeze);
+    else if (!dry && kill(getpid(), restart ? SIGUSR2 : SIGTERM) != 0)
         return req_fail(r, S3E_INTERNAL_ERROR);
     return admin_reply(r, json_pack("{s:o,s:b,s:[{s:o}]}", "action", json_of_bytes(action), "dryRun", dry, "results",
-                                    "host", json_of_bytes(host_of(r))));
+                                    "host", json_of_bytes(admin_host(r))));
 }

@@ -14,6 +14,7 @@
 #include "server/admin_api/admin_api.h"
 #include "server/admin_api/common.h"
 #include "server/iam/condition.h"
+#include "server/json_text.h"
 
 #define KEY_NAME_MAX        32
 #define KEY_DESCRIPTION_MAX 256
@@ -90,7 +91,7 @@ static int set_policy(struct admin_call *c, json_t *key, json_t *policy)
 {
     struct bytes text = BYTES_NONE, old = record_text(key, "policy");
     if (json_is_string(policy)) {
-        json_t *inside = json_loads(json_string_value(policy), 0, NULL);
+        json_t *inside = json_read(json_bytes(policy));
         policy = inside ? json_in(c->arena, inside) : policy;
     }
     if (!policy || json_is_null(policy))
@@ -109,6 +110,19 @@ static int set_policy(struct admin_call *c, json_t *key, json_t *policy)
     struct bytes id = new_document_id(c->arena);
     change_put_text(&c->change, key_of_document(c->arena, id), text);
     json_object_set_new(key, "policy", json_of_bytes(id));
+    return 0;
+}
+
+static int set_key_status(struct admin_call *c, json_t *key, struct bytes status)
+{
+    if (!status.n)
+        return 0;
+    if (bytes_eq_str(status, "on") || bytes_eq_str(status, "enabled"))
+        json_object_set_new(key, "status", json_string("Active"));
+    else if (bytes_eq_str(status, "off") || bytes_eq_str(status, "disabled"))
+        json_object_set_new(key, "status", json_string("Inactive"));
+    else
+        return req_failf(c->r, S3E_ADMIN_INVALID_ARGUMENT, "The status is on or off.");
     return 0;
 }
 
@@ -184,6 +198,56 @@ int admin_add_key(struct req *r)
     return admin_reply_sealed(c, json_pack("{s:o}", "credentials", made));
 }
 
+/* ---- importing ---- */
+
+/* What was the key's before: it is replaced by `key`. */
+static int replace_key(struct admin_call *c, struct bytes id, struct bytes user, json_t *key, json_t *old)
+{
+    struct bytes document = record_text(old, "policy");
+    if (!bytes_eq(record_text(old, "account"), c->q.account) || !bytes_eq(record_text(old, "user"), user) ||
+        bytes_eq_nocase(id, user))
+        return req_failf(c->r, S3E_ADMIN_INVALID_ACCESS_KEY, "The access key is in use already.");
+    json_object_set(key, "created", json_object_get(old, "created"));
+    if (document.n)
+        change_delete(&c->change, key_of_document(c->arena, bytes_dup(c->arena, document)));
+    return 0;
+}
+
+static int put_key(struct admin_call *c, struct bytes id, const json_t *body)
+{
+    struct bytes name = BYTES_NONE, secret = record_text(body, "secretKey"), where = BYTES_NONE;
+    json_t *owner = NULL, *old = NULL;
+    if (find_owner(c, record_text(body, "parent"), &name, &owner) < 0 || check_secret(c, secret) < 0)
+        return -1;
+    json_t *key = new_key_record(c->ids, c->arena, c->q.account, name, id, secret), *keys = record_list(owner, "keys");
+    where = key_of_access_key(c->arena, id);
+    if (record_get(c->ids, c->arena, where, &old) == STORE_OK ? replace_key(c, id, name, key, old) < 0
+                                                              : check_id(c, id) < 0)
+        return -1;
+    json_object_set_new(key, "service", json_true());
+    if (set_texts(c, key, record_text(body, "name"), record_text(body, "description")) < 0 ||
+        set_end(c, key, record_text(body, "expiration")) < 0 ||
+        set_policy(c, key, json_object_get(body, "sessionPolicy")) < 0 ||
+        set_key_status(c, key, record_text(body, "status")) < 0)
+        return -1;
+    if (json_find(keys, id, false) < 0) {
+        if (json_array_size(keys) >= ADMIN_KEYS_MAX)
+            return req_failf(c->r, S3E_ADMIN_INVALID_ARGUMENT, "A user can have %d access keys.", ADMIN_KEYS_MAX);
+        json_array_append_new(keys, json_of_bytes(id));
+        change_put(&c->change, place_of_owner(c, name), owner);
+    }
+    change_put(&c->change, where, key);
+    return admin_apply(c);
+}
+
+int admin_put_key(struct admin_call *c, struct bytes id, const json_t *body)
+{
+    records_lock(c->ids);
+    int rc = put_key(c, id, body);
+    records_unlock(c->ids);
+    return rc;
+}
+
 /* ---- changing and ending ---- */
 
 /* The key that is named, and whether the caller may do this to it. A login key is changed with its user. */
@@ -199,19 +263,6 @@ static int find_service(struct admin_call *c, const char *action, struct bytes *
     if (!user.n && !c->r->who.root)
         return req_fail(c->r, S3E_ACCESS_DENIED);
     return bytes_eq_nocase(*ret_id, user) ? req_fail(c->r, S3E_ADMIN_NO_SUCH_KEY) : 0;
-}
-
-static int set_key_status(struct admin_call *c, json_t *key, struct bytes status)
-{
-    if (!status.n)
-        return 0;
-    if (bytes_eq_str(status, "on") || bytes_eq_str(status, "enabled"))
-        json_object_set_new(key, "status", json_string("Active"));
-    else if (bytes_eq_str(status, "off") || bytes_eq_str(status, "disabled"))
-        json_object_set_new(key, "status", json_string("Inactive"));
-    else
-        return req_failf(c->r, S3E_ADMIN_INVALID_ARGUMENT, "The status is on or off.");
-    return 0;
 }
 
 static int update_key(struct admin_call *c, const json_t *body)
@@ -308,8 +359,9 @@ static json_t *key_json(struct admin_call *c, struct bytes id, const json_t *key
         json_object_set(j, "name", json_object_get(key, "name"));
     if (record_text(key, "description").n)
         json_object_set(j, "description", json_object_get(key, "description"));
-    if (record_number(key, "expires"))
-        json_object_set_new(j, "expiration", admin_time(record_number(key, "expires")));
+    /* The beginning of time is "never" to MinIO's clients; some of them break where there is nothing. */
+    int64_t end = record_number(key, "expires");
+    json_object_set_new(j, "expiration", end ? admin_time(end) : json_string("1970-01-01T00:00:00Z"));
     return j;
 }
 

@@ -167,13 +167,10 @@ static int put_policy(struct admin_call *c, struct bytes name, struct bytes text
     return admin_apply(c);
 }
 
-int admin_add_policy(struct req *r)
+int admin_put_policy(struct admin_call *c, struct bytes name, json_t *policy)
 {
-    struct admin_call *c = admin_begin(r);
-    struct bytes name = BYTES_NONE, text = BYTES_NONE;
-    json_t *policy = NULL;
-    if (admin_param(r, "name", &name) < 0 || admin_plain_json(c, &policy) < 0)
-        return -1;
+    struct req *r = c->r;
+    struct bytes text = BYTES_NONE;
     if (!admin_name_good(name, 128) || bytes_find_char(name, ',', 0) >= 0)
         return req_failf(r, S3E_ADMIN_INVALID_ARGUMENT, "A policy's name has up to 128 of letters, digits and +=.@_-");
     if (built_in(name))
@@ -184,7 +181,17 @@ int admin_add_policy(struct req *r)
     records_lock(c->ids);
     int rc = put_policy(c, name, text);
     records_unlock(c->ids);
-    return rc < 0 ? -1 : admin_reply_nothing(r, 200);
+    return rc;
+}
+
+int admin_add_policy(struct req *r)
+{
+    struct admin_call *c = admin_begin(r);
+    struct bytes name = BYTES_NONE;
+    json_t *policy = NULL;
+    if (admin_param(r, "name", &name) < 0 || admin_plain_json(c, &policy) < 0 || admin_put_policy(c, name, policy) < 0)
+        return -1;
+    return admin_reply_nothing(r, 200);
 }
 
 static int remove_policy(struct admin_call *c, struct bytes name)
@@ -323,6 +330,14 @@ static int set_policy(struct admin_call *c, enum entity kind, struct bytes name,
         return -1;
     admin_put(c, kind, record);
     return admin_apply(c);
+}
+
+int admin_put_mapping(struct admin_call *c, enum entity kind, struct bytes name, struct bytes policies)
+{
+    records_lock(c->ids);
+    int rc = set_policy(c, kind, name, policies);
+    records_unlock(c->ids);
+    return rc;
 }
 
 int admin_set_user_or_group_policy(struct req *r)

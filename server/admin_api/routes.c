@@ -6,6 +6,7 @@
  */
 #include "base/check.h"
 #include "server/admin_api/admin_api.h"
+#include "server/admin_api/archive.h"
 #include "server/admin_api/common.h"
 #include "server/admin_api/trace.h"
 #include "server/ops.h"
@@ -14,6 +15,16 @@
     {                                                                                                                  \
         .name = label, .method = HTTP_##verb, .level = ON_OWN, .path = ADMIN_PATH what, .kind = OP_DOC,                \
         .action = "admin:" right, .body_max = SEALED_BODY_MAX, .flags = (more), .handle = (function)                   \
+    }
+#define UPLOAD(what, label, right, function)                                                                           \
+    {                                                                                                                  \
+        .name = label, .method = HTTP_PUT, .level = ON_OWN, .path = ADMIN_PATH what, .kind = OP_DOC,                   \
+        .action = "admin:" right, .body_max = ARCHIVE_BODY_MAX, .handle = (function)                                   \
+    }
+#define KMS(verb, what, label, right, function)                                                                        \
+    {                                                                                                                  \
+        .name = label, .method = HTTP_##verb, .level = ON_OWN, .path = KMS_PATH what, .kind = OP_DOC,                  \
+        .action = "kms:" right, .body_max = SEALED_BODY_MAX, .handle = (function)                                      \
     }
 #define SELF OP_OWN_SELF
 
@@ -58,14 +69,36 @@ static const struct s3_op rows[] = {
     ROW(PUT, "set-bucket-quota", "AdminSetQuota", "SetBucketQuota", 0, admin_set_quota),
     ROW(GET, "list-remote-targets", "AdminListTargets", "GetBucketTarget", 0, admin_list_nothing),
     ROW(GET, "trace", "AdminTrace", "ServerTrace", 0, admin_trace),
+    ROW(GET, "log", "AdminLog", "ConsoleLog", 0, admin_logs),
+    ROW(GET, "metrics", "AdminMetrics", "ServerInfo", 0, admin_realtime),
+    ROW(POST, "heal/**", "AdminHeal", "Heal", 0, admin_heal),
+    ROW(POST, "background-heal/status", "AdminHealStatus", "Heal", 0, admin_heal_status),
+    ROW(GET, "list-config-history-kv", "AdminConfigHistory", "ConfigUpdate", 0, admin_config_history),
+    ROW(DELETE, "clear-config-history-kv", "AdminClearConfigHistory", "ConfigUpdate", 0, admin_clear_config_history),
+    ROW(PUT, "restore-config-history-kv", "AdminRestoreConfig", "ConfigUpdate", 0, admin_restore_config),
+    ROW(GET, "export-iam", "AdminExportIam", "ExportIAM", 0, admin_export_iam),
+    UPLOAD("import-iam", "AdminImportIam", "ImportIAM", admin_import_iam),
+    UPLOAD("import-iam-v2", "AdminImportIamV2", "ImportIAM", admin_import_iam_v2),
+    ROW(GET, "export-bucket-metadata", "AdminExportBuckets", "ExportBucketMetadata", 0, admin_export_buckets),
+    UPLOAD("import-bucket-metadata", "AdminImportBuckets", "ImportBucketMetadata", admin_import_buckets),
+    ROW(GET, "idp-config/**", "AdminListProviders", "ConfigUpdate", 0, admin_list_providers),
+    ROW(GET, "top/locks", "AdminTopLocks", "TopLocksInfo", 0, admin_list_nothing),
+    ROW(GET, "tier-stats", "AdminTierStats", "ListTier", 0, admin_list_nothing),
+    ROW(POST, "kms/status", "AdminKmsStatus", "KMSKeyStatus", 0, admin_kms_status),
+    ROW(POST, "kms/key/create", "AdminKmsCreateKey", "KMSCreateKey", 0, admin_kms_create),
+    ROW(GET, "kms/key/status", "AdminKmsKeyStatus", "KMSKeyStatus", 0, admin_kms_key_status),
+    KMS(GET, "status", "KmsStatus", "Status", admin_kms_status),
+    KMS(GET, "version", "KmsVersion", "Version", admin_kms_version),
+    KMS(GET, "apis", "KmsApis", "API", admin_kms_apis),
+    KMS(POST, "key/create", "KmsCreateKey", "CreateKey", admin_kms_create),
+    KMS(GET, "key/list", "KmsListKeys", "ListKeys", admin_kms_list),
+    KMS(GET, "key/status", "KmsKeyStatus", "KeyStatus", admin_kms_key_status),
     ROW(GET, "tier", "AdminListTiers", "ListTier", 0, admin_list_nothing),
 
     /* What follows makes no sense here, or not yet: admin_not_here says why. */
     ROW(POST, "update", "AdminUpdate", "ServerUpdate", 0, admin_not_here),
     ROW(GET, "inspect-data", "AdminInspect", "InspectData", 0, admin_not_here),
     ROW(POST, "inspect-data", "AdminInspect", "InspectData", 0, admin_not_here),
-    ROW(POST, "heal/**", "AdminHeal", "Heal", 0, admin_not_here),
-    ROW(POST, "background-heal/status", "AdminHealStatus", "Heal", 0, admin_not_here),
     ROW(GET, "pools/*", "AdminPools", "DecommissionPool", 0, admin_not_here),
     ROW(POST, "pools/*", "AdminPools", "DecommissionPool", 0, admin_not_here),
     ROW(GET, "rebalance/*", "AdminRebalance", "Rebalance", 0, admin_not_here),
@@ -73,14 +106,7 @@ static const struct s3_op rows[] = {
     ROW(POST, "profiling/start", "AdminProfile", "Profiling", 0, admin_not_here),
     ROW(GET, "profiling/download", "AdminProfile", "Profiling", 0, admin_not_here),
     ROW(POST, "profile", "AdminProfile", "Profiling", 0, admin_not_here),
-    ROW(GET, "list-config-history-kv", "AdminConfigHistory", "ConfigUpdate", 0, admin_not_here),
-    ROW(DELETE, "clear-config-history-kv", "AdminConfigHistory", "ConfigUpdate", 0, admin_not_here),
-    ROW(PUT, "restore-config-history-kv", "AdminConfigHistory", "ConfigUpdate", 0, admin_not_here),
     ROW(GET, "temporary-account-info", "AdminTemporaryAccount", "ListTemporaryAccounts", 0, admin_not_here),
-    ROW(GET, "export-iam", "AdminExportIam", "ExportIAM", 0, admin_not_here),
-    ROW(PUT, "import-iam", "AdminImportIam", "ImportIAM", 0, admin_not_here),
-    ROW(PUT, "import-iam-v2", "AdminImportIam", "ImportIAM", 0, admin_not_here),
-    ROW(GET, "idp-config/**", "AdminIdpConfig", "ConfigUpdate", 0, admin_not_here),
     ROW(PUT, "idp-config/**", "AdminIdpConfig", "ConfigUpdate", 0, admin_not_here),
     ROW(POST, "idp-config/**", "AdminIdpConfig", "ConfigUpdate", 0, admin_not_here),
     ROW(DELETE, "idp-config/**", "AdminIdpConfig", "ConfigUpdate", 0, admin_not_here),
@@ -97,49 +123,34 @@ static const struct s3_op rows[] = {
     ROW(GET, "status-job", "AdminJob", "ListBatchJobs", 0, admin_not_here),
     ROW(GET, "describe-job", "AdminJob", "DescribeBatchJob", 0, admin_not_here),
     ROW(DELETE, "cancel-job", "AdminJob", "CancelBatchJob", 0, admin_not_here),
-    ROW(GET, "export-bucket-metadata", "AdminExportBuckets", "ExportBucketMetadata", 0, admin_not_here),
-    ROW(PUT, "import-bucket-metadata", "AdminImportBuckets", "ImportBucketMetadata", 0, admin_not_here),
     ROW(PUT, "tier", "AdminTier", "SetTier", 0, admin_not_here),
     ROW(POST, "tier/*", "AdminTier", "SetTier", 0, admin_not_here),
     ROW(GET, "tier/*", "AdminTier", "ListTier", 0, admin_not_here),
     ROW(DELETE, "tier/*", "AdminTier", "SetTier", 0, admin_not_here),
-    ROW(GET, "tier-stats", "AdminTier", "ListTier", 0, admin_not_here),
     ROW(GET, "site-replication/**", "AdminSites", "SiteReplicationInfo", 0, admin_not_here),
     ROW(PUT, "site-replication/**", "AdminSites", "SiteReplicationAdd", 0, admin_not_here),
     ROW(POST, "site-replication/**", "AdminSites", "SiteReplicationOperation", 0, admin_not_here),
-    ROW(GET, "top/locks", "AdminLocks", "TopLocksInfo", 0, admin_not_here),
+    KMS(GET, "metrics", "KmsMetrics", "Metrics", admin_not_here),
+    KMS(DELETE, "key/delete", "KmsDeleteKey", "DeleteKey", admin_not_here),
+    KMS(POST, "key/import", "KmsImportKey", "ImportKey", admin_not_here),
+    KMS(GET, "policy/**", "KmsPolicy", "GetPolicy", admin_not_here),
+    KMS(GET, "identity/**", "KmsIdentity", "DescribeIdentity", admin_not_here),
     ROW(POST, "force-unlock", "AdminLocks", "ForceUnlock", 0, admin_not_here),
     ROW(POST, "speedtest/**", "AdminSpeedtest", "Heal", 0, admin_not_here),
-    ROW(GET, "metrics", "AdminMetrics", "ServerInfo", 0, admin_not_here),
-    ROW(POST, "kms/**", "AdminKms", "KMSKeyStatus", 0, admin_not_here),
-    ROW(GET, "kms/**", "AdminKms", "KMSKeyStatus", 0, admin_not_here),
     ROW(GET, "obdinfo", "AdminHealthInfo", "OBDInfo", 0, admin_not_here),
     ROW(GET, "healthinfo", "AdminHealthInfo", "OBDInfo", 0, admin_not_here),
-    ROW(POST, "revoke-tokens/*", "AdminRevoke",
-        "RemoveServiceAccou"
-        "nt",
-        0, admin_not_here),
-    ROW(GET, "log", "AdminLog", "ConsoleLog", 0, admin_not_here),
+    ROW(POST, "revoke-tokens/*", "AdminRevoke", "RemoveServiceAccount", 0, admin_not_here),
 };
 
 static const struct {
     const char *path, *why;
 } reasons[] = {
     {"update", "Pail is updated by its package, not over the network."},
-    {"log", "The log is what the server writes to its standard error; a service manager keeps it (journalctl)."},
     {"inspect-data", "Pail keeps no data in files that could be inspected one by one; `pail check` reads all of it."},
-    {"heal/", "There is one copy of the data here, so nothing can be healed from another; checksums are verified on "
-              "every read."},
-    {"background-heal/", "There is one copy of the data here, so nothing can be healed from another."},
     {"pools/", "There are no pools here: the data lies in one folder."},
     {"rebalance/", "There are no pools here: the data lies in one folder."},
     {"profil", "This server has no profiler to be driven from outside; use perf on its machine."},
-    {"list-config-history-kv", "No history of settings is kept."},
-    {"clear-config-history-kv", "No history of settings is kept."},
-    {"restore-config-history-kv", "No history of settings is kept."},
     {"temporary-account-info", "Temporary keys are kept nowhere: all about one is in its session token."},
-    {"export-iam", "Users and policies go with the data folder."},
-    {"import-iam", "Users and policies are made one by one, here or with IAM's actions."},
     {"idp-config/", "Identity providers are made with IAM's CreateOpenIDConnectProvider."},
     {"idp/ldap/", "This server knows no LDAP."},
     {"idp/openid/", "Temporary keys are kept nowhere, so they cannot be listed."},
@@ -152,14 +163,14 @@ static const struct {
     {"status-job", "There are no batch jobs."},
     {"describe-job", "There are no batch jobs."},
     {"cancel-job", "There are no batch jobs."},
-    {"export-bucket-metadata", "The settings of buckets go with the data folder."},
-    {"import-bucket-metadata", "The settings of buckets are made one by one, with S3's operations."},
     {"tier", "Tiers are folders that the server is started with (--tier CLASS=DIR)."},
-    {"top/locks", "Nothing here holds locks that could be shown."},
     {"force-unlock", "Nothing here holds locks that could be broken."},
     {"speedtest", "Measure from a client, for example with warp or wrk."},
-    {"metrics", "Metrics are at /minio/v2/metrics/cluster and /minio/metrics/v3, for Prometheus."},
-    {"kms/", "This server has no key service of its own."},
+    {"key/delete", "Keys are disabled and deleted with `pail key` or /pail/v1/keys."},
+    {"key/import", "Keys are made here; none can be brought."},
+    {"metrics", "What keys are used for is among the metrics at /pail/v1/metrics."},
+    {"policy/", "Who may use keys is said in IAM's policies."},
+    {"identity/", "Who may use keys is said in IAM's policies."},
     {"obdinfo", "This server collects nothing about its machine."},
     {"healthinfo", "This server collects nothing about its machine."},
     {"revoke-tokens/", "Temporary keys end when their user or role is changed or removed."},
@@ -179,7 +190,9 @@ enum s3_error admin_unknown_path(const struct req *r)
 
 int admin_not_here(struct req *r)
 {
-    struct bytes path = bytes_cut(r->key, sizeof ADMIN_PATH - sizeof "minio/", r->key.n);
+    bool kms = bytes_starts(r->key, BYTES_LIT("kms/"));
+    size_t head = (kms ? sizeof KMS_PATH : sizeof ADMIN_PATH) - sizeof "minio/";
+    struct bytes path = bytes_cut(r->key, head, r->key.n);
     for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
         if (bytes_starts(path, bytes_str(reasons[i].path)))
             return req_failf(r, S3E_NOT_IMPLEMENTED, "%s", reasons[i].why);

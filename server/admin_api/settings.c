@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/clock.h"
+#include "base/rand.h"
 #include "config.h"
 #include "server/admin_api/admin_api.h"
 #include "server/admin_api/common.h"
@@ -22,6 +24,8 @@
 #include "store.h"
 
 #define SETTINGS_KEY BYTES_LIT("settings/server")
+#define HISTORY      "settings/history/" /* + time in hex and a random number: what was kept after a change */
+#define HISTORY_KEPT 100
 #define OURS         "pail"
 #define APPLY_MS     3000 /* that a change is waited for */
 
@@ -82,6 +86,12 @@ static void put_site(const struct config *cfg, struct buf *out)
     buf_put_char(out, '\n');
 }
 
+/* MinIO's vendor is unknown here, which mc asks about before each `mc support` command. */
+static void put_subnet(struct buf *out)
+{
+    buf_put_str(out, "subnet license=\"\" api_key=\"\" proxy=\"\"\n");
+}
+
 static int no_such(struct req *r, struct bytes name)
 {
     return req_failf(r, S3E_ADMIN_CONFIG_NOT_FOUND,
@@ -101,7 +111,10 @@ int admin_get_config(struct req *r)
         put_ours(cfg, &text);
     if (site || all)
         put_site(cfg, &text);
-    int rc = all || ours || site ? admin_reply_sealed_text(c, buf_bytes(&text)) : no_such(r, key);
+    bool subnet = bytes_eq_str(key, "subnet");
+    if (subnet)
+        put_subnet(&text);
+    int rc = all || ours || site || subnet ? admin_reply_sealed_text(c, buf_bytes(&text)) : no_such(r, key);
     buf_fini(&text);
     return rc;
 }
@@ -188,16 +201,40 @@ static int try_settings(struct req *r, json_t *kept)
     return 0;
 }
 
-static int change_settings(struct admin_call *c, struct bytes text, bool reset)
+/* The state after the change as an entry of the history; the oldest go. */
+static int add_history(struct admin_call *c, const json_t *kept)
 {
-    json_t *kept = read_kept(c->ids->store, c->arena);
-    if (change_lines(c->r, text, reset, kept) < 0 || try_settings(c->r, kept) < 0)
+    struct store_doc *docs;
+    bool more;
+    size_t n;
+    struct bytes id = arena_bytesf(c->arena, HISTORY "%012llx-%08llx", (unsigned long long)clock_wall_ms(),
+                                   (unsigned long long)(rand_u64() & UINT32_MAX));
+    int rc =
+        store_doc_list(c->ids->store, BYTES_LIT(HISTORY), BYTES_NONE, STORE_DOCS_MAX / 2, c->arena, &docs, &n, &more);
+    if (rc != STORE_OK)
+        return req_fail_store(c->r, rc);
+    for (size_t i = 0; i + HISTORY_KEPT <= n; i++)
+        change_delete(&c->change, docs[i].key);
+    change_put(&c->change, id,
+               json_in(c->arena, json_pack("{s:I,s:O}", "time", (json_int_t)clock_wall_ms(), "kept", kept)));
+    return 0;
+}
+
+static int keep_settings(struct admin_call *c, const json_t *kept)
+{
+    if (try_settings(c->r, (json_t *)kept) < 0 || add_history(c, kept) < 0)
         return -1;
     if (json_object_size(kept))
         change_put(&c->change, SETTINGS_KEY, kept);
     else
         change_delete(&c->change, SETTINGS_KEY);
     return admin_apply(c);
+}
+
+static int change_settings(struct admin_call *c, struct bytes text, bool reset)
+{
+    json_t *kept = read_kept(c->ids->store, c->arena);
+    return change_lines(c->r, text, reset, kept) < 0 ? -1 : keep_settings(c, kept);
 }
 
 /* The first thread reads them again, as after a SIGHUP from outside. */
@@ -234,6 +271,106 @@ int admin_set_config(struct req *r)
 int admin_delete_config(struct req *r)
 {
     return change(r, true);
+}
+
+/* ---- history ---- */
+
+/* As a line that `config set` takes. */
+static json_t *entry_json(struct admin_call *c, const struct store_doc *d)
+{
+    const char *name, *id = bytes_cstr(c->arena, bytes_cut(d->key, sizeof HISTORY - 1, d->key.n));
+    json_t *entry = json_in(c->arena, json_loadb(d->value.p, d->value.n, 0, NULL)), *value = NULL;
+    struct buf text;
+    buf_init(&text, 64 * 1024);
+    buf_put_str(&text, OURS);
+    json_object_foreach(json_object_get(entry, "kept"), name, value)
+    {
+        buf_printf(&text, " %s=", name);
+        put_value(&text, json_string_value(value));
+    }
+    json_t *j = json_pack("{s:s,s:o,s:o}", "restoreId", id, "createTime", admin_time(record_number(entry, "time")),
+                          "data", json_of_bytes(buf_bytes(&text)));
+    buf_fini(&text);
+    return j;
+}
+
+static int list_history(struct admin_call *c, struct store_doc **ret, size_t *ret_n)
+{
+    bool more;
+    int rc =
+        store_doc_list(c->ids->store, BYTES_LIT(HISTORY), BYTES_NONE, STORE_DOCS_MAX / 2, c->arena, ret, ret_n, &more);
+    return rc == STORE_OK ? 0 : req_fail_store(c->r, rc);
+}
+
+/* The oldest first, as MinIO lists them; the last ones when only some are wanted. */
+int admin_config_history(struct req *r)
+{
+    struct admin_call *c = admin_begin(r);
+    struct bytes count = req_param(r, "count");
+    json_t *all = json_in(c->arena, json_array());
+    struct store_doc *docs;
+    uint64_t max = 10;
+    size_t n;
+    if (count.n && !bytes_to_u64(count, UINT32_MAX, &max))
+        return req_failf(r, S3E_ADMIN_INVALID_ARGUMENT, "The parameter count is a number.");
+    if (list_history(c, &docs, &n) < 0)
+        return -1;
+    for (size_t i = n > max ? n - (size_t)max : 0; i < n; i++)
+        json_array_append_new(all, entry_json(c, &docs[i]));
+    return admin_reply_sealed(c, json_incref(all));
+}
+
+int admin_clear_config_history(struct req *r)
+{
+    struct admin_call *c = admin_begin(r);
+    struct bytes id = BYTES_NONE;
+    struct store_doc *docs;
+    size_t n, found = 0;
+    if (admin_param(r, "restoreId", &id) < 0)
+        return -1;
+    bool all = bytes_eq_str(id, "all");
+    records_lock(c->ids);
+    int rc = list_history(c, &docs, &n);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        if (all || bytes_eq(bytes_cut(docs[i].key, sizeof HISTORY - 1, docs[i].key.n), id)) {
+            change_delete(&c->change, docs[i].key);
+            found++;
+        }
+    if (rc == 0 && found)
+        rc = admin_apply(c);
+    records_unlock(c->ids);
+    if (rc < 0)
+        return -1;
+    return found || all ? admin_reply_nothing(r, 200)
+                        : req_failf(r, S3E_ADMIN_CONFIG_NOT_FOUND, "There is no such entry.");
+}
+
+static int restore(struct admin_call *c, struct bytes id)
+{
+    json_t *entry = NULL;
+    int rc = id.n <= 64 ? record_get(c->ids, c->arena, bytes_join(c->arena, BYTES_LIT(HISTORY), id), &entry)
+                        : STORE_NO_SUCH_SETTING;
+    if (rc == STORE_NO_SUCH_SETTING)
+        return req_failf(c->r, S3E_ADMIN_CONFIG_NOT_FOUND, "There is no such entry.");
+    if (rc != STORE_OK)
+        return req_fail_store(c->r, rc);
+    return keep_settings(c, record_object(entry, "kept"));
+}
+
+/* The settings as they were kept then; what was set since and not then goes back to its default. */
+int admin_restore_config(struct req *r)
+{
+    struct admin_call *c = admin_begin(r);
+    struct bytes id = BYTES_NONE;
+    if (admin_param(r, "restoreId", &id) < 0)
+        return -1;
+    records_lock(c->ids);
+    int rc = restore(c, id);
+    records_unlock(c->ids);
+    if (rc < 0)
+        return -1;
+    resp_header(r, "x-minio-config-applied", apply(r->server) ? BYTES_LIT("true") : BYTES_LIT("false"));
+    return admin_reply_nothing(r, 200);
 }
 
 /* ---- help ---- */

@@ -34,20 +34,24 @@ struct trace {
     struct trace_filter filter;
     struct buf waiting;
     uint64_t dropped;
-    unsigned quiet; /* ticks */
+    unsigned quiet;                           /* ticks */
+    bool (*take)(void *arg, struct buf *out); /* of another kind */
+    void (*end)(void *arg);
+    void *arg;
+    bool over;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct trace *subscribers;
 static _Atomic unsigned n_subscribers;
 
-struct trace *trace_subscribe(const struct trace_filter *filter)
+static struct trace *subscribe(const struct trace *what)
 {
     struct trace *t = NULL;
     pthread_mutex_lock(&lock);
     if (atomic_load(&n_subscribers) < TRACE_SUBSCRIBERS_MAX) {
         t = xcalloc(1, sizeof *t);
-        t->filter = *filter;
+        *t = *what;
         buf_init(&t->waiting, TRACE_BUFFER);
         t->next = subscribers;
         t->prev = &subscribers;
@@ -58,6 +62,24 @@ struct trace *trace_subscribe(const struct trace_filter *filter)
     }
     pthread_mutex_unlock(&lock);
     return t;
+}
+
+struct trace *trace_subscribe(const struct trace_filter *filter)
+{
+    return subscribe(&(struct trace){.filter = *filter});
+}
+
+struct trace *trace_stream(bool (*take)(void *arg, struct buf *out), void (*end)(void *arg), void *arg)
+{
+    struct trace *t = subscribe(&(struct trace){.take = take, .end = end, .arg = arg});
+    if (!t)
+        end(arg);
+    return t;
+}
+
+bool trace_is_over(const struct trace *t)
+{
+    return t->over;
 }
 
 void trace_end(struct trace **pt)
@@ -72,26 +94,42 @@ void trace_end(struct trace **pt)
         t->next->prev = t->prev;
     atomic_fetch_sub(&n_subscribers, 1);
     pthread_mutex_unlock(&lock);
+    if (t->end)
+        t->end(t->arg);
     buf_fini(&t->waiting);
     free(t);
 }
 
-void trace_take(struct trace *t, struct buf *out)
+static void sign_of_life(struct trace *t, bool any, struct buf *out)
+{
+    t->quiet = any ? 0 : t->quiet + 1;
+    if (t->quiet >= TRACE_QUIET_TICKS) {
+        buf_put_char(out, ' ');
+        t->quiet = 0;
+    }
+}
+
+static void take_requests(struct trace *t, struct buf *out)
 {
     pthread_mutex_lock(&lock);
     buf_put_bytes(out, buf_bytes(&t->waiting));
     if (t->dropped)
         buf_printf(out, "{\"type\":%d,\"funcname\":\"trace\",\"msg\":\"%llu requests were left out\"}\n", TYPE_INTERNAL,
                    (unsigned long long)t->dropped);
-    t->quiet = t->waiting.n || t->dropped ? 0 : t->quiet + 1;
     t->dropped = 0;
     buf_fini(&t->waiting);
     buf_init(&t->waiting, TRACE_BUFFER);
     pthread_mutex_unlock(&lock);
-    if (t->quiet >= TRACE_QUIET_TICKS) {
-        buf_put_char(out, ' ');
-        t->quiet = 0;
-    }
+}
+
+void trace_take(struct trace *t, struct buf *out)
+{
+    size_t before = out->n;
+    if (t->take)
+        t->over = t->over || !t->take(t->arg, out);
+    else
+        take_requests(t, out);
+    sign_of_life(t, out->n > before, out);
 }
 
 /* ---- lines ---- */
@@ -192,7 +230,7 @@ void trace_request(const struct req *r)
     pthread_mutex_lock(&lock);
     for (struct trace *t = subscribers; t; t = t->next) {
         const struct trace_filter *f = &t->filter;
-        if (!(own ? f->internal : f->s3) || ns < f->min_ns || (f->errors && r->resp.status < 400))
+        if (t->take || !(own ? f->internal : f->s3) || ns < f->min_ns || (f->errors && r->resp.status < 400))
             continue;
         if (line.n == 0)
             render(r, own, ns, &line);

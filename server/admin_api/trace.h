@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `mc admin trace`: requests as they end, one JSON document each, on a reply that does not end.
+ * Replies that do not end, one JSON document after another: `mc admin trace`, requests as they end; and streams of
+ * other kinds, which say themselves what there is to send (logs.c, realtime.c).
  *
  * Each subscriber has a bounded buffer of its own. Whoever ends a request appends a line to the buffers of those that
  * want it and never waits; what does not fit is left out and counted, and the stream says how much that was. The
@@ -28,7 +29,14 @@ struct trace_filter {
 };
 
 struct trace *trace_subscribe(const struct trace_filter *); /* NULL: there are too many */
-void trace_end(struct trace **);                            /* accepts NULL inside */
+/*
+ * A stream of another kind: `take` appends what has come since the last call, and answers false when that was the last
+ * of it; `end` lets `arg` go. Both on the subscriber's loop; `take` never waits. NULL: there are too many; `arg` is let
+ * go then, too.
+ */
+struct trace *trace_stream(bool (*take)(void *arg, struct buf *out), void (*end)(void *arg), void *arg);
+bool trace_is_over(const struct trace *);
+void trace_end(struct trace **); /* accepts NULL inside */
 /* What waits, moved to the end of `out`; a blank after some quiet ticks. */
 void trace_take(struct trace *, struct buf *out);
 void trace_request(const struct req *); /* once, when it has ended */

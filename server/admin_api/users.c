@@ -78,7 +78,8 @@ static int put_user(struct admin_call *c, struct bytes name, const json_t *body)
         return -1;
     if (rc != STORE_OK && rc != STORE_NO_SUCH_SETTING)
         return req_fail_store(c->r, rc);
-    if (put_login_key(c, user, name, record_text(body, "secretKey")) < 0 ||
+    bool keyless = c->keyless && !record_text(body, "secretKey").n;
+    if ((!keyless && put_login_key(c, user, name, record_text(body, "secretKey")) < 0) ||
         (status.n && set_status(c, user, status) < 0))
         return -1;
     size_t n = admin_split(c, policy, &names);
@@ -86,6 +87,17 @@ static int put_user(struct admin_call *c, struct bytes name, const json_t *body)
         return -1;
     admin_put(c, ENTITY_USER, user);
     return admin_apply(c);
+}
+
+int admin_put_user(struct admin_call *c, struct bytes name, const json_t *body)
+{
+    c->keyless = true;
+    if (check_name(c, name) < 0)
+        return -1;
+    records_lock(c->ids);
+    int rc = put_user(c, name, body);
+    records_unlock(c->ids);
+    return rc;
 }
 
 int admin_add_user(struct req *r)
@@ -296,6 +308,36 @@ static int update_group(struct admin_call *c, const json_t *body, bool remove)
     return admin_apply(c);
 }
 
+static int check_group_name(struct req *r, struct bytes name)
+{
+    if (admin_name_good(name, 128))
+        return 0;
+    return req_failf(r, S3E_ADMIN_INVALID_ARGUMENT, "A group's name has up to 128 of letters, digits and +=,.@_-");
+}
+
+/* In portions, each a change of its own. */
+int admin_put_group(struct admin_call *c, const json_t *body)
+{
+    const json_t *members = json_object_get(body, "members");
+    json_t *part = json_in(c->arena, json_copy((json_t *)body));
+    size_t done = 0;
+    if (check_group_name(c->r, record_text(body, "group")) < 0)
+        return -1;
+    do {
+        json_t *some = json_array();
+        for (size_t i = 0; i < MEMBERS_PER_REQ && done < json_array_size(members); i++)
+            json_array_append(some, json_array_get(members, done++));
+        json_object_set_new(part, "members", some);
+        struct admin_call *own = admin_begin(c->r);
+        records_lock(own->ids);
+        int rc = update_group(own, part, false);
+        records_unlock(own->ids);
+        if (rc < 0)
+            return -1;
+    } while (done < json_array_size(members));
+    return 0;
+}
+
 int admin_update_group(struct req *r)
 {
     struct admin_call *c = admin_begin(r);
@@ -305,8 +347,8 @@ int admin_update_group(struct req *r)
     bool remove = json_is_true(json_object_get(body, "isRemove"));
     if (admin_check(c, remove ? "admin:RemoveUserFromGroup" : "admin:AddUserToGroup", false) < 0)
         return -1;
-    if (!admin_name_good(record_text(body, "group"), 128))
-        return req_failf(r, S3E_ADMIN_INVALID_ARGUMENT, "A group's name has up to 128 of letters, digits and +=,.@_-");
+    if (check_group_name(r, record_text(body, "group")) < 0)
+        return -1;
     if (json_array_size(json_object_get(body, "members")) > MEMBERS_PER_REQ)
         return req_failf(r, S3E_ADMIN_INVALID_ARGUMENT, "At most %d members in one request.", MEMBERS_PER_REQ);
     records_lock(c->ids);

@@ -337,6 +337,15 @@ json_t *new_key_record(struct identities *ids, struct arena *a, struct bytes acc
     return key;
 }
 
+bool key_record_secret(struct identities *ids, struct arena *a, struct bytes id, const json_t *key, struct bytes *ret)
+{
+    struct bytes coded = record_text(key, "secret"), where = arena_bytesf(a, "access key %.*s", (int)id.n, id.p);
+    char *sealed = arena_alloc(a, coded.n + 1);
+    ptrdiff_t n = base64_decode(coded, sealed, coded.n);
+    arena_keep_secret(a);
+    return n >= 0 && ids->crypt && crypt_unseal(ids->crypt, a, bytes_of(sealed, (size_t)n), where, ret);
+}
+
 struct bytes iam_arn(struct arena *a, const char *type, struct bytes account, struct bytes path, struct bytes name)
 {
     const struct bytes parts[] = {BYTES_LIT("arn:aws:iam::"),     account, BYTES_LIT(":"), bytes_str(type),

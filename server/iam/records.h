@@ -129,6 +129,8 @@ struct bytes iam_arn(struct arena *, const char *type, struct bytes account, str
 /* The record of a new access key of a user, or of an account's root (empty), with its secret sealed. In the arena. */
 json_t *new_key_record(struct identities *, struct arena *, struct bytes account, struct bytes user, struct bytes id,
                        struct bytes secret);
+/* The secret of a key's record, opened; the arena is wiped. False: it does not open. */
+bool key_record_secret(struct identities *, struct arena *, struct bytes id, const json_t *key, struct bytes *ret);
 
 /* ---- accounts (accounts.c) ---- */
 

@@ -74,6 +74,8 @@ class Bench:
         self.versions = 5_000 if self.quick else 100_000
         self.markers = 50_000 if self.quick else 1_000_000
         self.users = 2_000 if self.quick else 100_000
+        self.objects = options.objects or (100_000 if self.quick else 10_000_000)
+        self.buckets = options.buckets or (2_500 if self.quick else 10_000)
         self.large = 8 * MIB if self.quick else 64 * MIB
         self.huge = 64 * MIB if self.quick else GIB
         self.folder = os.path.abspath(options.data)
@@ -842,28 +844,109 @@ def memory_rows(b):
     ]
 
 
+EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
+SCRAPED = ["/minio/v2/metrics/cluster", "/minio/v2/metrics/bucket", "/minio/v2/metrics/node", "/pail/v1/metrics"]
+BUCKET_PAGE = "/pail/v1/buckets"
+
+
+def fill_objects(b, data, buckets, objects):
+    """A folder with so much in it, made without a server."""
+    print(f"# making {objects:,} objects and {buckets:,} buckets ...", flush=True)
+    start = time.monotonic()
+    done = subprocess.run([b.program("fill_objects"), os.path.join(b.folder, data), str(buckets), str(objects)],
+                          capture_output=True, text=True)
+    check(done.returncode == 0, f"bench_fill_objects: {done.stderr}")
+    print(f"# {objects / (time.monotonic() - start):,.0f} objects/s", flush=True)
+
+
+class Timed:
+    def __init__(self, seconds, length):
+        self.seconds, self.length, self.requests = seconds, length, 1
+
+
+def page_seconds(b, path, count):
+    """How long a page takes, each time, with the server's processor time."""
+    from bearer import bearer
+    token = {"Host": b.where, "Authorization": f"Bearer {bearer(b.access_key, b.secret_key, 36000)}"}
+
+    def once():
+        headers = token if path in SCRAPED else b.client.signer.headers("GET", path, "", {"host": b.where}, EMPTY_SHA256)
+        start = time.perf_counter()
+        reply = b.client.send("GET", path, headers=headers)
+        taken = time.perf_counter() - start
+        check(reply.ok, f"{path}: {reply!r}")
+        return Timed(taken, len(reply.body))
+    for _ in range(3):
+        once()
+    return [b.cpu_of([b.pail.pid], once) for _ in range(count)]
+
+
 @row("scrape")
 def scrape_rows(b):
-    """Pages of metrics, with many objects and many buckets."""
-    from bearer import bearer
-    load_many(b)
-    buckets = 50 if b.quick else 1000
-    for i in range(buckets):
-        name = b.bucket(f"scrape-{i:04}")
-        check(b.client.put(name, "k", b"x" * 2000).ok, "PUT")
-        check(b.client.get(name, "k").ok, "GET")
-    headers = {"Host": b.where, "Authorization": f"Bearer {bearer(b.access_key, b.secret_key, 36000)}"}
+    """Pages of metrics and of buckets, with many objects and many buckets: --objects and --buckets say how many."""
+    b.stop_pail()
     figures = []
-    for page in ("minio/v2/metrics/cluster", "minio/v2/metrics/bucket", "pail/v1/metrics"):
-        taken, reply = [], None
-        for _ in range(20 if b.quick else 100):
-            start = time.perf_counter()
-            reply = b.client.send("GET", f"/{page}", headers=headers)
-            taken.append(time.perf_counter() - start)
-            check(reply.ok, f"{page}: {reply!r}")
-        middle = statistics.median(taken)
-        figures.append(Figure(f"scrape /{page}", f"{middle * 1000:.2f} ms", "", "", "< 5 ms", middle < 0.005,
-                              f"{b.many:,} objects, {buckets:,} buckets, {len(reply.body):,} bytes"))
+    for number, (objects, buckets) in enumerate(((b.objects, 1_000), (100_000, b.buckets))):
+        fill_objects(b, f"scrape-{number}", buckets, objects)
+        b.start_pail(f"scrape-{number}", "--snapshot-interval", "0")
+        for i in range(min(buckets, 1_000)):  # so that there are counters of their requests
+            check(b.client.get(f"fill-{i:05}", "only" if i else "sample-0").ok, "GET")
+        for path in SCRAPED + [BUCKET_PAGE]:
+            taken = page_seconds(b, path, 20 if b.quick else 100)
+            middle = median(taken, "seconds")
+            what = "page of 1,000 buckets" if path == BUCKET_PAGE else f"scrape {path}"
+            title = f"{what}, {objects:,} objects in {buckets:,} buckets"
+            # More buckets than that cost what they cost; what must not grow with them is a page's length.
+            bound = "< 5 ms" if number == 0 or path in (BUCKET_PAGE, "/minio/v2/metrics/node") else ""
+            figures.append(Figure(title if path == SCRAPED[0] else f"  {what}", f"{middle * 1000:.2f} ms", "", "", bound,
+                                  middle < 0.005 if bound else None,
+                                  f"{taken[0].length:,} bytes, {cpu_note(taken)}, "
+                                  f"{1000 * min(t.seconds for t in taken):.2f} ms at best"))
+        b.stop_pail()
+        shutil.rmtree(os.path.join(b.folder, f"scrape-{number}"))
+    return figures
+
+
+WATCHING = {"metrics": {"metrics_begin", "metrics_end"}, "audit": {"audit_request", "write_lines"}}
+
+
+@row("watch")
+def watch_rows(b):
+    """What metrics and audit log cost a GET of 4 KiB: by samples of the server's own work, and by turns with and without."""
+    b.stop_pail()
+    sides = {}
+    for name, more in (("quiet", []), ("audited", ["--audit-file", os.path.join(b.folder, "audit.jsonl")])):
+        pail = b.start_pail(f"watch-{name}", *more)
+        bucket = b.bucket("watch")
+        for i in range(1000):
+            check(b.client.put(bucket, f"{i:06}", random.Random(i).randbytes(4 * KIB)).ok, "PUT")
+        targets = b.presigner.many("GET", bucket, (f"{i:06}" for i in range(1000)))
+        sides[name] = pail, b.where, b.lines(f"targets-{name}", targets)
+        b.client.close()
+    b.fresh, b.pail = sides["quiet"][0], sides["audited"][0]
+
+    def run(name, seconds=b.seconds):
+        pail, where, targets = sides[name]
+        return b.cpu_of([pail.pid], lambda: load.wrk(where, "cycle", "GET", targets, 64, seconds))
+    for name in sides:
+        run(name)  # the page cache has it, and memory is mapped
+    results = b.in_turn(quiet=lambda: run("quiet"), audited=lambda: run("audited"))
+    sampled, shares = load.sampled_shares(b.pail.pid, os.path.join(b.folder, "perf.data"), WATCHING,
+                                          lambda: run("audited", 4 * b.seconds))
+    b.fresh.stop()
+    b.stop_pail()
+    b.fresh = None
+    ratio = 1 - ratio_of(results["audited"], results["quiet"])
+    cost = {name: statistics.median((r.user + r.system) / r.requests for r in results[name]) for name in sides}
+    title = "audit log to a file, GET 4 KiB, 64 connections"
+    figures = [Figure(f"{title}, by turns", f"{100 * ratio:.1f} % of the rate", "", "", "", None,
+                      f"processor time a request: {1e6 * cost['quiet']:.2f} us without, {1e6 * cost['audited']:.2f} us with")]
+    if shares:
+        total, user = sampled.user + sampled.system, sampled.user
+        part = {name: share * user / total for name, share in shares.items()}
+        both = sum(part.values())
+        figures.append(Figure("  metrics and audit log, part of a request's processor time", f"{100 * both:.1f} %", "", "",
+                              "< 3 %", both < 0.03, ", ".join(f"{name} {100 * p:.2f} %" for name, p in part.items())))
     return figures
 
 
@@ -921,6 +1004,8 @@ def parse():
     parser.add_argument("--quick", action="store_true", help="one short round, little data")
     parser.add_argument("--rounds", type=int, default=0)
     parser.add_argument("--keys", type=int, default=0, help="instead of a million")
+    parser.add_argument("--objects", type=int, default=0, help="of row scrape, instead of ten million")
+    parser.add_argument("--buckets", type=int, default=0, help="of row scrape, instead of 10,000")
     parser.add_argument("--keep", action="store_true", help="leave the data behind")
     parser.add_argument("--strict", action="store_true", help="end with 1 when a target is missed")
     parser.add_argument("--list", action="store_true", help="name the rows")

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -31,17 +32,37 @@ from cases import ROOT, case, contains, equal, main, pattern, true
 PAGES_V2 = ["cluster", "node", "bucket", "resource"]
 PAGES_V3 = ["api/requests", "system/drive", "system/memory", "system/cpu", "system/process", "system/network/internode",
             "cluster/health", "cluster/usage/objects", "cluster/usage/buckets", "cluster/iam", "cluster/config"]
-# What MinIO's public dashboards draw of one server.
-DRAWN = """minio_cluster_capacity_raw_total_bytes minio_cluster_capacity_usable_free_bytes minio_cluster_usage_total_bytes
-minio_cluster_usage_object_total minio_cluster_bucket_total minio_cluster_nodes_online_total
-minio_cluster_drive_online_total minio_cluster_drive_offline_total minio_cluster_health_status
-minio_cluster_objects_size_distribution minio_s3_requests_total minio_s3_requests_errors_total
-minio_s3_requests_4xx_errors_total minio_s3_requests_5xx_errors_total minio_s3_requests_inflight_total
-minio_s3_requests_waiting_total minio_s3_requests_rejected_auth_total minio_s3_traffic_received_bytes
-minio_s3_traffic_sent_bytes minio_s3_time_ttfb_seconds_distribution minio_node_process_resident_memory_bytes
-minio_node_process_starttime_seconds minio_node_process_uptime_seconds minio_node_file_descriptor_open_total
-minio_node_io_rchar_bytes minio_node_syscall_read_total minio_node_drive_used_bytes
+# What MinIO's public dashboards (cluster, bucket, node) draw of one server, in their present and older names.
+DRAWN_OF_CLUSTER = """minio_cluster_capacity_raw_total_bytes minio_cluster_capacity_raw_free_bytes
+minio_cluster_capacity_usable_total_bytes minio_cluster_capacity_usable_free_bytes minio_cluster_usage_total_bytes
+minio_cluster_usage_object_total minio_cluster_usage_version_total minio_cluster_usage_deletemarker_total
+minio_cluster_bucket_total minio_cluster_nodes_online_total minio_cluster_nodes_offline_total minio_cluster_drive_total
+minio_cluster_drive_online_total minio_cluster_drive_offline_total minio_cluster_disk_online_total
+minio_cluster_disk_offline_total minio_cluster_health_status minio_cluster_write_quorum
+minio_cluster_objects_size_distribution minio_cluster_ilm_transitioned_bytes minio_cluster_ilm_transitioned_objects
+minio_usage_last_activity_nano_seconds minio_heal_time_last_activity_nano_seconds minio_heal_objects_total
+minio_heal_objects_heal_total minio_heal_objects_errors_total minio_audit_total_messages minio_audit_failed_messages
 minio_software_version_info""".split()
+DRAWN_OF_NODE = """minio_s3_requests_total minio_s3_requests_errors_total minio_s3_requests_4xx_errors_total
+minio_s3_requests_5xx_errors_total minio_s3_requests_canceled_total minio_s3_requests_inflight_total
+minio_s3_requests_waiting_total minio_s3_requests_incoming_total minio_s3_requests_rejected_auth_total
+minio_s3_requests_rejected_header_total minio_s3_requests_rejected_invalid_total
+minio_s3_requests_rejected_timestamp_total minio_s3_traffic_received_bytes minio_s3_traffic_sent_bytes
+minio_s3_time_ttfb_seconds_distribution minio_s3_requests_ttfb_seconds_distribution
+minio_inter_node_traffic_received_bytes minio_inter_node_traffic_sent_bytes minio_node_process_cpu_total_seconds
+minio_node_process_resident_memory_bytes minio_node_process_virtual_memory_bytes minio_node_process_starttime_seconds
+minio_node_process_uptime_seconds minio_node_file_descriptor_open_total minio_node_file_descriptor_limit_total
+minio_node_io_rchar_bytes minio_node_io_wchar_bytes minio_node_io_read_bytes minio_node_io_write_bytes
+minio_node_syscall_read_total minio_node_syscall_write_total minio_node_drive_used_bytes minio_node_drive_free_bytes
+minio_node_drive_total_bytes minio_node_drive_free_inodes minio_node_drive_total minio_node_drive_online_total
+minio_node_drive_offline_total minio_node_disk_used_bytes minio_node_disk_free_bytes minio_node_disk_total_bytes
+minio_node_disk_free_inodes minio_software_version_info""".split()
+DRAWN_OF_BUCKETS = """minio_bucket_usage_total_bytes minio_bucket_usage_object_total minio_bucket_usage_version_total
+minio_bucket_usage_deletemarker_total minio_bucket_quota_total_bytes minio_bucket_objects_size_distribution
+minio_bucket_traffic_received_bytes minio_bucket_traffic_sent_bytes minio_bucket_requests_total
+minio_bucket_requests_4xx_errors_total""".split()
+DRAWN = sorted(set(DRAWN_OF_CLUSTER + DRAWN_OF_NODE))
+LOAD_CLIENTS = 4  # while Prometheus scrapes
 CONTENT_TYPE = "text/plain; version=0.0.4"
 
 
@@ -154,12 +175,29 @@ def a_bearer_token_is_good_for_metrics_alone(t):
         true(get(t, path, token=root_token(t))[0] in (400, 403), path)
 
 
+def missing(t, bucket):
+    try:
+        t.s3.get_object(Bucket=bucket, Key="none")
+    except ClientError as error:
+        equal(error.response["Error"]["Code"], "NoSuchKey", "code")
+        return
+    raise AssertionError("it is not there")
+
+
 @case
 def pages_are_what_prometheus_reads(t):
     bucket = t.bucket_name()
     t.s3.create_bucket(Bucket=bucket)
     t.s3.put_object(Bucket=bucket, Key="k", Body=b"x" * 2000)
     t.s3.get_object(Bucket=bucket, Key="k")["Body"].read()
+    missing(t, bucket)
+    cold = t.bucket_name()
+    t.s3.create_bucket(Bucket=cold)
+    before = get(t, "/minio/v2/metrics/cluster", token=root_token(t))[2]
+    t.s3.put_object(Bucket=cold, Key="k", Body=b"x" * 300, StorageClass="STANDARD_IA")
+    after = get(t, "/minio/v2/metrics/cluster", token=root_token(t))[2]
+    for name, by in (("minio_cluster_ilm_transitioned_objects", 1), ("minio_cluster_ilm_transitioned_bytes", 300)):
+        equal(sample(after, name, tier="STANDARD_IA") - sample(before, name, tier="STANDARD_IA"), by, name)
     paths = [f"/minio/v2/metrics/{p}" for p in PAGES_V2] + [f"/minio/metrics/v3/{p}" for p in PAGES_V3] + \
         [f"/minio/metrics/v3/bucket/api/{bucket}", "/minio/metrics/v3", "/minio/metrics/v3/system",
          "/minio/prometheus/metrics", "/pail/v1/metrics"]
@@ -175,12 +213,21 @@ def pages_are_what_prometheus_reads(t):
     page = get(t, "/minio/v2/metrics/cluster", token=root_token(t))[2]
     for name in DRAWN:
         sample(page, name)
+    node = get(t, "/minio/v2/metrics/node", token=root_token(t))[2]
+    for name in DRAWN_OF_NODE:
+        sample(node, name)
     true(sample(page, "minio_s3_requests_total", api="putobject") >= 1, "uploads by MinIO's name")
     page = get(t, "/minio/v2/metrics/bucket", token=root_token(t))[2]
+    for name in DRAWN_OF_BUCKETS:
+        contains(page, f"# TYPE {name} ", "the page of buckets")
+        if "quota" not in name:
+            sample(page, name, bucket=bucket)
+    equal(sample(page, "minio_bucket_requests_4xx_errors_total", bucket=bucket, api="getobject"), 1, "errors")
+    equal(sample(page, "pail_metrics_buckets_left_out"), 0, "all are told")
     equal(sample(page, "minio_bucket_usage_object_total", bucket=bucket), 1, "objects")
     equal(sample(page, "minio_bucket_usage_total_bytes", bucket=bucket), 2000, "bytes")
     equal(sample(page, "minio_bucket_objects_size_distribution", bucket=bucket, range="BETWEEN_1024_B_AND_64_KB"), 1, "size")
-    equal(sample(page, "minio_bucket_requests_total", bucket=bucket, api="getobject"), 1, "downloads")
+    equal(sample(page, "minio_bucket_requests_total", bucket=bucket, api="getobject"), 2, "downloads")
 
 
 @case
@@ -195,11 +242,7 @@ def counters_count_what_was_done(t):
     for i in range(7):
         t.s3.put_object(Bucket=bucket, Key=f"k{i}", Body=b"x" * 100)
     for _ in range(3):
-        try:
-            t.s3.get_object(Bucket=bucket, Key="none")
-            raise AssertionError("it is not there")
-        except ClientError as error:
-            equal(error.response["Error"]["Code"], "NoSuchKey", "code")
+        missing(t, bucket)
     after = page()
     name = "pail_request_duration_seconds_count"
     equal(sample(after, name, operation="PutObject") - (sample(before, name, operation="PutObject")
@@ -368,13 +411,13 @@ def prometheus_draws_the_dashboard(t):
     bucket, stop = t.bucket_name(), threading.Event()
     t.s3.create_bucket(Bucket=bucket)
 
-    def load():
+    def load(number):
         s3 = client_of(t.pail, t.pail.access_key, t.pail.secret_key, "s3")
         for n in range(100000):
             if stop.is_set():
                 break
-            s3.put_object(Bucket=bucket, Key=f"k{n % 50}", Body=b"x" * 3000)
-            s3.get_object(Bucket=bucket, Key=f"k{n % 50}")["Body"].read()
+            s3.put_object(Bucket=bucket, Key=f"k{number}-{n % 50}", Body=b"x" * 3000)
+            s3.get_object(Bucket=bucket, Key=f"k{number}-{n % 50}")["Body"].read()
             for path in ("/minio/health/live", "/pail/health/live"):
                 get(t, path, "HEAD")
                 get(t, path)
@@ -382,23 +425,26 @@ def prometheus_draws_the_dashboard(t):
                 s3.get_object(Bucket=bucket, Key="none")
             except ClientError:
                 pass
-            time.sleep(0.01)
 
-    worker = threading.Thread(target=load)
-    worker.start()
+    workers = [threading.Thread(target=load, args=(number,)) for number in range(LOAD_CLIENTS)]
+    for worker in workers:
+        worker.start()
     prometheus = Prometheus(t)
     try:
         prometheus.wait_for("rate(minio_s3_requests_total[5s]) > 0 and on() rate(pail_commits_total[5s]) > 0 "
                             "and on() rate(minio_bucket_requests_total[5s]) > 0")
         targets = prometheus.ask("targets")["activeTargets"]
         equal({target["lastError"] for target in targets}, {""}, "scrapes")
+        busy = prometheus.query("sum(rate(minio_s3_requests_total[5s]))")
+        true(float(busy[0]["value"][1]) > LOAD_CLIENTS, "there is load while it scrapes")
         empty = [f"{title}: {text}" for title, text in dashboard_queries() if not prometheus.query(text)]
         true(not empty, "queries without an answer:\n" + "\n".join(empty))
         for name in DRAWN:
             true(prometheus.query(name), f"{name} has a value")
     finally:
         stop.set()
-        worker.join()
+        for worker in workers:
+            worker.join()
         prometheus.stop()
 
 
@@ -424,6 +470,69 @@ def mc_makes_the_token_and_reads_the_pages(t):
     contains(page, "minio_cluster_health_status", "the page")
     contains(run("admin", "prometheus", "metrics", "pail"), "minio_cluster_health_status", "mc admin prometheus metrics")
     contains(run("--json", "ready", "pail"), '"healthy"', "mc ready")
+
+
+# ---- the log ----
+
+def said(pail, word):
+    with open(pail.log_path, errors="replace") as f:
+        return f.read().count(word)
+
+
+def wait_until(what, why, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not what():
+        true(time.monotonic() < deadline, why)
+        time.sleep(0.05)
+
+
+@case
+def log_level_while_it_runs(t):
+    """By the settings file and SIGHUP, and by `mc admin config set`: lines of requests are of level info."""
+    if t.pail.tls:
+        t.skip("once is enough")
+    from pail import Pail
+    folder, mc = t.folder(), clients.path("mc", "mc")
+    settings, config = f"{folder}/settings", f"{folder}/mc"
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("MC_", "AWS_"))}
+
+    def level(text, reloads):
+        with open(settings, "w") as f:
+            f.write(f"PAIL_LOG_LEVEL={text}\n" if text else "")
+        os.kill(pail.process.pid, signal.SIGHUP)
+        if reloads:
+            wait_until(lambda: said(pail, "settings were read again") == reloads, "it reloads")
+        time.sleep(0.2)
+
+    def logged():
+        """Whether a request leaves a line."""
+        before = said(pail, " ListBuckets ")
+        client_of(pail, pail.access_key, pail.secret_key, "s3").list_buckets()
+        time.sleep(0.3)
+        return said(pail, " ListBuckets ") > before
+
+    def set_by_mc(*words):
+        t.command(mc, "--config-dir", config, "--no-color", "admin", "config", *words, env=dict(env, HOME=config))
+
+    with open(settings, "w"):
+        pass
+    with Pail("metrics-log-level", env={"PAIL_CONFIG_FILE": settings}) as pail:
+        equal(logged(), True, "by default")
+        level("error", 0)
+        wait_until(lambda: not logged(), "no line at level error")
+        level("info", 1)
+        wait_until(logged, "a line at level info")
+        if not os.path.exists(mc):
+            return
+        t.command(mc, "--config-dir", config, "--no-color", "alias", "set", "logs", pail.endpoint, pail.access_key,
+                  pail.secret_key, env=dict(env, HOME=config))
+        level("", 2)
+        set_by_mc("set", "logs", "pail", "log_level=warn")
+        equal(logged(), False, "by mc")
+        set_by_mc("set", "logs", "pail", "log_level=debug")
+        equal(logged(), True, "by mc, back")
+        set_by_mc("reset", "logs", "pail", "log_level")
+        equal(logged(), True, "reset")
 
 
 if __name__ == "__main__":

@@ -5,11 +5,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -164,6 +166,103 @@ func traces() {
 	panic("nothing was traced")
 }
 
+func samples() {
+	var found []madmin.RealtimeMetrics
+	check(adm.Metrics(ctx, madmin.MetricsOptions{N: 2, Interval: time.Second, ByHost: true, ByDisk: true},
+		func(m madmin.RealtimeMetrics) { found = append(found, m) }))
+	equal("samples", len(found), 2)
+	last := found[1].Aggregated
+	equal("final", found[1].Final, true)
+	if last.Scanner == nil || last.Disk.NDisks != 1 || last.Mem.Info.Total == 0 || last.CPU.CPUCount == 0 || last.CPU.TimesStat.User == 0 {
+		panic(fmt.Sprintf("%+v", last))
+	}
+	equal("one host", len(found[1].ByHost), 1)
+}
+
+func logs() {
+	short, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for line := range adm.GetLogs(short, "", 5, "all") {
+		check(line.Err)
+		if line.ConsoleMsg != "" && line.LogKind != "" && line.DeploymentID == must(adm.ServerInfo(ctx)).DeploymentID {
+			return
+		}
+	}
+	panic("there was no line")
+}
+
+func heal() {
+	start, _, err := adm.Heal(ctx, "", "", madmin.HealOpts{Recursive: true}, "", true, false)
+	check(err)
+	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		_, status, err := adm.Heal(ctx, "", "", madmin.HealOpts{}, start.ClientToken, false, false)
+		check(err)
+		if status.Summary == "finished" {
+			equal("settings", status.HealSettings.Recursive, true)
+			_, _, err = adm.Heal(ctx, "", "", madmin.HealOpts{}, "no-such-token", false, false)
+			fails("XMinioHealNoSuchProcess", err)
+			state := must(adm.BackgroundHealStatus(ctx))
+			equal("disks", len(state.Sets[0].Disks), 1)
+			return
+		}
+	}
+	panic("it does not end")
+}
+
+func encryption() {
+	status := must(adm.KMSStatus(ctx))
+	equal("status", []any{status.DefaultKeyID, status.State.KeyStoreReachable}, []any{"aws-s3", true})
+	check(adm.CreateKey(ctx, "madmin-key"))
+	fails("kms:KeyAlreadyExists", adm.CreateKey(ctx, "madmin-key"))
+	key := must(adm.GetKeyStatus(ctx, "madmin-key"))
+	equal("key", *key, madmin.KMSKeyStatus{KeyID: "madmin-key"})
+	equal("listed", len(must(adm.ListKeys(ctx, "madmin-*"))), 1)
+	_, err := adm.GetKeyStatus(ctx, "nowhere")
+	fails("kms:KeyNotFound", err)
+	must(adm.KMSVersion(ctx))
+	_, err = adm.KMSMetrics(ctx)
+	fails("NotImplemented", err)
+}
+
+func archives() {
+	check(adm.AddUser(ctx, "archived", "secret-of-archived"))
+	people := must(io.ReadAll(must(adm.ExportIAM(ctx))))
+	check(adm.RemoveUser(ctx, "archived"))
+	done := must(adm.ImportIAMV2(ctx, io.NopCloser(bytes.NewReader(people))))
+	equal("failed", done.Failed, madmin.IAMErrEntities{})
+	must(connect("archived", "secret-of-archived").AccountInfo(ctx, madmin.AccountOpts{}))
+	check(adm.ImportIAM(ctx, io.NopCloser(bytes.NewReader(people))))
+	check(adm.RemoveUser(ctx, "archived"))
+	_, err := adm.ImportIAMV2(ctx, io.NopCloser(strings.NewReader("no archive")))
+	fails("XMinioAdminBadArchive", err)
+	buckets := must(io.ReadAll(must(adm.ExportBucketMetadata(ctx, ""))))
+	must(adm.ImportBucketMetadata(ctx, "", io.NopCloser(bytes.NewReader(buckets))))
+}
+
+func history() {
+	check(adm.ClearConfigHistoryKV(ctx, "all"))
+	must(adm.SetConfigKV(ctx, "pail idle_timeout=72"))
+	entries := must(adm.ListConfigHistoryKV(ctx, 10))
+	equal("entries", []any{len(entries), entries[0].Data}, []any{1, "pail idle_timeout=72"})
+	must(adm.DelConfigKV(ctx, "pail"))
+	check(adm.RestoreConfigHistoryKV(ctx, entries[0].RestoreID))
+	equal("restored", strings.Contains(string(must(adm.GetConfigKV(ctx, "pail"))), "idle_timeout=72"), true)
+	must(adm.DelConfigKV(ctx, "pail"))
+	check(adm.ClearConfigHistoryKV(ctx, "all"))
+}
+
+func others() {
+	equal("providers", len(must(adm.ListIDPConfig(ctx, "openid"))), 0)
+	_, err := adm.GetIDPConfig(ctx, "openid", "nobody")
+	fails("XMinioAdminNoSuchConfigTarget", err)
+	equal("locks", len(must(adm.TopLocks(ctx))), 0)
+	equal("tiers", len(must(adm.ListTiers(ctx))), 0)
+	_, err = adm.ListRemoteTargets(ctx, "no-such-bucket", "")
+	check(err)
+	check(adm.ServiceFreezeV2(ctx))
+	check(adm.ServiceUnfreezeV2(ctx))
+}
+
 func main() {
 	where = must(url.Parse(os.Getenv("AWS_ENDPOINT_URL")))
 	adm = connect(os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"))
@@ -171,7 +270,9 @@ func main() {
 	for _, one := range []struct {
 		name string
 		run  func()
-	}{{"information", information}, {"people", people}, {"keys", keys}, {"policies", policies}, {"settings", settings}, {"traces", traces}} {
+	}{{"information", information}, {"people", people}, {"keys", keys}, {"policies", policies}, {"settings", settings}, {"traces", traces},
+		{"samples", samples}, {"logs", logs}, {"heal", heal}, {"encryption", encryption}, {"archives", archives},
+		{"history", history}, {"others", others}} {
 		func() {
 			defer func() {
 				if why := recover(); why != nil {

@@ -44,13 +44,55 @@ Test(admin_trace, listeners_are_bounded)
         trace_end(&list[i]);
 }
 
+static unsigned ended;
+
+static bool take_two(void *arg, struct buf *out)
+{
+    unsigned *n = arg;
+    buf_put_char(out, 'x');
+    return ++*n < 2;
+}
+
+static void end_it(void *arg)
+{
+    (void)arg;
+    ended++;
+}
+
+Test(admin_trace, streams_of_other_kinds_end_by_themselves)
+{
+    unsigned n = 0;
+    struct buf out;
+    struct trace *t = trace_stream(take_two, end_it, &n);
+    buf_init(&out, 100);
+    cr_assert(t && !trace_is_over(t));
+    trace_take(t, &out);
+    cr_assert_not(trace_is_over(t));
+    for (unsigned i = 0; i < 2 * TRACE_QUIET_TICKS; i++)
+        trace_take(t, &out);
+    cr_assert(trace_is_over(t));
+    cr_assert_eq(n, 2); /* not asked again */
+    trace_end(&t);
+    cr_assert_eq(ended, 1);
+    struct trace *list[TRACE_SUBSCRIBERS_MAX];
+    for (size_t i = 0; i < TRACE_SUBSCRIBERS_MAX; i++)
+        cr_assert((list[i] = trace_stream(take_two, end_it, &n)) != NULL);
+    cr_assert(trace_stream(take_two, end_it, &n) == NULL);
+    cr_assert_eq(ended, 2); /* what it was for is let go all the same */
+    for (size_t i = 0; i < TRACE_SUBSCRIBERS_MAX; i++)
+        trace_end(&list[i]);
+    buf_fini(&out);
+}
+
 Test(admin_routes, each_row_is_whole_and_one_of_its_kind)
 {
     size_t n;
     const struct s3_op *rows = admin_op_table(&n);
     for (size_t i = 0; i < n; i++) {
-        cr_expect(strncmp(rows[i].path, ADMIN_PATH, strlen(ADMIN_PATH)) == 0, "%s", rows[i].path);
-        cr_expect(rows[i].handle && strncmp(rows[i].action, "admin:", 6) == 0, "%s", rows[i].path);
+        bool kms = strncmp(rows[i].path, KMS_PATH, strlen(KMS_PATH)) == 0;
+        cr_expect(kms || strncmp(rows[i].path, ADMIN_PATH, strlen(ADMIN_PATH)) == 0, "%s", rows[i].path);
+        cr_expect(rows[i].handle && bytes_starts(bytes_str(rows[i].action), bytes_str(kms ? "kms:" : "admin:")), "%s",
+                  rows[i].path);
         cr_expect_not(rows[i].flags & OP_PUBLIC, "%s", rows[i].path);
         for (size_t k = i + 1; k < n; k++)
             cr_expect(strcmp(rows[i].path, rows[k].path) != 0 || rows[i].method != rows[k].method, "%s", rows[i].path);
