@@ -34,9 +34,13 @@ struct config {
     const struct config_pair *kept; /* settings that were made while the server ran: config_reload_with */
     size_t n_kept;
     const char *dir;
-    const char *address;         /* HOST:PORT, :PORT, [V6]:PORT; port 0: a free one */
-    const char *console_address; /* checked and kept for the web console */
-    const char *region;          /* empty: any region in a signature is accepted */
+    const char *address;              /* HOST:PORT, :PORT, [V6]:PORT; port 0: a free one */
+    const char *console_address;      /* of the web console: server/console.h */
+    bool console_address_set;         /* by somebody; otherwise the host is that of `address`, and it may fail */
+    bool browser;                     /* is there a web console */
+    const char *browser_redirect_url; /* where browsers find it: http[s]://HOST[:PORT]/[PREFIX/]; empty: not told */
+    const char *server_url;           /* where browsers and clients find S3; empty: not told */
+    const char *region;               /* empty: any region in a signature is accepted */
     const char *domains[CONFIG_DOMAINS_MAX];
     uint64_t n_domains;
     const char *certs_dir; /* empty: plain HTTP */

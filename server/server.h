@@ -26,6 +26,7 @@ struct master_key;
 struct vault;
 struct access_cache;
 struct metrics;
+struct console;
 
 enum drain_step {
     DRAIN_NONE,
@@ -62,6 +63,7 @@ struct server {
     _Atomic int draining;          /* enum drain_step */
     struct health_state health;
     struct metrics *metrics; /* NULL: nothing is counted */
+    struct console *console; /* server/console.h; NULL: there is none */
 };
 
 #endif

@@ -105,7 +105,7 @@ static void translate(const struct req *r, int *status, const char **code, const
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         if (strcmp(*code, rows[i].s3) != 0)
             continue;
-        *status = rows[i].status;
+        *status = r->err.status ? r->err.status : rows[i].status;
         *code = rows[i].code;
         *message = rows[i].message ? rows[i].message : *message;
         return;
