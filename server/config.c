@@ -668,18 +668,47 @@ static const char *fixed_by(const struct config *c, const struct setting *s)
     return s->minio && variable(c, s->minio) ? s->minio : NULL;
 }
 
-bool config_describe(const struct config *c, size_t i, struct config_setting *ret)
+static enum config_source source_of(const struct config *c, const struct setting *s, const char *name)
+{
+    if (is_flagged(c, s))
+        return CONFIG_FLAG;
+    if (fixed_by(c, s))
+        return CONFIG_ENVIRONMENT;
+    for (size_t i = 0; i < c->n_kept; i++)
+        if (strcmp(c->kept[i].name, name) == 0)
+            return CONFIG_ADMIN;
+    return CONFIG_DEFAULT;
+}
+
+/* A list, as it could be written. */
+static void put_list(const struct config *c, const struct setting *s, char *out, size_t room)
+{
+    size_t n = 0, count = kind_of(s) == DOMAINS ? (size_t)c->n_domains : c->n_tiers;
+    out[0] = '\0';
+    for (size_t i = 0; i < count && n < room; i++)
+        if (kind_of(s) == DOMAINS)
+            n += (size_t)snprintf(out + n, room - n, "%s%s", i ? "," : "", c->domains[i]);
+        else
+            n += (size_t)snprintf(out + n, room - n, "%s%s=%s", i ? "," : "", c->tiers[i].storage_class,
+                                  c->tiers[i].path);
+}
+
+static bool describe(const struct config *c, size_t i, unsigned flags, struct config_setting *ret)
 {
     const struct setting *s = NULL;
-    for (size_t at = 0; at < ARRAY_LEN(settings); at++)
-        if (settings[at].flag && (settings[at].kind_flags & LIVE) && i-- == 0) {
+    for (size_t at = 0; at < ARRAY_LEN(settings); at++) /* secrets have no flag */
+        if (settings[at].flag && (settings[at].kind_flags & flags) == flags && i-- == 0) {
             s = &settings[at];
             break;
         }
     if (!s)
         return false;
     const char *at = (const char *)c + s->offset;
-    *ret = (struct config_setting){.env = s->env, .help = s->help, .initial = s->initial, .fixed_by = fixed_by(c, s)};
+    *ret = (struct config_setting){.env = s->env,
+                                   .help = s->help,
+                                   .initial = s->initial,
+                                   .fixed_by = fixed_by(c, s),
+                                   .changeable = s->kind_flags & LIVE};
     for (size_t k = 0; s->flag[k] && k + 1 < sizeof ret->name; k++)
         ret->name[k] = (char)(s->flag[k] == '-' ? '_' : s->flag[k]);
     if (kind_of(s) == NUMBER)
@@ -688,7 +717,20 @@ bool config_describe(const struct config *c, size_t i, struct config_setting *re
         snprintf(ret->value, sizeof ret->value, "%s", *(const bool *)at ? "on" : "off");
     else if (kind_of(s) == TEXT)
         snprintf(ret->value, sizeof ret->value, "%s", *(const char *const *)at);
+    else
+        put_list(c, s, ret->value, sizeof ret->value);
+    ret->source = source_of(c, s, ret->name);
     return true;
+}
+
+bool config_describe(const struct config *c, size_t i, struct config_setting *ret)
+{
+    return describe(c, i, LIVE, ret);
+}
+
+bool config_describe_any(const struct config *c, size_t i, struct config_setting *ret)
+{
+    return describe(c, i, 0, ret);
 }
 
 void config_fini(struct config *c)

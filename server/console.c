@@ -32,6 +32,7 @@
 #define ETAG_TEXT   32
 #define INFO_PATH   "console.json"
 #define INDEX_PATH  "index.html"
+#define OWN_BASE    "<base href=\"/\" />"
 #define ASSETS      "assets/" /* their names change with what they hold */
 #define API_SEGMENT "api"
 #define NOT_BUILT   "This server was built without its web console: build it where Node.js 18 and npm are installed.\n"
@@ -107,11 +108,11 @@ static void make_index(struct console *c)
     char *text = xmalloc(f->size + 1);
     inflate_file(f, text);
     struct bytes whole = bytes_of(text, f->size);
-    ptrdiff_t head = bytes_find(whole, BYTES_LIT("<head>"), 0);
-    size_t at = head < 0 ? 0 : (size_t)head + strlen("<head>");
+    ptrdiff_t own = bytes_find(whole, BYTES_LIT(OWN_BASE), 0), head = bytes_find(whole, BYTES_LIT("<head>"), 0);
+    size_t at = own >= 0 ? (size_t)own : head >= 0 ? (size_t)head + strlen("<head>") : 0;
     buf_put_bytes(&c->index, bytes_cut(whole, 0, at));
     buf_printf(&c->index, "<base href=\"%s\">", c->prefix);
-    buf_put_bytes(&c->index, bytes_cut(whole, at, SIZE_MAX));
+    buf_put_bytes(&c->index, bytes_cut(whole, at + (own >= 0 ? strlen(OWN_BASE) : 0), SIZE_MAX));
     free(text);
     CHECK(EVP_Digest(c->index.p, c->index.n, digest, NULL, EVP_sha256(), NULL) == 1);
     hex_encode(digest, ETAG_TEXT / 2, c->index_etag);

@@ -32,6 +32,7 @@
 #include "server/metrics.h"
 #include "server/ops.h"
 #include "server/pool.h"
+#include "server/recent.h"
 #include "server/respond.h"
 #include "server/server.h"
 #include "server/xml/parse.h"
@@ -148,6 +149,7 @@ void req_end(struct req *r)
         metrics_end(r);
         audit_request(r->server->audit, r);
         trace_request(r);
+        recent_request(r->server->recent, r);
     }
     console_ended(r);
     trace_end(&r->resp.trace);

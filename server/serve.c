@@ -33,6 +33,7 @@
 #include "server/conn.h"
 #include "server/console.h"
 #include "server/handover.h"
+#include "server/history.h"
 #include "data_dir.h"
 #include "keyring.h"
 #include "master_key.h"
@@ -41,6 +42,7 @@
 #include "server/loop.h"
 #include "server/metrics.h"
 #include "server/pool.h"
+#include "server/recent.h"
 #include "server/sandbox.h"
 #include "server/server.h"
 #include "server/service.h"
@@ -324,6 +326,7 @@ static void stop_server(struct process *p)
         loop_stop(s->loops[i]);
     for (unsigned i = 0; i < s->n_loops; i++)
         loop_join(s->loops[i]);
+    history_close(&s->history);
     pool_free(&s->pool); /* jobs that still run end first, then the commits they began */
     if (s->identities)
         identities_set_pool(s->identities, NULL);
@@ -347,6 +350,7 @@ static void stop_server(struct process *p)
     metrics_free(&s->metrics);
     tls_free(&s->tls);
     console_free(&s->console);
+    recent_close(&s->recent);
 }
 
 static bool open_keys(struct process *p, char error[512])
@@ -491,6 +495,10 @@ static void run(struct process *p)
         log_error("start", "the settings that administrators made are left out: %s", error);
     cfg = s->config;
     start_loops(s);
+    s->recent = recent_open(s->n_loops);
+    s->history = history_open(s, p->dir.path);
+    if (!s->history)
+        log_error("start", "the system has no thread for the charts: there is no history");
     listener_start(p->listener);
     if (p->console)
         listener_start(p->console);

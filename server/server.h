@@ -27,6 +27,8 @@ struct vault;
 struct access_cache;
 struct metrics;
 struct console;
+struct history;
+struct recent;
 
 enum drain_step {
     DRAIN_NONE,
@@ -63,6 +65,8 @@ struct server {
     _Atomic int draining;          /* enum drain_step */
     struct health_state health;
     struct metrics *metrics; /* NULL: nothing is counted */
+    struct recent *recent;   /* server/recent.h; NULL: nothing is kept */
+    struct history *history; /* server/history.h; NULL: there is none */
     struct console *console; /* server/console.h; NULL: there is none */
 };
 

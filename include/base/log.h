@@ -34,6 +34,14 @@ void log_record(enum log_level level, const char *event, struct bytes text, stru
 enum log_format log_current_format(void);
 /* Appends `s` as the inside of a JSON string, escaped; bytes that are no UTF-8 become U+FFFD. */
 void log_json_escape(struct buf *out, struct bytes s);
+/*
+ * Who wants to see each line of log_line, too (not those of log_record): called by the thread that logs, so it is
+ * quick, waits for nothing but its own short lock and logs nothing. A few, each for as long as the process lives;
+ * `text` has no control characters.
+ */
+#define LOG_LISTENERS 4
+typedef void log_listener_f(enum log_level level, const char *event, struct bytes text);
+void log_listen(log_listener_f *);
 
 /* From now on a thread writes. False: there is none to be had, and nothing has changed. One thread, at start. */
 bool log_writer_start(void);

@@ -188,16 +188,21 @@ static int try_settings(struct req *r, json_t *kept)
     return 0;
 }
 
-static int change_settings(struct admin_call *c, struct bytes text, bool reset)
+static int keep_settings(struct admin_call *c, json_t *kept)
 {
-    json_t *kept = read_kept(c->ids->store, c->arena);
-    if (change_lines(c->r, text, reset, kept) < 0 || try_settings(c->r, kept) < 0)
+    if (try_settings(c->r, kept) < 0)
         return -1;
     if (json_object_size(kept))
         change_put(&c->change, SETTINGS_KEY, kept);
     else
         change_delete(&c->change, SETTINGS_KEY);
     return admin_apply(c);
+}
+
+static int change_settings(struct admin_call *c, struct bytes text, bool reset)
+{
+    json_t *kept = read_kept(c->ids->store, c->arena);
+    return change_lines(c->r, text, reset, kept) < 0 ? -1 : keep_settings(c, kept);
 }
 
 /* The first thread reads them again, as after a SIGHUP from outside. */
@@ -234,6 +239,20 @@ int admin_set_config(struct req *r)
 int admin_delete_config(struct req *r)
 {
     return change(r, true);
+}
+
+int admin_settings_change(struct req *r, const char *name, const char *value)
+{
+    struct admin_call *c = admin_begin(r);
+    records_lock(c->ids);
+    json_t *kept = read_kept(c->ids->store, c->arena);
+    if (value)
+        json_object_set_new(kept, name, json_string(value));
+    else
+        json_object_del(kept, name);
+    int rc = keep_settings(c, kept);
+    records_unlock(c->ids);
+    return rc < 0 ? -1 : (apply(r->server), 0);
 }
 
 /* ---- help ---- */

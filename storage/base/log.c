@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/check.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -20,6 +21,7 @@
 
 static enum log_format current_format = LOG_TEXT;
 static enum log_level current_level = LOG_INFO;
+static log_listener_f *_Atomic listeners[LOG_LISTENERS];
 
 void log_setup(enum log_format format, enum log_level level)
 {
@@ -43,6 +45,16 @@ static size_t plain_run(struct bytes s, size_t from)
     while (i < s.n && (unsigned char)s.p[i] >= 0x20 && (unsigned char)s.p[i] < 0x7f && s.p[i] != '"' && s.p[i] != '\\')
         i++;
     return i - from;
+}
+
+void log_listen(log_listener_f *f)
+{
+    for (size_t i = 0; i < LOG_LISTENERS; i++) {
+        log_listener_f *was = NULL;
+        if (atomic_load(&listeners[i]) == f || atomic_compare_exchange_strong(&listeners[i], &was, f))
+            return;
+    }
+    CHECK(false);
 }
 
 void log_json_escape(struct buf *out, struct bytes s)
@@ -151,6 +163,11 @@ void log_line(enum log_level level, const char *event, const char *fmt, ...)
     }
     send_line(level, event, message, buf_bytes(&json), level == LOG_DEBUG);
     buf_fini(&json);
+    for (size_t i = 0; i < LOG_LISTENERS; i++) {
+        log_listener_f *listens = atomic_load(&listeners[i]);
+        if (listens)
+            listens(level, event, message);
+    }
 }
 
 void check_failed(const char *what, const char *file, int line)
