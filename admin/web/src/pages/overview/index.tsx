@@ -10,6 +10,7 @@ import { api, useCan, useSession, type PageProps } from '../../app';
 import { t } from '../../strings';
 import { Badge, Bytes, Callout, Card, Chart, EmptyState, ErrorState, formatBytes, formatDuration, formatNumber, formatPercent, LinkButton, Loading, PageHeader, Progress, Select, Stat, Table, Time, type Column } from '../../ui';
 import css from './overview.module.css';
+import { timesOf } from './times';
 
 const LIVE_MS = 5000;
 const BUCKETS_SHOWN = 6;
@@ -113,14 +114,6 @@ function Figures({ status: s }: { status: ServerStatus }) {
       )}
     </div>
   );
-}
-
-/** The moments of a history's values, in milliseconds. */
-export function timesOf(h: History): number[] {
-  const n = Math.max(0, ...Object.values(h.series).map((v) => v.length));
-  const ms = (v: number | string) => (typeof v === 'string' ? Date.parse(v) : v > 1e11 ? v : v * 1000);
-  const from = ms(h.from);
-  return Array.from({ length: n }, (_, i) => from + i * h.step_seconds * 1000);
 }
 
 const rate = (values: (number | null)[] | undefined, step: number) => (values ?? []).map((v) => (v === null ? null : v / step));

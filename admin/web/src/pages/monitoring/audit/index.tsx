@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useQuery } from '@tanstack/react-query';
 import { FileClock, RefreshCw } from 'lucide-react';
-import { useDeferredValue, useState } from 'react';
+import { useDeferredValue, useMemo, useState } from 'react';
 import { getAudit } from '../../../api/pail';
 import { api, type PageProps } from '../../../app';
 import { t } from '../../../strings';
@@ -21,7 +21,7 @@ export function readAudit(reply: unknown): AuditLine[] {
   return list.map((one: Record<string, unknown>, i) => {
     const call = (typeof one.api === 'object' && one.api !== null ? one.api : {}) as Record<string, unknown>;
     const pick = (...names: string[]) => names.map((n) => call[n] ?? one[n]).find((v) => v !== undefined && v !== null);
-    const ms = pick('ms', 'duration_ms');
+    const ms = pick('milliseconds');
     const requestId = textOf(pick('request_id', 'requestID', 'id'));
     return {
       key: `${requestId}:${textOf(one.time)}:${i}`,
@@ -51,11 +51,14 @@ export default function Page(_: PageProps) {
   const [chosen, setChosen] = useState<AuditLine | null>(null);
   const asked = useDeferredValue(filter);
   const audit = useQuery({
-    queryKey: ['audit', asked],
-    queryFn: ({ signal }) => getAudit(api(), { limit: MOST, ...(asked.bucket && { bucket: asked.bucket }), ...(asked.user && { user: asked.user }), ...(asked.api && { api: asked.api }), ...(asked.status !== 'all' && { status: asked.status }) }, { signal }).then(readAudit),
+    queryKey: ['audit', asked.bucket, asked.user, asked.status],
+    queryFn: ({ signal }) => getAudit(api(), { limit: MOST, ...(asked.bucket && { bucket: asked.bucket }), ...(asked.user && { user: asked.user }), ...(asked.status !== 'all' && { status: asked.status }) }, { signal }).then(readAudit),
     refetchInterval: AGAIN_MS,
     placeholderData: (previous) => previous,
   });
+  // The server takes whole names of operations only; parts of them are found here.
+  const wanted = asked.api.toLowerCase();
+  const rows = useMemo(() => (audit.data ?? []).filter((l) => l.api.toLowerCase().includes(wanted)), [audit.data, wanted]);
   const set = (part: Partial<typeof filter>) => setFilter({ ...filter, ...part });
   const columns: Column<AuditLine>[] = [
     { id: 'time', header: t('monitoring.time'), width: '10.5rem', minTable: 500, cell: (l) => <span className="num muted">{formatDate(l.time, { dateStyle: 'short', timeStyle: 'medium' })}</span> },
@@ -95,7 +98,7 @@ export default function Page(_: PageProps) {
       ) : (
         <Table
           label={t('app.monitoringAudit')}
-          rows={audit.data ?? []}
+          rows={rows}
           rowKey={(l) => l.key}
           columns={columns}
           rowHeight={38}
