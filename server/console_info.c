@@ -13,7 +13,7 @@
 #include "server/server.h"
 #include "version.h"
 
-/* {"name", "url", "clientIds"}, of those that have a client. */
+/* {"name", "url", "client_ids"}, of those that have a client. */
 static void add_provider(struct arena *a, const struct store_doc *doc, json_t *names, json_t *providers)
 {
     json_t *record = json_in(a, json_loadb(doc->value.p, doc->value.n, 0, NULL));
@@ -25,7 +25,7 @@ static void add_provider(struct arena *a, const struct store_doc *doc, json_t *n
     json_array_append_new(names, json_of_bytes(url));
     json_array_append_new(providers, json_pack("{s:o,s:o,s:O}", "name", json_of_bytes(url), "url",
                                                json_of_bytes(scheme ? url : bytes_join(a, BYTES_LIT("https://"), url)),
-                                               "clientIds", clients));
+                                               "client_ids", clients));
 }
 
 int console_info(struct req *r, const char *prefix, unsigned s3_port)

@@ -149,10 +149,12 @@ static void tell_of_master_key(const struct master_key *k)
 
 static void tell_of_console(const struct server *s, const char *where, bool there)
 {
-    if (there && !console_is_built())
-        printf("Console: none: this server was built without Node.js\n");
-    else if (there)
-        printf("Console: %s://%s%s\n", s->tls ? "https" : "http", where, console_prefix(s->console));
+    if (!there)
+        return;
+    printf("Console: %s://%s%s%s\n", s->tls ? "https" : "http", where, console_prefix(s->console),
+           console_is_built() ? "" : " (none: this server was built without Node.js)");
+    if (!console_is_built())
+        log_warn("start", "this server was built without Node.js: it has no web console");
 }
 
 static void print_welcome(const struct process *p)

@@ -64,15 +64,33 @@ int operations_history(struct req *r)
 
 /* ---- settings ---- */
 
+/* A URL without what may be secret in it: user and password, and the query. */
+static json_t *value_json(const char *value)
+{
+    const char *host = strstr(value, "://");
+    char text[sizeof((struct config_setting *)NULL)->value + 8];
+    if (!host)
+        return json_bytes_text(bytes_str(value));
+    host += strlen("://");
+    const char *user_end = memchr(host, '@', strcspn(host, "/?"));
+    int scheme = (int)(host - value);
+    if (user_end)
+        host = user_end + 1;
+    size_t n = strcspn(host, "?");
+    snprintf(text, sizeof text, "%.*s%s%.*s%s", scheme, value, user_end ? "***@" : "", (int)n, host,
+             host[n] ? "?***" : "");
+    return json_bytes_text(bytes_str(text));
+}
+
 static json_t *setting_json(const struct config_setting *s)
 {
     static const char *const sources[] = {[CONFIG_DEFAULT] = "default",
                                           [CONFIG_FLAG] = "flag",
                                           [CONFIG_ENVIRONMENT] = "environment",
                                           [CONFIG_ADMIN] = "admin"};
-    return json_pack("{s:s,s:o,s:s,s:s,s:b,s:s,s:s}", "name", s->name, "value", json_bytes_text(bytes_str(s->value)),
-                     "default", s->initial, "source", sources[s->source], "changeable",
-                     (int)(s->changeable && !s->fixed_by), "help", s->help, "variable", s->env);
+    return json_pack("{s:s,s:o,s:s,s:s,s:b,s:s,s:s}", "name", s->name, "value", value_json(s->value), "default",
+                     s->initial, "source", sources[s->source], "changeable", (int)(s->changeable && !s->fixed_by),
+                     "help", s->help, "variable", s->env);
 }
 
 int operations_settings(struct req *r)
