@@ -16,7 +16,10 @@
 /* {"name", "url", "client_ids"}, of those that have a client. */
 static void add_provider(struct arena *a, const struct store_doc *doc, json_t *names, json_t *providers)
 {
-    json_t *record = json_in(a, json_loadb(doc->value.p, doc->value.n, 0, NULL));
+    json_t *record = json_loadb(doc->value.p, doc->value.n, 0, NULL);
+    if (!record)
+        return;
+    (void)json_in(a, record);
     struct bytes url = record_text(record, "url");
     const json_t *clients = json_object_get(record, "clients");
     bool scheme = bytes_starts(url, BYTES_LIT("http://")) || bytes_starts(url, BYTES_LIT("https://"));

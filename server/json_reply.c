@@ -25,8 +25,10 @@ int json_reply(struct req *r, json_t *j)
 
 int json_body(struct req *r, json_t **ret)
 {
-    *ret = json_in(r->arena, json_loadb(r->body.n ? r->body.p : "", r->body.n, JSON_REJECT_DUPLICATES, NULL));
-    return json_is_object(*ret) ? 0 : req_failf(r, S3E_INVALID_REQUEST, "The body must be a JSON object.");
+    json_t *body = json_loadb(r->body.n ? r->body.p : "", r->body.n, JSON_REJECT_DUPLICATES, NULL);
+    if (body)
+        *ret = json_in(r->arena, body);
+    return json_is_object(body) ? 0 : req_failf(r, S3E_INVALID_REQUEST, "The body must be a JSON object.");
 }
 
 json_t *json_u64(uint64_t n)
