@@ -55,5 +55,6 @@ export const monitoring = {
   waiting: 'Waiting for requests',
   waitingAdvice: 'Each request to this server appears here when it ends.',
   who: 'Who',
+  withConsole: 'With requests of consoles',
   withInternal: 'With the server’s own operations',
 } as const;

@@ -4,7 +4,7 @@ export const overview = {
   almostFull: 'The disk is {part} full',
   almostFullAdvice: 'Writes are refused when it is full. Delete what is not needed, or give the data folder more room.',
   buckets: 'Buckets',
-  capacityChart: 'Capacity',
+  capacityChart: 'Stored',
   clientErrors: 'Client errors (4xx)',
   createBucket: 'Create a bucket',
   created: 'Created',

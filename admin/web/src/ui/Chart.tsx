@@ -22,7 +22,8 @@ export type ChartProps = {
   binary?: boolean;
 };
 
-const PAD = { left: 52, right: 8, top: 10, bottom: 20 };
+const EDGE = { right: 8, top: 10, bottom: 20 };
+const LABEL_PX = 6.3;
 const COLORS = ['var(--chart-1)', 'var(--chart-2)', 'var(--chart-3)', 'var(--chart-4)'];
 const TABLE_ROWS = 60;
 
@@ -62,7 +63,7 @@ function timeLabel(ms: number, span: number): string {
   return formatDate(ms, span > 2 * 86_400_000 ? { weekday: 'short', day: 'numeric' } : { hour: '2-digit', minute: '2-digit' });
 }
 
-export function Chart({ label, times, series, format = (v) => formatNumber(v, { maximumFractionDigits: 2 }), height = 180, area, atLeast = 0, binary }: ChartProps) {
+export function Chart({ label, times, series, format = (v) => formatNumber(v, { maximumSignificantDigits: 3 }), height = 180, area, atLeast = 0, binary }: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(600);
   const [at, setAt] = useState<number | null>(null);
@@ -80,11 +81,12 @@ export function Chart({ label, times, series, format = (v) => formatNumber(v, { 
   const known = series.some((s) => s.values.some((v) => v !== null));
   const max = Math.max(atLeast, ...series.flatMap((s) => s.values.map((v) => v ?? 0)));
   const { top, step } = axisOf(max, binary);
+  const lines = Array.from({ length: Math.round(top / step) + 1 }, (_, i) => i * step);
+  const PAD = { ...EDGE, left: Math.max(28, ...lines.map((v) => format(v).length * LABEL_PX + 12)) };
   const inner = { w: width - PAD.left - PAD.right, h: height - PAD.top - PAD.bottom };
   const x = (i: number) => PAD.left + (n < 2 ? inner.w : (i / (n - 1)) * inner.w);
   const y = (v: number) => PAD.top + inner.h - (Math.max(0, v) / top) * inner.h;
   const span = n > 1 ? (times[n - 1] as number) - (times[0] as number) : 0;
-  const lines = Array.from({ length: Math.round(top / step) + 1 }, (_, i) => i * step);
   const tickCount = Math.max(2, Math.min(6, Math.floor(inner.w / 90)));
   const ticks: number[] = n < 2 ? [] : [...new Set(Array.from({ length: tickCount }, (_, i) => Math.round((i / (tickCount - 1)) * (n - 1))))];
 

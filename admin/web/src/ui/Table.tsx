@@ -82,7 +82,7 @@ export function scrollToRow(index: number, count: number, rowHeight: number, scr
 
 export function Table<T>(p: TableProps<T>) {
   const { rows, rowKey, rowHeight = 44, columns, onNearEnd, selected, onSelect } = p;
-  const scroller = useRef<HTMLDivElement>(null);
+  const [scroller, setScroller] = useState<HTMLDivElement | null>(null);
   const frame = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 600, width: 1200 });
   const [focused, setFocused] = useState(0);
@@ -90,7 +90,7 @@ export function Table<T>(p: TableProps<T>) {
   const wantFocus = useRef(false);
 
   useLayoutEffect(() => {
-    const el = scroller.current;
+    const el = scroller;
     if (!el) return;
     const measure = () => setView((v) => ({ ...v, height: el.clientHeight || v.height, width: el.clientWidth || v.width }));
     measure();
@@ -98,7 +98,7 @@ export function Table<T>(p: TableProps<T>) {
     const observer = new ResizeObserver(measure);
     observer.observe(el);
     return () => observer.disconnect();
-  }, []);
+  }, [scroller]);
 
   const shown = useMemo(() => columns.filter((c) => c.minTable === undefined || view.width >= c.minTable), [columns, view.width]);
   const template = [onSelect ? '1.25rem' : '', ...shown.map((c) => c.width ?? 'minmax(0, 1fr)')].filter(Boolean).join(' ');
@@ -120,13 +120,13 @@ export function Table<T>(p: TableProps<T>) {
 
   const goTo = useCallback(
     (index: number) => {
-      const el = scroller.current;
+      const el = scroller;
       const i = Math.max(0, Math.min(rows.length - 1, index));
       wantFocus.current = true;
       setFocused(i);
       if (el) el.scrollTop = scrollToRow(i, rows.length, rowHeight, el.scrollTop, el.clientHeight - 36);
     },
-    [rows.length, rowHeight],
+    [rows.length, rowHeight, scroller],
   );
 
   const select = (index: number, how: 'toggle' | 'range' | 'only') => {
@@ -191,7 +191,7 @@ export function Table<T>(p: TableProps<T>) {
   return (
     <div ref={frame} className={cx(css.frame, p.bare && css.bare)}>
       <div
-        ref={scroller}
+        ref={setScroller}
         className={css.scroller}
         style={{ maxHeight: p.maxHeight ?? '70vh' }}
         onScroll={(e) => {

@@ -125,11 +125,6 @@ function Charts({ history: h, loading }: { history: History | undefined; loading
   const perSecond = (name: string) => rate(h.series[name], h.step_seconds);
   const rateText = (v: number) => t('overview.perSecond', { n: formatNumber(v, { maximumFractionDigits: v < 10 ? 2 : 0 }) });
   const bytesText = (v: number) => t('overview.perSecond', { n: formatBytes(v) });
-  const used = of('disk_total').map((total, i) => {
-    const free = of('disk_free')[i];
-    return total === null || free === null || free === undefined ? null : total - free;
-  });
-  const capacity = Math.max(0, ...of('disk_total').map((v) => v ?? 0));
   return (
     <div className={css.charts}>
       <Card title={t('overview.requestsChart')}>
@@ -171,16 +166,7 @@ function Charts({ history: h, loading }: { history: History | undefined; loading
         />
       </Card>
       <Card title={t('overview.capacityChart')}>
-        <Chart
-          label={t('overview.capacityChart')}
-          times={times}
-          series={[
-            { label: t('overview.stored'), values: of('bytes_stored') },
-            ...(capacity > 0 ? [{ label: t('overview.diskUsed'), values: used, color: 'var(--chart-2)' }] : []),
-          ]}
-          format={(v) => formatBytes(v)}
-          binary
-        />
+        <Chart label={t('overview.capacityChart')} times={times} series={[{ label: t('overview.stored'), values: of('bytes_stored'), color: 'var(--chart-2)' }]} format={(v) => formatBytes(v)} binary area />
       </Card>
       <Card title={t('overview.objectsChart')}>
         <Chart label={t('overview.objectsChart')} times={times} series={[{ label: t('overview.objects'), values: of('objects') }]} format={(v) => formatNumber(v, { notation: 'compact' })} area />

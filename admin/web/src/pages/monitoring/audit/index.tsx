@@ -5,14 +5,14 @@ import { useDeferredValue, useMemo, useState } from 'react';
 import { getAudit } from '../../../api/pail';
 import { api, type PageProps } from '../../../app';
 import { t } from '../../../strings';
-import { Badge, CopyButton, Drawer, EmptyState, ErrorState, formatBytes, formatDate, formatDuration, IconButton, KeyValue, KeyValues, Loading, PageHeader, Select, Table, TextField, type Column } from '../../../ui';
+import { Badge, Checkbox, CopyButton, Drawer, EmptyState, ErrorState, formatBytes, formatDate, formatDuration, IconButton, KeyValue, KeyValues, Loading, PageHeader, Select, Table, TextField, type Column } from '../../../ui';
 import css from '../monitoring.module.css';
 import { numberOf, StatusBadge, textOf } from '../parts';
 
 const MOST = 1000;
 const AGAIN_MS = 10_000;
 
-export type AuditLine = { key: string; time: string; who: string; accessKey: string; api: string; bucket: string; object: string; status: number; error: string; address: string; agent: string; seconds: number; rx: number; tx: number; requestId: string; raw: unknown };
+export type AuditLine = { key: string; time: string; who: string; accessKey: string; api: string; bucket: string; object: string; status: number; error: string; address: string; agent: string; seconds: number; rx: number; tx: number; requestId: string; console: boolean; raw: unknown };
 
 /** The members as the audit log has them (api.name …), or flat. */
 export function readAudit(reply: unknown): AuditLine[] {
@@ -39,6 +39,7 @@ export function readAudit(reply: unknown): AuditLine[] {
       rx: numberOf(pick('bytes_in', 'in', 'rx')),
       tx: numberOf(pick('bytes_out', 'out', 'tx')),
       requestId,
+      console: pick('console') === true,
       raw: one,
     };
   });
@@ -48,6 +49,7 @@ const shortWho = (arn: string) => arn.replace(/^arn:aws:(iam|sts)::\d*:/, '');
 
 export default function Page(_: PageProps) {
   const [filter, setFilter] = useState({ bucket: '', user: '', api: '', status: 'all' });
+  const [withConsole, setWithConsole] = useState(false);
   const [chosen, setChosen] = useState<AuditLine | null>(null);
   const asked = useDeferredValue(filter);
   const audit = useQuery({
@@ -58,7 +60,7 @@ export default function Page(_: PageProps) {
   });
   // The server takes whole names of operations only; parts of them are found here.
   const wanted = asked.api.toLowerCase();
-  const rows = useMemo(() => (audit.data ?? []).filter((l) => l.api.toLowerCase().includes(wanted)), [audit.data, wanted]);
+  const rows = useMemo(() => (audit.data ?? []).filter((l) => (withConsole || !l.console) && l.api.toLowerCase().includes(wanted)), [audit.data, wanted, withConsole]);
   const set = (part: Partial<typeof filter>) => setFilter({ ...filter, ...part });
   const columns: Column<AuditLine>[] = [
     { id: 'time', header: t('monitoring.time'), width: '10.5rem', minTable: 500, cell: (l) => <span className="num muted">{formatDate(l.time, { dateStyle: 'short', timeStyle: 'medium' })}</span> },
@@ -74,9 +76,9 @@ export default function Page(_: PageProps) {
     <>
       <PageHeader title={t('app.monitoringAudit')} description={t('monitoring.auditDescription')} actions={<IconButton label={t('ui.refresh')} icon={RefreshCw} variant="secondary" onPress={() => void audit.refetch()} />} />
       <div className={css.filters}>
-        <TextField className={css.search} label={t('monitoring.byUser')} value={filter.user} onChange={(user) => set({ user })} />
-        <TextField className={css.search} label={t('monitoring.byBucket')} value={filter.bucket} onChange={(bucket) => set({ bucket })} />
-        <TextField className={css.search} label={t('monitoring.byOperation')} value={filter.api} onChange={(name) => set({ api: name })} />
+        <TextField className={css.field ?? ''} label={t('monitoring.byUser')} value={filter.user} onChange={(user) => set({ user })} />
+        <TextField className={css.field ?? ''} label={t('monitoring.byBucket')} value={filter.bucket} onChange={(bucket) => set({ bucket })} />
+        <TextField className={css.field ?? ''} label={t('monitoring.byOperation')} value={filter.api} onChange={(name) => set({ api: name })} />
         <Select
           className={css.narrow}
           label={t('monitoring.status')}
@@ -90,6 +92,9 @@ export default function Page(_: PageProps) {
             { id: '5xx', label: '5xx' },
           ]}
         />
+      </div>
+      <div className={css.status}>
+        <Checkbox label={t('monitoring.withConsole')} isSelected={withConsole} onChange={setWithConsole} />
       </div>
       {audit.isPending ? (
         <Loading rows={8} />

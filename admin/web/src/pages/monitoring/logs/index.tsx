@@ -58,7 +58,7 @@ export default function Page(_: PageProps) {
             { id: 'error', label: t('monitoring.levelError') },
           ]}
         />
-        <Switch label={t('monitoring.follow')} isSelected={follow} onChange={setFollow} />
+        <Switch className={css.center ?? ''} label={t('monitoring.follow')} isSelected={follow} onChange={setFollow} />
       </div>
       {logs.isPending ? (
         <Loading rows={8} />

@@ -90,7 +90,7 @@ function History() {
   return (
     <div className="grid2">
       <Card title={t('system.cpu')}>
-        <Chart label={t('system.cpu')} times={times} series={[{ label: t('system.cpuCores'), values: h.series.cpu ?? [] }]} height={140} area format={(v) => formatNumber(v, { maximumFractionDigits: 2 })} />
+        <Chart label={t('system.cpu')} times={times} series={[{ label: t('system.cpuCores'), values: h.series.cpu ?? [] }]} height={140} area format={(v) => formatNumber(v, { maximumSignificantDigits: 2 })} />
       </Card>
       <Card title={t('system.memory')}>
         <Chart label={t('system.memory')} times={times} series={[{ label: t('system.memoryUsed'), values: h.series.memory ?? [], color: 'var(--chart-2)' }]} height={140} area binary format={(v) => formatBytes(v)} />
