@@ -237,7 +237,16 @@ export const getAudit = (
 /* ---- lifecycle preview ---- */
 
 export interface LifecyclePreview {
-  rules: Array<{ id: string; matches_now: number; bytes: number; scanned: number; complete: boolean }>;
+  rules: Array<{
+    id: string;
+    matches_now: number;
+    bytes: number;
+    /** What the rule, enabled, would act on now. */
+    due_now: number;
+    due_bytes: number;
+    scanned: number;
+    complete: boolean;
+  }>;
 }
 
 export const previewLifecycle = (c: Client, bucket: string, document: string, o: Abortable = {}) =>

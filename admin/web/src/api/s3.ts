@@ -946,6 +946,8 @@ export interface BucketEncryption {
   algorithm: 'AES256' | 'aws:kms' | 'aws:kms:dsse';
   keyId?: string;
   bucketKey: boolean;
+  /** Objects under keys that clients bring (SSE-C) are refused. */
+  blockCustomerKeys?: boolean;
 }
 
 export async function getBucketEncryption(c: Client, bucket: string, o: Abortable = {}): Promise<BucketEncryption | undefined> {
@@ -957,6 +959,7 @@ export async function getBucketEncryption(c: Client, bucket: string, o: Abortabl
       algorithm: by.str('SSEAlgorithm') as BucketEncryption['algorithm'],
       keyId: by.get('KMSMasterKeyID'),
       bucketKey: rule?.bool('BucketKeyEnabled') ?? false,
+      blockCustomerKeys: rule?.list('BlockedEncryptionTypes', 'EncryptionType').some((n) => n.text.trim() === 'SSE-C') ?? false,
     }
   );
 }
@@ -976,6 +979,7 @@ export const putBucketEncryption = (c: Client, bucket: string, e: BucketEncrypti
           optional('KMSMasterKeyID', e.algorithm === 'AES256' ? undefined : e.keyId),
         ),
         el('BucketKeyEnabled', e.bucketKey),
+        e.blockCustomerKeys && el('BlockedEncryptionTypes', el('EncryptionType', 'SSE-C')),
       ),
     ),
   );
@@ -1082,10 +1086,58 @@ function ruleElement(r: LifecycleRule): Xml {
 export const lifecycleDocument = (rules: ReadonlyArray<LifecycleRule>): string =>
   s3Document('LifecycleConfiguration', rules.map(ruleElement));
 
+export const readLifecycle = (x: XmlNode): LifecycleRule[] => x.children('Rule').map(readRule);
+
 export async function getBucketLifecycle(c: Client, bucket: string, o: Abortable = {}): Promise<LifecycleRule[]> {
   const x = await setting(c, bucket, 'lifecycle', ['NoSuchLifecycleConfiguration'], o.signal);
-  return x?.children('Rule').map(readRule) ?? [];
+  return x ? readLifecycle(x) : [];
 }
+
+const LIFECYCLE_MINIMUM = 'x-amz-transition-default-minimum-object-size';
+
+/** The document as it is, and what it says beside itself: the size from which objects are moved. */
+export async function getLifecycleDocument(
+  c: Client,
+  bucket: string,
+  o: Abortable = {},
+): Promise<{ text: string; minimum?: string } | undefined> {
+  try {
+    const reply = await c.request({ path: objectPath(bucket), query: { lifecycle: '' }, ...o });
+    return { text: await reply.text(), minimum: reply.headers.get(LIFECYCLE_MINIMUM) ?? undefined };
+  } catch (error) {
+    if (isApiError(error, 'NoSuchLifecycleConfiguration')) return undefined;
+    throw error;
+  }
+}
+
+/** An empty text takes it away. */
+export async function putLifecycleDocument(c: Client, bucket: string, text: string, minimum?: string): Promise<void> {
+  if (text === '') return drop(c, bucket, 'lifecycle');
+  await c.request({
+    method: 'PUT',
+    path: objectPath(bucket),
+    query: { lifecycle: '' },
+    headers: { 'content-type': 'application/xml', [LIFECYCLE_MINIMUM]: minimum },
+    body: text,
+    digest: true,
+  });
+}
+
+/** Any setting of a bucket as the document that it is; undefined when there is none. */
+export async function getSettingDocument(c: Client, bucket: string, query: string, o: Abortable = {}): Promise<string | undefined> {
+  try {
+    const reply = await c.request({ path: objectPath(bucket), query: { [query]: '' }, ...o });
+    return await reply.text();
+  } catch (error) {
+    if (error instanceof ApiError && error.isMissing && error.code !== 'NoSuchBucket') return undefined;
+    throw error;
+  }
+}
+
+export const putSettingDocument = (c: Client, bucket: string, query: string, text: string): Promise<void> =>
+  put(c, bucket, query, text);
+
+export const deleteSettingDocument = (c: Client, bucket: string, query: string): Promise<void> => drop(c, bucket, query);
 
 export const putBucketLifecycle = (c: Client, bucket: string, rules: ReadonlyArray<LifecycleRule>): Promise<void> =>
   rules.length ? put(c, bucket, 'lifecycle', lifecycleDocument(rules)) : drop(c, bucket, 'lifecycle');
