@@ -38,7 +38,7 @@ static json_t *series_json(const struct history_view *v, enum history_series s)
     json_t *list = json_array();
     for (size_t i = 0; i < v->n; i++) {
         double x = v->rows[i * HISTORY_SERIES_COUNT + s];
-        bool whole = !isnan(x) && x == floor(x) && x < 9e15;
+        bool whole = !isnan(x) && x < 9e15 && x == (double)(int64_t)x;
         json_array_append_new(list, isnan(x) ? json_null() : whole ? json_integer((json_int_t)x) : json_real(x));
     }
     return list;

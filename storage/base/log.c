@@ -2,7 +2,7 @@
 /*
  * One line per event. Text: `2026-01-31T12:00:00.000Z INFO event message`; JSON: one object. Lines go into the ring
  * that the writer empties, or, while there is no writer, out by one write(2) each. Threads: any; format and level are
- * set once, at start.
+ * atomic.
  */
 #include "base/log.h"
 #include "base/check.h"
@@ -19,8 +19,9 @@
 #define LINE_MAX_BYTES   (64 * 1024) /* what is longer is cut */
 #define LINE_USUAL_BYTES 1024
 
-static enum log_format current_format = LOG_TEXT;
-static enum log_level current_level = LOG_INFO;
+/* They may be set again while others log. */
+static _Atomic enum log_format current_format = LOG_TEXT;
+static _Atomic enum log_level current_level = LOG_INFO;
 static log_listener_f *_Atomic listeners[LOG_LISTENERS];
 
 void log_setup(enum log_format format, enum log_level level)

@@ -332,11 +332,13 @@ def CON_13_a_hand_over_takes_the_console_along(t):
         pail.process.send_signal(signal.SIGUSR2)
         code = pail.process.wait(30)
         pail.process = None
-        with open(pail.log_path) as f:
-            log = f.read()
-        again = re.findall(r"Console:\s+https?://\S+:(\d+)/", log)
         t.same("the old one", code, 0)
-        t.same("the same port twice", again, [str(port)] * 2)
+
+        def said():
+            with open(pail.log_path) as f:
+                return re.findall(r"Console:\s+https?://\S+:(\d+)/", f.read())
+        t.wait(lambda: len(said()) == 2)
+        t.same("the same port twice", said(), [str(port)] * 2)
         pid = listener_at(port)
         try:
             with Raw(pail.host, port) as c:
