@@ -13,6 +13,7 @@
 #   PLAIN=1                         unit tests in one process after another, without Criterion's runner
 #   IPSEC_MB=no                     encryption with OpenSSL only
 #   V=1                             show the commands
+#   WEB=off                         no web console; WEB=FOLDER: one that is built already
 BUILD ?= build
 ifeq ($(origin CC),default)
 CC := gcc
@@ -108,7 +109,7 @@ UNIT_SRC := $(sort $(shell find tests/unit tests/double -name '*.c' 2>/dev/null)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 DOUBLE_SRC := $(wildcard tests/double/*.c)
 
-OBJ := $(SRC:%.c=$(B)/%.o)
+OBJ := $(SRC:%.c=$(B)/%.o) $(B)/web/files.o
 MAIN_OBJ := $(MAINS:%.c=$(B)/%.o)
 # Criterion's own runner cannot work under ThreadSanitizer; PLAIN=1 asks for ours elsewhere, for valgrind or gdb.
 PLAIN_SRC := $(if $(or $(PLAIN),$(filter thread,$(SANITIZER))),tests/plain/main.c)
@@ -176,6 +177,19 @@ $(B)/%.o: %.c $(B)/flags | libraries
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The web console becomes a table of files within the program: see deploy/web.sh.
+WEB ?= auto
+WEB_SRC := $(shell find admin/web \( -name node_modules -o -name dist \) -prune -o -type f -print 2>/dev/null)
+$(BUILD)/web/state: FORCE
+	@mkdir -p $(@D)
+	@WEB=$(WEB) deploy/web.sh --state | cmp -s - $@ || WEB=$(WEB) deploy/web.sh --state > $@
+$(BUILD)/web/files.c: $(BUILD)/web/state $(WEB_SRC) deploy/web.sh
+	$(Q)WEB=$(WEB) deploy/web.sh $(BUILD)/web
+$(B)/web/files.o: $(BUILD)/web/files.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 .PHONY: libraries
 libraries:

@@ -33,6 +33,8 @@ build libseccomp-dev    giving up system calls
 build libargon2-dev      keys of the admin API's bodies
 build libzip-dev         archives of users and of buckets' settings
 build libcurl4-openssl-dev requests to identity providers and key services
+build nodejs             the web console, 18 or newer
+build npm                its packages
 test  libcriterion-dev   unit tests
 test  clang              fuzzers and the second compiler
 test  libclang-rt-14-dev sanitizer and fuzzer run-time of clang
@@ -70,7 +72,8 @@ installed() {
     # Another package may stand in for it: nginx for nginx-light, pkgconf for pkg-config.
     case $1 in
     nginx-light) command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] ;;
-    gcc | pkg-config | clang | clang-format | clang-tidy | python3 | openssl) command -v "$1" >/dev/null ;;
+    nodejs) command -v node >/dev/null ;;
+    gcc | npm | pkg-config | clang | clang-format | clang-tidy | python3 | openssl) command -v "$1" >/dev/null ;;
     *) return 1 ;;
     esac
 }

@@ -34,9 +34,13 @@ struct config {
     const struct config_pair *kept; /* settings that were made while the server ran: config_reload_with */
     size_t n_kept;
     const char *dir;
-    const char *address;         /* HOST:PORT, :PORT, [V6]:PORT; port 0: a free one */
-    const char *console_address; /* checked and kept for the web console */
-    const char *region;          /* empty: any region in a signature is accepted */
+    const char *address;              /* HOST:PORT, :PORT, [V6]:PORT; port 0: a free one */
+    const char *console_address;      /* of the web console: server/console.h */
+    bool console_address_set;         /* by somebody; otherwise the host is that of `address`, and it may fail */
+    bool browser;                     /* is there a web console */
+    const char *browser_redirect_url; /* where browsers find it: http[s]://HOST[:PORT]/[PREFIX/]; empty: not told */
+    const char *server_url;           /* where browsers and clients find S3; empty: not told */
+    const char *region;               /* empty: any region in a signature is accepted */
     const char *domains[CONFIG_DOMAINS_MAX];
     uint64_t n_domains;
     const char *certs_dir; /* empty: plain HTTP */
@@ -110,15 +114,19 @@ int config_reload(const struct config *old, struct config *ret, char ret_note[51
 int config_reload_with(const struct config *old, const struct config_pair *, size_t n, struct config *ret,
                        char ret_note[512], char ret_error[512]);
 
-/* A setting that may change while the server runs; false: there are no more. */
+/* A setting that may change while the server runs, or any but the secret ones; false: there are no more. */
+enum config_source { CONFIG_DEFAULT, CONFIG_FLAG, CONFIG_ENVIRONMENT, CONFIG_ADMIN };
 struct config_setting {
     char name[48];          /* its flag with _ for - */
     const char *env, *help; /* PAIL_...; a line */
     const char *initial;
     char value[512];      /* in effect */
     const char *fixed_by; /* the variable, or --flag, that wins over what is kept; NULL: nothing does */
+    enum config_source source;
+    bool changeable; /* while the server runs */
 };
 bool config_describe(const struct config *, size_t i, struct config_setting *ret);
+bool config_describe_any(const struct config *, size_t i, struct config_setting *ret);
 void config_fini(struct config *);
 void config_help(FILE *to);
 

@@ -13,8 +13,10 @@
 
 #include "base/check.h"
 #include "server/access_log.h"
+#include "server/iam/examples.h"
 #include "server/iam/identities.h"
 #include "server/ops.h"
+#include "server/own_ops.h"
 #include "server/server.h"
 
 /* What a request keeps from one question to the next. */
@@ -464,7 +466,7 @@ static int check_own(struct req *r)
 {
     struct target all = target_of(r);
     bool hashed = !req_has_body(r) || r->auth.payload == AUTH_PAYLOAD_HASH;
-    if (r->who.anonymous || !bytes_eq_str(r->who.account, ROOT_ACCOUNT_ID))
+    if (r->who.anonymous || !(r->op->flags & OP_OWN_ANY || bytes_eq_str(r->who.account, ROOT_ACCOUNT_ID)))
         return req_fail(r, S3E_ACCESS_DENIED);
     if (r->auth.mechanism != AUTH_SIGV4_HEADER || !hashed)
         return req_failf(r, S3E_ACCESS_DENIED,
@@ -676,6 +678,104 @@ int authorize_kms(struct req *r, const char *action, struct bytes key_arn)
     }
     struct iam_decision d = iam_decide(&q);
     return d.allowed ? 0 : refuse(r, &q, &d);
+}
+
+/* ---- questions about others ---- */
+
+/* The target that an ARN of S3 names; -1: it is none that could be allowed. */
+static int target_of_arn(struct req *r, struct bytes arn, struct target *ret)
+{
+    struct bytes head = BYTES_LIT("arn:aws:s3:::");
+    *ret = nothing;
+    if (!bytes_starts(arn, head))
+        return -1;
+    struct bytes rest = bytes_cut(arn, head.n, SIZE_MAX);
+    ptrdiff_t slash = bytes_find_char(rest, '/', 0);
+    ret->bucket_name = bytes_cut(rest, 0, slash < 0 ? rest.n : (size_t)slash);
+    if (slash >= 0)
+        ret->key = bytes_cut(rest, (size_t)slash + 1, SIZE_MAX);
+    struct store_bucket *b = arena_new(r->arena, struct store_bucket);
+    if (store_bucket_get(r->server->store, ret->bucket_name, r->arena, b) != STORE_OK)
+        return 0;
+    ret->bucket = b;
+    return access_of_bucket(r->server, b, r->arena, &ret->settings) == STORE_OK ? 0 : -1;
+}
+
+/* On a plain name. */
+static bool can_s3(struct req *r, const char *action, struct bytes arn)
+{
+    struct target t;
+    return target_of_arn(r, arn, &t) == 0 && allowed(r, &t, action);
+}
+
+/* The server's own operations are for the first account, some for its root alone. */
+static bool can_own(struct req *r, const char *action)
+{
+    size_t n;
+    const struct s3_op *rows = own_op_table(&n);
+    struct target all = {.bucket_name = BYTES_LIT("*")};
+    if (!bytes_eq_str(r->who.account, ROOT_ACCOUNT_ID))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].flags & OP_FIRST_ROOT && strcmp(rows[i].action, action) == 0)
+            return is_root(r);
+    return allowed(r, &all, action);
+}
+
+/* IAM, STS and KMS: what is the caller's account's. */
+static bool can_other(struct req *r, const char *action, struct bytes arn)
+{
+    struct iam_request q;
+    bool iam = strncmp(action, "iam:", 4) == 0;
+    if (iam && r->who.principal->session == SESSION_FEDERATED)
+        return false;
+    if (is_root(r))
+        return true;
+    question_begin(r, &nothing, action, &q);
+    q.resource = bytes_eq_str(arn, "*") ? BYTES_NONE : arn;
+    q.resource_account = r->who.account;
+    q.context = context_of(r);
+    return iam_decide(&q).allowed;
+}
+
+static bool can_plain(struct req *r, const char *action, struct bytes arn)
+{
+    if (strncmp(action, "s3:", 3) == 0)
+        return can_s3(r, action, arn);
+    return can_other(r, action, arn);
+}
+
+static bool can(struct req *r, const char *action, struct bytes resource)
+{
+    struct bytes names[IAM_EXAMPLES_MAX];
+    struct target t;
+    struct iam_request q;
+    if (strncmp(action, "admin:", 6) == 0 || strncmp(action, "pail:", 5) == 0)
+        return can_own(r, action);
+    if (bytes_eq_str(resource, "*") && strncmp(action, "s3:", 3) == 0)
+        resource = BYTES_LIT("arn:aws:s3:::*");
+    if (!memchr(resource.p, '*', resource.n) && !memchr(resource.p, '?', resource.n))
+        return can_plain(r, action, resource);
+    if (bytes_eq_str(resource, "*"))
+        return can_plain(r, action, resource);
+    if (target_of_arn(r, resource, &t) != 0)
+        t = nothing;
+    question_begin(r, &t, action, &q); /* whose policies name examples */
+    q.context = context_of(r);
+    size_t n = iam_examples(r->arena, &q, resource, names);
+    for (size_t i = 0; i < n; i++)
+        if (can_plain(r, action, names[i]))
+            return true;
+    return false;
+}
+
+bool authorize_can(struct req *r, const char *action, struct bytes resource)
+{
+    const char *decided_by = r->decided_by;
+    bool denied = r->denied, yes = can(r, action, resource);
+    r->decided_by = decided_by; /* the audit log tells of this request */
+    r->denied = denied;
+    return yes;
 }
 
 bool authorize_locks_out(struct req *r, const struct iam_policy *policy)

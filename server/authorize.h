@@ -56,6 +56,13 @@ int authorize_kms(struct req *, const char *action, struct bytes key_arn);
 /* Would this policy, were it the bucket's, forbid the caller to put another one? */
 bool authorize_locks_out(struct req *, const struct iam_policy *);
 
+/*
+ * May the caller do `action` ("s3:PutObject", "iam:ListUsers", "admin:ServerInfo") on this ARN, as far as it is known
+ * without the request: facts are those of this one, and objects are looked at only by their names. With * or ? in the
+ * ARN: on some plain name under it, of those that server/iam/examples.h finds. Silent; on a worker.
+ */
+bool authorize_can(struct req *, const char *action, struct bytes resource);
+
 /* The settings of the request's bucket; NULL for operations on none. */
 const struct bucket_access *authorize_settings(const struct req *);
 /* Bucket's and account's block together. -1 after req_fail. */

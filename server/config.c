@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include "base/check.h"
 #include "blob_tiers.h"
 #include "server/client_addr.h"
+#include "server/http/head.h"
 
 enum kind { TEXT, NUMBER, SWITCH, DOMAINS, TIERS };
 #define LIVE 16u /* beside a kind: the setting may change while the server runs */
@@ -38,7 +40,12 @@ static const struct setting settings[] = {
     {"address", "PAIL_ADDRESS", "MINIO_ADDRESS", TEXT, AT(address), ":9000", 0, 0, "HOST:PORT",
      "where S3 is served; port 0 takes a free one"},
     {"console-address", "PAIL_CONSOLE_ADDRESS", "MINIO_CONSOLE_ADDRESS", TEXT, AT(console_address), ":9001", 0, 0,
-     "HOST:PORT", "kept for the web console"},
+     "HOST:PORT", "where the web console is served; unset: port 9001 of the address of S3, if it is free"},
+    {"browser", "PAIL_BROWSER", "MINIO_BROWSER", SWITCH, AT(browser), "on", 0, 0, "on|off", "the web console"},
+    {"browser-redirect-url", "PAIL_BROWSER_REDIRECT_URL", "MINIO_BROWSER_REDIRECT_URL", TEXT, AT(browser_redirect_url),
+     "", 0, 0, "URL", "where browsers find the web console behind a proxy; its path is a prefix of all of its own"},
+    {"server-url", "PAIL_SERVER_URL", "MINIO_SERVER_URL", TEXT, AT(server_url), "", 0, 0, "URL",
+     "where clients find S3, as the web console shows it; unset: the port of --address on the console's host"},
     {"region", "PAIL_REGION", "MINIO_SITE_REGION", TEXT, AT(region), "", 0, 0, "NAME",
      "region of this server; unset: signatures for any region are accepted"},
     {"domain", "PAIL_DOMAIN", "MINIO_DOMAIN", DOMAINS, AT(domains), "", 0, 0, "NAME",
@@ -454,6 +461,33 @@ static bool one_of(const char *text, const char *const *names)
     return false;
 }
 
+/* http[s]://HOST[:PORT], then a path of plain characters if there may be one. */
+static bool is_url(const char *url, bool path)
+{
+    struct bytes rest = bytes_str(url);
+    size_t scheme = bytes_starts(rest, BYTES_LIT("https://")) ? 8 : bytes_starts(rest, BYTES_LIT("http://")) ? 7 : 0;
+    rest = bytes_cut(rest, scheme, SIZE_MAX);
+    ptrdiff_t slash = bytes_find_char(rest, '/', 0);
+    size_t host = slash < 0 ? rest.n : (size_t)slash;
+    if (!scheme || !http_host_split(bytes_cut(rest, 0, host), NULL, NULL))
+        return false;
+    rest = bytes_cut(rest, host, SIZE_MAX);
+    for (size_t i = 0; i < rest.n; i++)
+        if (!isalnum((unsigned char)rest.p[i]) && !strchr("/-_.~", rest.p[i]))
+            return false;
+    return (path || rest.n <= 1) && !memmem(rest.p, rest.n, "//", 2) && !memmem(rest.p, rest.n, "/.", 2);
+}
+
+static int check_urls(struct config *c, char *error)
+{
+    if (*c->browser_redirect_url && !is_url(c->browser_redirect_url, true))
+        return fail(error, "--browser-redirect-url takes http[s]://HOST[:PORT]/[PREFIX/], not \"%s\"",
+                    c->browser_redirect_url);
+    if (*c->server_url && !is_url(c->server_url, false))
+        return fail(error, "--server-url takes http[s]://HOST[:PORT], not \"%s\"", c->server_url);
+    return 0;
+}
+
 static int check(struct config *c, char *error)
 {
     static const char *const formats[] = {"text", "json", NULL}, *const prometheus[] = {"jwt", "public", NULL};
@@ -474,6 +508,9 @@ static int check(struct config *c, char *error)
                     c->default_object_ownership);
     if (strcmp(c->default_encryption, "AES256") != 0 && strcmp(c->default_encryption, "none") != 0)
         return fail(error, "--default-encryption must be AES256 or none, not \"%s\"", c->default_encryption);
+    if (check_urls(c, error) < 0)
+        return -1;
+    c->console_address_set = c->console_address != find_flag("console-address", strlen("console-address"))->initial;
     struct client_proxies proxies;
     if (!client_proxies_parse(c->trusted_proxy, &proxies))
         return fail(error, "--trusted-proxy takes up to %d addresses or networks like 10.0.0.0/8, not \"%s\"",
@@ -631,18 +668,47 @@ static const char *fixed_by(const struct config *c, const struct setting *s)
     return s->minio && variable(c, s->minio) ? s->minio : NULL;
 }
 
-bool config_describe(const struct config *c, size_t i, struct config_setting *ret)
+static enum config_source source_of(const struct config *c, const struct setting *s, const char *name)
+{
+    if (is_flagged(c, s))
+        return CONFIG_FLAG;
+    if (fixed_by(c, s))
+        return CONFIG_ENVIRONMENT;
+    for (size_t i = 0; i < c->n_kept; i++)
+        if (strcmp(c->kept[i].name, name) == 0)
+            return CONFIG_ADMIN;
+    return CONFIG_DEFAULT;
+}
+
+/* A list, as it could be written. */
+static void put_list(const struct config *c, const struct setting *s, char *out, size_t room)
+{
+    size_t n = 0, count = kind_of(s) == DOMAINS ? (size_t)c->n_domains : c->n_tiers;
+    out[0] = '\0';
+    for (size_t i = 0; i < count && n < room; i++)
+        if (kind_of(s) == DOMAINS)
+            n += (size_t)snprintf(out + n, room - n, "%s%s", i ? "," : "", c->domains[i]);
+        else
+            n += (size_t)snprintf(out + n, room - n, "%s%s=%s", i ? "," : "", c->tiers[i].storage_class,
+                                  c->tiers[i].path);
+}
+
+static bool describe(const struct config *c, size_t i, unsigned flags, struct config_setting *ret)
 {
     const struct setting *s = NULL;
-    for (size_t at = 0; at < ARRAY_LEN(settings); at++)
-        if (settings[at].flag && (settings[at].kind_flags & LIVE) && i-- == 0) {
+    for (size_t at = 0; at < ARRAY_LEN(settings); at++) /* secrets have no flag */
+        if (settings[at].flag && (settings[at].kind_flags & flags) == flags && i-- == 0) {
             s = &settings[at];
             break;
         }
     if (!s)
         return false;
     const char *at = (const char *)c + s->offset;
-    *ret = (struct config_setting){.env = s->env, .help = s->help, .initial = s->initial, .fixed_by = fixed_by(c, s)};
+    *ret = (struct config_setting){.env = s->env,
+                                   .help = s->help,
+                                   .initial = s->initial,
+                                   .fixed_by = fixed_by(c, s),
+                                   .changeable = s->kind_flags & LIVE};
     for (size_t k = 0; s->flag[k] && k + 1 < sizeof ret->name; k++)
         ret->name[k] = (char)(s->flag[k] == '-' ? '_' : s->flag[k]);
     if (kind_of(s) == NUMBER)
@@ -651,7 +717,20 @@ bool config_describe(const struct config *c, size_t i, struct config_setting *re
         snprintf(ret->value, sizeof ret->value, "%s", *(const bool *)at ? "on" : "off");
     else if (kind_of(s) == TEXT)
         snprintf(ret->value, sizeof ret->value, "%s", *(const char *const *)at);
+    else
+        put_list(c, s, ret->value, sizeof ret->value);
+    ret->source = source_of(c, s, ret->name);
     return true;
+}
+
+bool config_describe(const struct config *c, size_t i, struct config_setting *ret)
+{
+    return describe(c, i, LIVE, ret);
+}
+
+bool config_describe_any(const struct config *c, size_t i, struct config_setting *ret)
+{
+    return describe(c, i, 0, ret);
 }
 
 void config_fini(struct config *c)

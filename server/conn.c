@@ -319,7 +319,7 @@ static void name_peer(struct conn *c)
     }
 }
 
-void conn_start(struct loop *l, int fd, const struct sockaddr_storage *peer)
+void conn_start(struct loop *l, int fd, const struct sockaddr_storage *peer, bool console)
 {
     struct conn *c = xcalloc(1, sizeof *c);
     int one = 1, unsent = CONN_SPAN_MAX;
@@ -328,6 +328,7 @@ void conn_start(struct loop *l, int fd, const struct sockaddr_storage *peer)
     c->loop = l;
     c->fd = fd;
     c->peer = *peer;
+    c->console = console;
     name_peer(c);
     buf_init(&c->out, 64 * 1024);
     c->ev_read = event_new(l->base, fd, EV_READ | EV_PERSIST, on_read, c);

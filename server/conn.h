@@ -73,6 +73,7 @@ struct conn {
     struct sockaddr_storage peer;
     char peer_text[56];
     bool peer_loopback;
+    bool console; /* it came by the listener of the web console: server/console.h */
 
     /* Input: [0, in_n) received; the present request's head is [0, head_len), body bytes follow from in_at on. */
     char *in;
@@ -114,7 +115,7 @@ struct conn {
 };
 
 /* A new socket for this loop; it takes the descriptor over. On the loop's thread. */
-void conn_start(struct loop *, int fd, const struct sockaddr_storage *peer);
+void conn_start(struct loop *, int fd, const struct sockaddr_storage *peer, bool console);
 void conn_tick_all(struct loop *);
 /* Drain: connections between requests close now, others after their reply. On the loop's thread. */
 void conn_drain_all(struct loop *);

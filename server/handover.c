@@ -25,7 +25,8 @@
 #include "base/check.h"
 #include "master_key.h"
 
-#define VARIABLE      "PAIL_HANDOVER" /* "CHANNEL,SOCKET": descriptor numbers */
+#define VARIABLE      "PAIL_HANDOVER"         /* "CHANNEL,SOCKET": descriptor numbers */
+#define OF_CONSOLE    "PAIL_HANDOVER_CONSOLE" /* "SOCKET"; one of its own, as earlier versions know the first alone */
 #define READY_WAIT_MS 30000
 #define ENTRY_MAX     64
 
@@ -40,32 +41,37 @@ void handover_remember_program(void)
     program[n > 0 ? n : 0] = '\0';
 }
 
-/* The environment with our variables in it, instead of what a hand-over before left there. */
-static char **environment(const char *entry, const char *key_entry)
+/* The environment with our entries in it, empty ones left out, instead of what a hand-over before left there. */
+static char **environment(const char *const *entries, size_t n_entries)
 {
     size_t n = 0, kept = 0;
     while (environ[n])
         n++;
-    char **copy = xcalloc(n + 3, sizeof *copy);
+    char **copy = xcalloc(n + n_entries + 1, sizeof *copy);
     for (size_t i = 0; i < n; i++)
-        if (strncmp(environ[i], VARIABLE "=", sizeof VARIABLE) != 0 && strncmp(environ[i], "LISTEN_", 7) != 0)
+        if (strncmp(environ[i], VARIABLE "=", sizeof VARIABLE) != 0 && strncmp(environ[i], "LISTEN_", 7) != 0 &&
+            strncmp(environ[i], OF_CONSOLE "=", sizeof OF_CONSOLE) != 0)
             copy[kept++] = environ[i];
-    copy[kept++] = (char *)(uintptr_t)entry;
-    if (*key_entry)
-        copy[kept] = (char *)(uintptr_t)key_entry;
+    for (size_t i = 0; i < n_entries; i++)
+        if (*entries[i])
+            copy[kept++] = (char *)(uintptr_t)entries[i];
     return copy;
 }
 
-static int spawn(char **argv, int channel, int listening, const char *master_key, pid_t *ret_pid)
+static int spawn(char **argv, int channel, const int listening[HANDOVER_SOCKETS], const char *master_key,
+                 pid_t *ret_pid)
 {
-    char entry[ENTRY_MAX], key_entry[ENTRY_MAX + MASTER_KEY_TEXT] = "";
+    char entry[ENTRY_MAX], console_entry[ENTRY_MAX] = "", key_entry[ENTRY_MAX + MASTER_KEY_TEXT] = "";
+    const char *const entries[] = {entry, console_entry, key_entry};
     posix_spawnattr_t attributes;
     sigset_t none;
     sigemptyset(&none);
-    snprintf(entry, sizeof entry, VARIABLE "=%d,%d", channel, listening);
+    snprintf(entry, sizeof entry, VARIABLE "=%d,%d", channel, listening[HANDOVER_S3]);
+    if (listening[HANDOVER_CONSOLE] >= 0)
+        snprintf(console_entry, sizeof console_entry, OF_CONSOLE "=%d", listening[HANDOVER_CONSOLE]);
     if (*master_key)
         snprintf(key_entry, sizeof key_entry, MASTER_KEY_VARIABLE "=%s", master_key);
-    char **with = environment(entry, key_entry);
+    char **with = environment(entries, ARRAY_LEN(entries));
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
@@ -87,21 +93,34 @@ static bool is_ready(int channel)
     return rc == 1 && read(channel, &byte, 1) == 1 && byte == 'R';
 }
 
-bool handover_begin(struct handover *h, char **argv, int listening, const char *master_key, char error[512])
+static void close_all(const int *fds, size_t n)
 {
-    int pair[2] = {-1, -1};
+    for (size_t i = 0; i < n; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
+bool handover_begin(struct handover *h, char **argv, const int listening[HANDOVER_SOCKETS], const char *master_key,
+                    char error[512])
+{
+    int pair[2] = {-1, -1}, rc = 0, sockets[HANDOVER_SOCKETS];
     *h = (struct handover){.channel = -1};
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
         snprintf(error, 512, "%s", strerror(errno));
         return false;
     }
     /* Copies that the new program inherits; nothing else of ours is open to it. */
-    int theirs = fcntl(pair[1], F_DUPFD, STDERR_FILENO + 1), socket = fcntl(listening, F_DUPFD, STDERR_FILENO + 1);
-    int rc = theirs < 0 || socket < 0 ? errno : spawn(argv, theirs, socket, master_key, &h->pid);
-    if (theirs >= 0)
-        close(theirs);
-    if (socket >= 0)
-        close(socket);
+    int theirs = fcntl(pair[1], F_DUPFD, STDERR_FILENO + 1);
+    rc = theirs < 0 ? errno : 0;
+    for (size_t i = 0; i < HANDOVER_SOCKETS; i++) {
+        sockets[i] = listening[i] < 0 ? -1 : fcntl(listening[i], F_DUPFD, STDERR_FILENO + 1);
+        if (listening[i] >= 0 && sockets[i] < 0)
+            rc = errno;
+    }
+    if (rc == 0)
+        rc = spawn(argv, theirs, sockets, master_key, &h->pid);
+    close_all(&theirs, 1);
+    close_all(sockets, HANDOVER_SOCKETS);
     close(pair[1]);
     if (rc == 0 && is_ready(pair[0])) {
         h->channel = pair[0];
@@ -127,7 +146,16 @@ void handover_go(struct handover *h)
     h->channel = -1;
 }
 
-int handover_socket(void)
+static int console_socket(void)
+{
+    const char *text = getenv(OF_CONSOLE);
+    uint64_t socket;
+    bool good = text && bytes_to_u64(bytes_str(text), INT_MAX, &socket) && new_channel >= 0;
+    unsetenv(OF_CONSOLE);
+    return good && fcntl((int)socket, F_SETFD, FD_CLOEXEC) == 0 ? (int)socket : -1;
+}
+
+static int s3_socket(void)
 {
     const char *text = getenv(VARIABLE);
     uint64_t channel, socket;
@@ -142,6 +170,11 @@ int handover_socket(void)
         return -1;
     new_channel = (int)channel;
     return (int)socket;
+}
+
+int handover_socket(enum handover_socket which)
+{
+    return which == HANDOVER_S3 ? s3_socket() : console_socket();
 }
 
 bool handover_wait(void)

@@ -17,19 +17,23 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+enum handover_socket { HANDOVER_S3, HANDOVER_CONSOLE, HANDOVER_SOCKETS };
+
 struct handover { /* of the old process */
     int channel;  /* -1: there is none under way */
     pid_t pid;
 };
 
 void handover_remember_program(void); /* at the start: where the program lies */
-/* Starts the new process and waits until it is ready. `master_key`: its PAIL_MASTER_KEY, empty for none. False: one
- * line in ret_error, and nothing has changed. */
-bool handover_begin(struct handover *, char **argv, int listening_fd, const char *master_key, char ret_error[512]);
+/* Starts the new process and waits until it is ready. A socket of -1 is none. `master_key`: its PAIL_MASTER_KEY, empty
+ * for none. False: one line in ret_error, and nothing has changed. */
+bool handover_begin(struct handover *, char **argv, const int listening[HANDOVER_SOCKETS], const char *master_key,
+                    char ret_error[512]);
 void handover_go(struct handover *); /* the data is closed */
 
-/* In the new process: the listening socket that it was handed, or -1 when it was started in any other way. */
-int handover_socket(void);
+/* In the new process: a listening socket that it was handed, or -1 when there is none or it was started otherwise. Each
+ * is asked for once, S3's first. */
+int handover_socket(enum handover_socket);
 /* Says "ready" and waits for "go". False: the old process changed its mind. Does nothing where nothing was handed. */
 bool handover_wait(void);
 

@@ -33,6 +33,7 @@
 struct listener {
     struct server *server;
     int fd;
+    bool console;
     struct event *ev, *resume;
 };
 
@@ -40,6 +41,7 @@ struct newcomer {
     struct loop_msg msg;
     struct loop *loop;
     int fd;
+    bool console;
     struct sockaddr_storage peer;
 };
 
@@ -47,7 +49,7 @@ static void arrive(struct loop_msg *m)
 {
     struct newcomer *n = (struct newcomer *)m;
     metrics_accepted(n->loop->server, n->loop->number);
-    conn_start(n->loop, n->fd, &n->peer);
+    conn_start(n->loop, n->fd, &n->peer, n->console);
     if (atomic_load(&n->loop->server->draining) == DRAIN_CLOSE) /* it came while the loop was told to drain */
         conn_drain_all(n->loop);
     free(n);
@@ -62,8 +64,9 @@ static struct loop *least_loaded(struct server *s)
     return best;
 }
 
-static void welcome(struct server *s, int fd, const struct sockaddr_storage *peer)
+static void welcome(const struct listener *of, int fd, const struct sockaddr_storage *peer)
 {
+    struct server *s = of->server;
     if (atomic_load(&s->n_conns) >= s->config->max_connections) {
         metrics_refused(s);
         close(fd);
@@ -81,6 +84,7 @@ static void welcome(struct server *s, int fd, const struct sockaddr_storage *pee
     n->msg.handle = arrive;
     n->loop = l;
     n->fd = fd;
+    n->console = of->console;
     n->peer = *peer;
     loop_post(l, &n->msg);
 }
@@ -94,7 +98,7 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
         socklen_t n = sizeof peer;
         int client = accept4(fd, (struct sockaddr *)&peer, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (client >= 0) {
-            welcome(l->server, client, &peer);
+            welcome(l, client, &peer);
             continue;
         }
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -218,9 +222,19 @@ struct listener *listener_open(struct server *s, const char *address, int open_s
     return l;
 }
 
+void listener_for_console(struct listener *l)
+{
+    l->console = true;
+}
+
 int listener_socket(const struct listener *l)
 {
-    return l->fd;
+    return l ? l->fd : -1;
+}
+
+unsigned listener_port(const struct listener *l)
+{
+    return bound_port(l->fd);
 }
 
 void listener_start(struct listener *l)

@@ -18,7 +18,9 @@ struct listener;
  */
 struct listener *listener_open(struct server *, const char *address, int open_socket, char ret_url_host[300],
                                char ret_error[512]);
-int listener_socket(const struct listener *);
+void listener_for_console(struct listener *); /* what it accepts is for server/console.h; before it starts */
+int listener_socket(const struct listener *); /* NULL: -1 */
+unsigned listener_port(const struct listener *);
 bool listener_check_address(const char *address, char ret_error[512]); /* syntax only */
 void listener_start(struct listener *);                                /* before the loops run */
 void listener_stop(struct listener *);                                 /* on loop 0: no more connections */

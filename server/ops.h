@@ -48,6 +48,8 @@ enum op_kind {
     16384u /* of the server's own: whoever signs; the handler decides, since it may be about himself                   \
             */
 
+#define OP_OWN_ANY 32768u /* beside it: of any account */
+
 struct s3_op {
     const char *name;
     enum http_method method;

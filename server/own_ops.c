@@ -45,10 +45,30 @@ static const char *const names[] = {"pail", "minio"};
         .handle = function                                                                                             \
     }
 
+/* For the web console and its like: who asks is checked by the row's right, or by the handler. */
+#define CONSOLE(text, verb, where, right, most, how, function)                                                         \
+    {                                                                                                                  \
+        .name = text, .method = verb, .level = ON_OWN, .path = where, .kind = OP_DOC, .action = right,                 \
+        .body_max = most, .flags = how, .handle = function                                                             \
+    }
+#define ANYBODY (OP_OWN_SELF | OP_OWN_ANY)
+
 static const struct s3_op own_ops[] = {
     STATUS("GetStatus", "pail/v1/status", "admin:ServerInfo", status_get),
     STATUS("ListBucketStatus", "pail/v1/buckets", "admin:DataUsageInfo", status_list_buckets),
     STATUS("GetBucketStatus", "pail/v1/buckets/*", "admin:DataUsageInfo", status_get_bucket),
+    CONSOLE("GetSession", HTTP_GET, "pail/v1/session", "pail:GetSession", 0, ANYBODY, session_get),
+    CONSOLE("Can", HTTP_POST, "pail/v1/can", "pail:Can", SESSION_BODY_MAX, ANYBODY, session_can),
+    CONSOLE("GetHistory", HTTP_GET, "pail/v1/history", "admin:ServerInfo", 0, 0, operations_history),
+    CONSOLE("GetWork", HTTP_GET, "pail/v1/work", "admin:ServerInfo", 0, 0, operations_work),
+    CONSOLE("GetLogs", HTTP_GET, "pail/v1/logs", "admin:ConsoleLog", 0, 0, operations_logs),
+    CONSOLE("GetAudit", HTTP_GET, "pail/v1/audit", "admin:ServerTrace", 0, 0, operations_audit),
+    CONSOLE("ListSettings", HTTP_GET, "pail/v1/settings", "admin:ConfigUpdate", 0, 0, operations_settings),
+    CONSOLE("PutSetting", HTTP_PUT, "pail/v1/settings/*", "admin:ConfigUpdate", SETTING_BODY_MAX, 0,
+            operations_put_setting),
+    CONSOLE("DeleteSetting", HTTP_DELETE, "pail/v1/settings/*", "admin:ConfigUpdate", 0, 0, operations_delete_setting),
+    CONSOLE("PreviewLifecycle", HTTP_POST, "pail/v1/buckets/*/lifecycle-preview", "pail:PreviewLifecycle",
+            PREVIEW_BODY_MAX, ANYBODY, preview_lifecycle),
     METRICS("MetricsV2", "minio/v2/metrics/*", metrics_v2),
     METRICS("MetricsV3", "minio/metrics/v3/**", metrics_v3),
     METRICS("MetricsLegacy", "minio/prometheus/metrics", metrics_legacy),

@@ -32,6 +32,7 @@
 #include "server/metrics.h"
 #include "server/ops.h"
 #include "server/pool.h"
+#include "server/recent.h"
 #include "server/respond.h"
 #include "server/server.h"
 #include "server/xml/parse.h"
@@ -143,10 +144,14 @@ static void close_write(struct req *r)
 
 void req_end(struct req *r)
 {
-    metrics_end(r);
     access_log_request(r);
-    audit_request(r->server->audit, r);
-    trace_request(r);
+    if (r->console != CONSOLE_PAGE) { /* those are no requests to the store */
+        metrics_end(r);
+        audit_request(r->server->audit, r);
+        trace_request(r);
+        recent_request(r->server->recent, r);
+    }
+    console_ended(r);
     trace_end(&r->resp.trace);
     store_read_close(&r->resp.read);
     close_write(r);
@@ -291,6 +296,12 @@ int req_document(struct req *r, const struct xml_doc *doc, void *ret)
 
 /* ---- steps ---- */
 
+/* Names below these are buckets; by the console's listener there are none. */
+static size_t n_domains(const struct req *r)
+{
+    return r->conn->console ? 0 : r->server->n_domains;
+}
+
 enum step_result { STEP_NEXT, STEP_WAIT, STEP_FAIL };
 
 static enum step_result fail_uri(struct req *r, enum uri_error why)
@@ -311,10 +322,14 @@ static enum step_result step_locate(struct req *r)
     struct uri_parts parts;
     struct s3_target target;
     enum uri_error rc = uri_split(r->head.target, &parts);
-    if (rc == URI_OK) {
+    if (rc == URI_OK && r->conn->console)
+        console_locate(r, &parts);
+    if (rc == URI_OK)
         r->raw_path = parts.path;
-        rc = uri_s3_target(r->arena, parts.path, r->head.host, r->server->domains, r->server->n_domains, &target);
-    }
+    if (rc == URI_OK && r->console == CONSOLE_PAGE)
+        return STEP_NEXT;
+    if (rc == URI_OK)
+        rc = uri_s3_target(r->arena, parts.path, r->head.host, r->server->domains, n_domains(r), &target);
     if (rc == URI_OK)
         rc = query_parse(r->arena, parts.query, &r->query);
     if (rc != URI_OK)
@@ -329,11 +344,13 @@ static enum step_result step_locate(struct req *r)
 static enum step_result step_route(struct req *r)
 {
     enum s3_error why;
+    if (r->console == CONSOLE_PAGE)
+        return STEP_NEXT;
     r->op = op_match(r, &why);
     if (r->op) {
         metrics_begin(r);
         if (r->op->level == ON_OWN || (r->op->flags & OP_QUERY) || !atomic_load(&r->server->frozen))
-            return STEP_NEXT;
+            return console_admit(r) < 0 ? STEP_FAIL : STEP_NEXT;
         req_failf(r, S3E_SERVICE_UNAVAILABLE, "An administrator has frozen this server. Please try again later.");
         resp_header(r, "Retry-After", BYTES_LIT("5"));
         return STEP_FAIL;
@@ -397,8 +414,8 @@ static bool anonymous_overrides(const struct req *r)
 static struct bytes bucket_of_host(struct req *r)
 {
     struct s3_target target;
-    if (r->server->n_domains == 0 ||
-        uri_s3_target(r->arena, r->raw_path, r->head.host, r->server->domains, r->server->n_domains, &target) != URI_OK)
+    if (n_domains(r) == 0 ||
+        uri_s3_target(r->arena, r->raw_path, r->head.host, r->server->domains, n_domains(r), &target) != URI_OK)
         return BYTES_NONE;
     return target.virtual_host ? target.bucket : BYTES_NONE;
 }
@@ -476,7 +493,7 @@ static enum step_result step_authenticate(struct req *r)
     if (r->op->flags & OP_PUBLIC) {
         r->who.anonymous = true;
         r->who.principal = principal_anonymous();
-        return STEP_NEXT;
+        return console_check_caller(r) < 0 ? STEP_FAIL : STEP_NEXT;
     }
     int rc = verify(r, NULL);
     if (rc < 0)
@@ -487,6 +504,8 @@ static enum step_result step_authenticate(struct req *r)
         r->unverified = true;
         return STEP_NEXT;
     }
+    if (console_check_caller(r) < 0)
+        return STEP_FAIL;
     if (anonymous_overrides(r)) {
         req_failf(r, S3E_INVALID_REQUEST,
                   "Request specific response headers cannot be used for anonymous GET requests.");

@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "s3_error.h"
 #include "server/auth/auth.h"
+#include "server/console.h"
 #include "server/http/head.h"
 #include "server/http/uri.h"
 #include "server/identity.h"
@@ -69,6 +70,10 @@ struct req {
     struct query query;
     bool on_bucket, on_object;
     struct bytes bucket_name, key;
+
+    enum console_place console;
+    bool console_signin;     /* counted as a try to sign in */
+    unsigned console_wait_s; /* that it was told to wait instead */
 
     const struct s3_op *op;
     struct auth_result auth;

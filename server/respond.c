@@ -49,6 +49,7 @@ const char *http_reason(int status)
         {416, "Range Not Satisfiable"},
         {417, "Expectation Failed"},
         {426, "Upgrade Required"},
+        {429, "Too Many Requests"},
         {431, "Request Header Fields Too Large"},
         {500, "Internal Server Error"},
         {501, "Not Implemented"},
@@ -137,8 +138,12 @@ void respond_head(struct req *r, struct buf *out)
     put_line(out, "x-amz-id-2: ", r->host_id);
     if (resp->content_type)
         put_line(out, "Content-Type: ", resp->content_type);
-    buf_put_bytes(out, buf_bytes(&resp->headers));
-    cors_put_headers(r, out);
+    if (r->conn->console) {
+        console_put_headers(r, out);
+    } else {
+        buf_put_bytes(out, buf_bytes(&resp->headers));
+        cors_put_headers(r, out);
+    }
     if (!bodyless && !resp->trace) {
         buf_put_str(out, "Content-Length: ");
         buf_put_u64(out, resp->length);
@@ -218,6 +223,10 @@ void respond_error_document(struct req *r)
     struct req_error *e = &r->err;
     struct resp *resp = &r->resp;
     store_read_close(&resp->read);
+    if (r->console == CONSOLE_PAGE) {
+        console_respond_error(r);
+        return;
+    }
     if (r->op && (r->op->flags & OP_QUERY)) {
         query_respond_error(r);
         return;

@@ -34,7 +34,9 @@
 #include "server/audit.h"
 #include "backends.h"
 #include "server/conn.h"
+#include "server/console.h"
 #include "server/handover.h"
+#include "server/history.h"
 #include "data_dir.h"
 #include "keyring.h"
 #include "master_key.h"
@@ -43,6 +45,7 @@
 #include "server/loop.h"
 #include "server/metrics.h"
 #include "server/pool.h"
+#include "server/recent.h"
 #include "server/sandbox.h"
 #include "server/server.h"
 #include "server/service.h"
@@ -61,9 +64,9 @@
 struct process {
     struct server server;
     struct data_dir dir;
-    struct listener *listener;
+    struct listener *listener, *console; /* the second NULL: there is none */
     sigset_t signals;
-    char where[300];
+    char where[300], console_where[300];
     char **argv;
     struct handover handover;
     struct master_key master_key;
@@ -147,12 +150,25 @@ static void tell_of_master_key(const struct master_key *k)
         log_warn("start", "pail.key in the data folder is not in use: the master key comes from %s", k->path);
 }
 
-static void print_welcome(const struct server *s, const char *where)
+static void tell_of_console(const struct server *s, const char *where, bool there)
 {
+    if (!there)
+        return;
+    printf("Console: %s://%s%s%s\n", s->tls ? "https" : "http", where, console_prefix(s->console),
+           console_is_built() ? "" : " (none: this server was built without Node.js)");
+    if (!console_is_built())
+        log_warn("start", "this server was built without Node.js: it has no web console");
+}
+
+static void print_welcome(const struct process *p)
+{
+    const struct server *s = &p->server;
+    const char *where = p->where;
     const struct config *cfg = s->config;
     const char *scheme = s->tls ? "https" : "http";
     printf("Pail %s, data in %s\n", PAIL_VERSION, cfg->dir);
     printf("S3 endpoint: %s://%s\n", scheme, where);
+    tell_of_console(s, p->console_where, p->console != NULL);
     if (cfg->default_credentials)
         printf(
             "Credentials: minioadmin / minioadmin, from this machine alone; set PAIL_ROOT_USER and PAIL_ROOT_PASSWORD "
@@ -212,8 +228,10 @@ static void reload(struct process *p)
 static bool hand_over(struct process *p)
 {
     char error[512];
+    const int sockets[] = {
+        [HANDOVER_S3] = listener_socket(p->listener), [HANDOVER_CONSOLE] = listener_socket(p->console)};
     log_info("handover", "SIGUSR2: starting the new process");
-    if (handover_begin(&p->handover, p->argv, listener_socket(p->listener), p->environment_key, error))
+    if (handover_begin(&p->handover, p->argv, sockets, p->environment_key, error))
         return true;
     log_error("handover", "%s; this process goes on", error);
     return false;
@@ -242,14 +260,15 @@ static int wait_for_signal(struct process *p)
 struct drain {
     struct loop_msg msg;
     struct loop *loop;
-    struct listener *listener; /* to be stopped; for loop 0 */
+    struct listener *listeners[2]; /* to be stopped; for loop 0 */
 };
 
 static void drain_loop(struct loop_msg *m)
 {
     struct drain *d = (struct drain *)m;
-    if (d->listener)
-        listener_stop(d->listener);
+    for (size_t i = 0; i < ARRAY_LEN(d->listeners); i++)
+        if (d->listeners[i])
+            listener_stop(d->listeners[i]);
     if (atomic_load(&d->loop->server->draining) == DRAIN_CLOSE)
         conn_drain_all(d->loop);
     free(d);
@@ -261,7 +280,11 @@ static void drain_step(struct process *p, enum drain_step step)
     atomic_store(&s->draining, step);
     for (unsigned i = 0; i < s->n_loops; i++) {
         struct drain *d = xcalloc(1, sizeof *d);
-        *d = (struct drain){.msg.handle = drain_loop, .loop = s->loops[i], .listener = i == 0 ? p->listener : NULL};
+        *d = (struct drain){.msg.handle = drain_loop, .loop = s->loops[i]};
+        if (i == 0) {
+            d->listeners[0] = p->listener;
+            d->listeners[1] = p->console;
+        }
         loop_post(s->loops[i], &d->msg);
     }
 }
@@ -301,12 +324,14 @@ static void start_loops(struct server *s)
 }
 
 /* Also after a start that was refused half-way: what was not made is NULL. */
-static void stop_server(struct server *s, struct listener **listener)
+static void stop_server(struct process *p)
 {
+    struct server *s = &p->server;
     for (unsigned i = 0; i < s->n_loops; i++)
         loop_stop(s->loops[i]);
     for (unsigned i = 0; i < s->n_loops; i++)
         loop_join(s->loops[i]);
+    history_close(&s->history);
     pool_free(&s->pool); /* jobs that still run end first, then the commits they began */
     if (s->identities)
         identities_set_pool(s->identities, NULL);
@@ -321,7 +346,8 @@ static void stop_server(struct server *s, struct listener **listener)
     vault_close(&s->vault);
     store_close(&s->store);
     audit_close(&s->audit);
-    listener_free(listener); /* its events belong to a loop */
+    listener_free(&p->listener); /* their events belong to a loop */
+    listener_free(&p->console);
     for (unsigned i = 0; i < s->n_loops; i++)
         loop_free(&s->loops[i]);
     free(s->loops);
@@ -329,6 +355,8 @@ static void stop_server(struct server *s, struct listener **listener)
     parsed_cache_free(&s->access);
     metrics_free(&s->metrics);
     tls_free(&s->tls);
+    console_free(&s->console);
+    recent_close(&s->recent);
 }
 
 static bool open_keys(struct process *p, char error[512])
@@ -366,6 +394,39 @@ static struct upkeep *open_upkeep(const struct server *s, const struct data_dir 
                                                 .snapshots_kept = (unsigned)cfg->snapshots_kept});
 }
 
+/*
+ * Nobody asked for the default address: a server that cannot have it (the second on a machine) runs without console.
+ * Its host is S3's, so that what is served to this machine alone stays so.
+ */
+static bool open_console(struct process *p, char error[512])
+{
+    struct server *s = &p->server;
+    const struct config *cfg = s->config;
+    char beside[300];
+    int handed = handover_socket(HANDOVER_CONSOLE), fd = handed >= 0 ? handed : service_socket("console");
+    if (!cfg->browser) {
+        if (fd >= 0)
+            close(fd);
+        return true;
+    }
+    const char *address = cfg->console_address;
+    if (!cfg->console_address_set) {
+        snprintf(beside, sizeof beside, "%.*s%s", (int)(strrchr(cfg->address, ':') - cfg->address), cfg->address,
+                 address);
+        address = beside;
+    }
+    p->console = listener_open(s, address, fd, p->console_where, error);
+    if (!p->console && cfg->console_address_set)
+        return false;
+    if (!p->console) {
+        log_warn("start", "no web console: %s; --console-address takes another", error);
+        return true;
+    }
+    listener_for_console(p->console);
+    s->console = console_create(cfg, listener_port(p->listener));
+    return true;
+}
+
 /* What may be refused, in the order in which a refusal touches least; the data last. */
 static bool prepare(struct process *p, char error[512])
 {
@@ -383,9 +444,9 @@ static bool prepare(struct process *p, char error[512])
     (void)client_proxies_parse(cfg->trusted_proxy, &s->proxies); /* checked with the other settings */
     if (*cfg->certs_dir && !(s->tls = tls_open(cfg->certs_dir, error)))
         return false;
-    int handed = handover_socket();
+    int handed = handover_socket(HANDOVER_S3);
     p->listener = listener_open(s, cfg->address, handed >= 0 ? handed : service_socket("s3"), p->where, error);
-    if (!p->listener)
+    if (!p->listener || !open_console(p, error))
         return false;
     if (*cfg->user && !sandbox_become(cfg->user, error))
         return false;
@@ -441,11 +502,17 @@ static void run(struct process *p)
         log_error("start", "the settings that administrators made are left out: %s", error);
     cfg = s->config;
     start_loops(s);
+    s->recent = recent_open(s->n_loops);
+    s->history = history_open(s, p->dir.path);
+    if (!s->history)
+        log_error("start", "the system has no thread for the charts: there is no history");
     listener_start(p->listener);
+    if (p->console)
+        listener_start(p->console);
     for (unsigned i = 0; i < s->n_loops; i++)
         loop_start(s->loops[i]);
     enter_sandbox(cfg);
-    print_welcome(s, p->where);
+    print_welcome(p);
     service_notify("READY=1\nMAINPID=%lld\nSTATUS=serving %.200s", (long long)getpid(), p->where);
     log_info("start", "pail %s serves %s on %s, %u loops, %llu workers, AES by %s%s", PAIL_VERSION, cfg->dir, p->where,
              s->n_loops, (unsigned long long)cfg->workers, store_cipher_library(),
@@ -480,7 +547,7 @@ static int serve(const struct config *cfg, char **argv)
     }
     if (ready)
         run(p);
-    stop_server(&p->server, &p->listener);
+    stop_server(p);
     master_key_close(&p->master_key);
     data_dir_close(&p->dir);
     if (p->handover.channel >= 0)

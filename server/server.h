@@ -26,6 +26,9 @@ struct master_key;
 struct vault;
 struct parsed_cache;
 struct metrics;
+struct console;
+struct history;
+struct recent;
 
 enum drain_step {
     DRAIN_NONE,
@@ -64,6 +67,9 @@ struct server {
     char deployment_id[37];        /* a UUID, the data folder's own; empty: none could be made */
     struct health_state health;
     struct metrics *metrics; /* NULL: nothing is counted */
+    struct recent *recent;   /* server/recent.h; NULL: nothing is kept */
+    struct history *history; /* server/history.h; NULL: there is none */
+    struct console *console; /* server/console.h; NULL: there is none */
 };
 
 #endif

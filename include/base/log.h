@@ -36,9 +36,10 @@ enum log_format log_current_format(void);
 void log_json_escape(struct buf *out, struct bytes s);
 /*
  * Who wants to see each line of log_line, too (not those of log_record): called by the thread that logs, so it is
- * quick, waits for nothing but its own short lock and logs nothing. One, for as long as the process lives; `text` has
- * no control characters.
+ * quick, waits for nothing but its own short lock and logs nothing. A few, each for as long as the process lives;
+ * `text` has no control characters.
  */
+#define LOG_LISTENERS 4
 typedef void log_listener_f(enum log_level level, const char *event, struct bytes text);
 void log_listen(log_listener_f *);
 

@@ -373,6 +373,20 @@ int admin_restore_config(struct req *r)
     return admin_reply_nothing(r, 200);
 }
 
+int admin_settings_change(struct req *r, const char *name, const char *value)
+{
+    struct admin_call *c = admin_begin(r);
+    records_lock(c->ids);
+    json_t *kept = read_kept(c->ids->store, c->arena);
+    if (value)
+        json_object_set_new(kept, name, json_string(value));
+    else
+        json_object_del(kept, name);
+    int rc = keep_settings(c, kept);
+    records_unlock(c->ids);
+    return rc < 0 ? -1 : (apply(r->server), 0);
+}
+
 /* ---- help ---- */
 
 static json_t *help_row(const char *key, const char *text, const char *type)

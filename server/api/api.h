@@ -33,6 +33,25 @@ int health_ready(struct req *);
 int health_cluster(struct req *);
 int health_cluster_read(struct req *);
 
+/* session.c */
+#define SESSION_CHECKS_MAX 200
+#define SESSION_BODY_MAX   (512u * 1024) /* that many checks with long names */
+int session_get(struct req *);
+int session_can(struct req *);
+
+/* operations.c */
+#define SETTING_BODY_MAX 4096
+int operations_history(struct req *);
+int operations_settings(struct req *);
+int operations_put_setting(struct req *);
+int operations_delete_setting(struct req *);
+int operations_logs(struct req *);
+int operations_audit(struct req *);
+int operations_work(struct req *);
+/* preview.c */
+#define PREVIEW_BODY_MAX (1024u * 1024)
+int preview_lifecycle(struct req *);
+
 /* keys.c */
 int key_list(struct req *);
 int key_get(struct req *);
@@ -86,6 +105,8 @@ int lock_get_retention(struct req *);
 int lock_put_legal_hold(struct req *);
 int lock_get_legal_hold(struct req *);
 /* lifecycle.c */
+struct lifecycle;
+int lifecycle_read(struct req *, struct lifecycle *ret); /* of the body. 0, or -1 after req_fail */
 int lifecycle_put(struct req *);
 int lifecycle_get(struct req *);
 int lifecycle_delete(struct req *);

@@ -421,10 +421,16 @@ static int read_configuration(struct req *r, struct lifecycle *ret)
     return check_ids(r, ret);
 }
 
+int lifecycle_read(struct req *r, struct lifecycle *ret)
+{
+    *ret = (struct lifecycle){0};
+    return read_configuration(r, ret);
+}
+
 int lifecycle_put(struct req *r)
 {
-    struct lifecycle l = {0};
-    if (read_configuration(r, &l) < 0)
+    struct lifecycle l;
+    if (lifecycle_read(r, &l) < 0)
         return -1;
     struct bytes value = lifecycle_encode(&l, r->arena);
     if (value.n > STORE_SETTING_MAX)

@@ -105,7 +105,7 @@ static void translate(const struct req *r, int *status, const char **code, const
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         if (strcmp(*code, rows[i].s3) != 0)
             continue;
-        *status = rows[i].status;
+        *status = r->err.status ? r->err.status : rows[i].status;
         *code = rows[i].code;
         *message = rows[i].message ? rows[i].message : *message;
         return;
@@ -816,8 +816,9 @@ static int check_caller(struct query_call *c)
     if (!bytes_eq_str(r->auth.service, c->service == QUERY_IAM ? "iam" : "sts"))
         return query_fail(c, 403, "SignatureDoesNotMatch", "Credential should be scoped to correct service: '%s'.",
                           c->service == QUERY_IAM ? "iam" : "sts");
+    /* As in AWS; but whoever signs in at the console has nothing else, and is to do there what he may. */
     bool limited = c->who->session == SESSION_USER || c->who->session == SESSION_FEDERATED;
-    if (limited && c->service == QUERY_IAM)
+    if (limited && c->service == QUERY_IAM && !(r->console == CONSOLE_API && c->who->session == SESSION_USER))
         return query_fail(c, 403, "InvalidClientTokenId", "The security token included in the request is invalid.");
     return 0;
 }

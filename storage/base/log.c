@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One line per event. Text: `2026-01-31T12:00:00.000Z INFO event message`; JSON: one object. Lines go into the ring
- * that the writer empties, or, while there is no writer, out by one write(2) each. Threads: any; format and level
- * may change at any time, and hold from the next line on.
+ * that the writer empties, or, while there is no writer, out by one write(2) each. Threads: any; format and level are
+ * atomic.
  */
 #include "base/log.h"
 #include "base/check.h"
@@ -19,24 +19,25 @@
 #define LINE_MAX_BYTES   (64 * 1024) /* what is longer is cut */
 #define LINE_USUAL_BYTES 1024
 
-static _Atomic int current_format = LOG_TEXT; /* enum log_format */
-static _Atomic int current_level = LOG_INFO;  /* enum log_level */
-static log_listener_f *_Atomic listener;
+/* They may be set again while others log. */
+static _Atomic enum log_format current_format = LOG_TEXT;
+static _Atomic enum log_level current_level = LOG_INFO;
+static log_listener_f *_Atomic listeners[LOG_LISTENERS];
 
 void log_setup(enum log_format format, enum log_level level)
 {
-    atomic_store_explicit(&current_format, (int)format, memory_order_relaxed);
-    atomic_store_explicit(&current_level, (int)level, memory_order_relaxed);
+    current_format = format;
+    current_level = level;
 }
 
 bool log_enabled(enum log_level level)
 {
-    return (int)level <= atomic_load_explicit(&current_level, memory_order_relaxed);
+    return level <= current_level;
 }
 
 enum log_format log_current_format(void)
 {
-    return (enum log_format)atomic_load_explicit(&current_format, memory_order_relaxed);
+    return current_format;
 }
 
 static size_t plain_run(struct bytes s, size_t from)
@@ -49,7 +50,12 @@ static size_t plain_run(struct bytes s, size_t from)
 
 void log_listen(log_listener_f *f)
 {
-    atomic_store(&listener, f);
+    for (size_t i = 0; i < LOG_LISTENERS; i++) {
+        log_listener_f *was = NULL;
+        if (atomic_load(&listeners[i]) == f || atomic_compare_exchange_strong(&listeners[i], &was, f))
+            return;
+    }
+    CHECK(false);
 }
 
 void log_json_escape(struct buf *out, struct bytes s)
@@ -101,7 +107,7 @@ static const char *level_name(enum log_level level)
 static void make_line(struct buf *b, enum log_level level, const char *event, struct bytes text, struct bytes fields)
 {
     buf_reserve(b, LINE_USUAL_BYTES); /* not in steps */
-    if (log_current_format() == LOG_JSON) {
+    if (current_format == LOG_JSON) {
         buf_put_str(b, "{\"time\":\"");
         put_time(b);
         buf_printf(b, "\",\"level\":\"%s\",\"event\":\"%s\"%s", level_name(level), event, fields.n ? "," : "");
@@ -151,16 +157,18 @@ void log_line(enum log_level level, const char *event, const char *fmt, ...)
     struct bytes message = bytes_of(text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
     struct buf json;
     buf_init(&json, LINE_MAX_BYTES / 2);
-    if (log_current_format() == LOG_JSON) {
+    if (current_format == LOG_JSON) {
         buf_put_str(&json, "\"message\":\"");
         log_json_escape(&json, message);
         buf_put_char(&json, '"');
     }
     send_line(level, event, message, buf_bytes(&json), level == LOG_DEBUG);
     buf_fini(&json);
-    log_listener_f *listens = atomic_load(&listener);
-    if (listens)
-        listens(level, event, message);
+    for (size_t i = 0; i < LOG_LISTENERS; i++) {
+        log_listener_f *listens = atomic_load(&listeners[i]);
+        if (listens)
+            listens(level, event, message);
+    }
 }
 
 void check_failed(const char *what, const char *file, int line)

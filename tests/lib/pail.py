@@ -31,6 +31,7 @@ SECRET_KEY = "pail-test+secret/key-0123456789abcdefghij"
 START_SECONDS = 20  # generous: sanitized builds on a loaded machine
 STOP_SECONDS = 30
 _ENDPOINT = re.compile(rb"S3 endpoint:\s+(https?)://(\S+):(\d+)")
+_CONSOLE = re.compile(rb"Console:\s+https?://\S+:(\d+)/")
 _REPORT = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|LeakSanitizer")
 
 
@@ -90,6 +91,7 @@ class Pail:
         self.region = "us-east-1"
         self.ca = None
         self.process = None
+        self.console_port = None  # of the web console; None: there is none
         self.external = os.environ.get("PAIL_TEST_ENDPOINT")
         os.makedirs(TEST_DIR, exist_ok=True)
         self.own_data = data is None
@@ -156,8 +158,11 @@ class Pail:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             with open(self.log_path, "rb") as log:
-                found = _ENDPOINT.search(log.read())
+                text = log.read()
+            found = _ENDPOINT.search(text)
             if found:
+                console = _CONSOLE.search(text)
+                self.console_port = int(console.group(1)) if console else None
                 scheme, host, port = (g.decode() for g in found.groups())
                 self.host, self.port = host.strip("[]"), int(port)
                 self.endpoint = f"{scheme}://{host}:{port}"

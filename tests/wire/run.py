@@ -27,7 +27,7 @@ os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "allocator_may_retur
 import wire  # noqa: E402
 
 MODULES = ("auth", "chunks", "keys", "framing", "documents", "objects", "versions", "settings", "lifecycle", "post",
-           "limits", "process", "proxy", "race", "network", "scarce")
+           "limits", "process", "proxy", "race", "network", "scarce", "console")
 for module in MODULES:
     __import__(f"wire_{module}")
 

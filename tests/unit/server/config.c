@@ -39,6 +39,7 @@ Test(config, defaults)
     cr_expect_str_eq(c.dir, "dir");
     cr_expect_str_eq(c.address, ":9000");
     cr_expect_str_eq(c.console_address, ":9001");
+    cr_expect(c.browser && !c.console_address_set);
     cr_expect(c.default_credentials && c.access_log);
     cr_expect(!c.compress && !c.allow_insecure_ssec);
     cr_expect_str_eq(c.default_encryption, "AES256");
@@ -80,6 +81,18 @@ Test(config, a_minio_unit_file_works)
     cr_expect(!c.default_credentials);
 }
 
+Test(config, the_console_has_minios_names)
+{
+    static struct config c;
+    setenv("MINIO_BROWSER", "off", 1);
+    setenv("MINIO_BROWSER_REDIRECT_URL", "https://example.com:8443/deep/console", 1);
+    setenv("MINIO_SERVER_URL", "https://s3.example.com", 1);
+    cr_assert_eq(LOAD(&c, "d", "--console-address", ":9001"), 0, "%s", error);
+    cr_expect(!c.browser && c.console_address_set);
+    cr_expect_str_eq(c.browser_redirect_url, "https://example.com:8443/deep/console");
+    cr_expect_str_eq(c.server_url, "https://s3.example.com");
+}
+
 Test(config, OPS_07_misspelt_or_wrong_settings_stop_the_start)
 {
     static struct config c;
@@ -93,6 +106,15 @@ Test(config, OPS_07_misspelt_or_wrong_settings_stop_the_start)
         {"d", "--max-header-bytes", "1"},
         {"d", "--default-encryption", "aes"},
         {"d", "--compress", "yes"},
+        {"d", "--browser", "yes"},
+        {"d", "--browser-redirect-url", "example.com/console"},
+        {"d", "--browser-redirect-url", "https:///console"},
+        {"d", "--browser-redirect-url", "https://example.com/a\"b/"},
+        {"d", "--browser-redirect-url", "https://example.com//x"},
+        {"d", "--browser-redirect-url", "https://example.com/../x"},
+        {"d", "--browser-redirect-url", "javascript://x/"},
+        {"d", "--server-url", "https://example.com/path"},
+        {"d", "--server-url", "s3.example.com"},
     };
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
         cr_expect_eq(load(&c, 3, wrong[i]), -1, "%s %s", wrong[i][1], wrong[i][2]);

@@ -73,6 +73,15 @@ Test(own_ops, paths)
         {HTTP_GET, "minio", "metrics/v3x", "none"},
         {HTTP_GET, "pail", "v1/status", "GetStatus"},
         {HTTP_GET, "pail", "v1/buckets/some-bucket", "GetBucketStatus"},
+        {HTTP_GET, "pail", "v1/session", "GetSession"},
+        {HTTP_POST, "pail", "v1/can", "Can"},
+        {HTTP_GET, "pail", "v1/can", "MethodNotAllowed"},
+        {HTTP_GET, "pail", "v1/settings", "ListSettings"},
+        {HTTP_PUT, "pail", "v1/settings/access_log", "PutSetting"},
+        {HTTP_DELETE, "pail", "v1/settings/access_log", "DeleteSetting"},
+        {HTTP_PUT, "pail", "v1/settings/a/b", "none"},
+        {HTTP_POST, "pail", "v1/buckets/some-bucket/lifecycle-preview", "PreviewLifecycle"},
+        {HTTP_GET, "pail", "v1/buckets/some-bucket/lifecycle-preview", "MethodNotAllowed"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         cr_expect_str_eq(find(cases[i].method, cases[i].bucket, cases[i].key), cases[i].name, "%s/%s", cases[i].bucket,

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the server says of itself to everybody.
+import { publicEndpoint, type ConsoleInfo as Given } from '../api/pail';
+import { basePath } from './base';
+
+export type ProviderInfo = { name: string; clientId?: string; roleArn?: string; authorizationEndpoint?: string; scopes?: string };
+export type ConsoleInfo = Omit<Given, 'providers'> & { providers: (string | ProviderInfo)[] };
+
+let info: ConsoleInfo | null = null;
+
+export async function loadConsole(): Promise<ConsoleInfo> {
+  const reply = await fetch(`${basePath}/console.json`, { cache: 'no-store', credentials: 'omit' });
+  if (!reply.ok) throw Object.assign(new Error(reply.statusText), { status: reply.status });
+  setConsoleInfo((await reply.json()) as ConsoleInfo);
+  return consoleInfo();
+}
+
+export function setConsoleInfo(value: ConsoleInfo): void {
+  info = value;
+}
+
+export function consoleInfo(): ConsoleInfo {
+  if (!info) throw new Error('console.json has not been loaded');
+  return info;
+}
+
+/** The address of S3 for other programs: the server's public one, or this page's host with S3's port. */
+export const s3Endpoint = (): string => publicEndpoint(consoleInfo(), location);

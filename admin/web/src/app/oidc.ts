@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sign-in through an identity provider. The browser goes there and comes back with an id token in the address' fragment; no
+// request of a script leaves this host (the content policy would refuse it), and no code has to be exchanged.
+import { assumeRoleWithWebIdentity } from '../api/sts';
+import { apiBase, basePath } from './base';
+import { api, signInWith } from './session';
+import type { ConsoleInfo } from './console';
+
+type Provider = ConsoleInfo['providers'][number];
+type Pending = { state: string; nonce: string; roleArn?: string; back: string };
+const STORED = 'pail.oidc';
+
+export const providerName = (p: Provider): string => (typeof p === 'string' ? p : p.name);
+
+const random = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('');
+
+export async function startProvider(p: Provider): Promise<void> {
+  const o = typeof p === 'string' ? { name: p } : p;
+  const target = o.authorizationEndpoint ?? `${apiBase}/pail/v1/oidc/${encodeURIComponent(o.name)}`;
+  const pending: Pending = { state: random(), nonce: random(), back: location.href, ...(o.roleArn ? { roleArn: o.roleArn } : {}) };
+  sessionStorage.setItem(STORED, JSON.stringify(pending));
+  const url = new URL(target);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new Error(target);
+  const params: Record<string, string> = {
+    response_type: 'id_token',
+    response_mode: 'fragment',
+    client_id: o.clientId ?? '',
+    redirect_uri: `${location.origin}${basePath}/`,
+    scope: o.scopes ?? 'openid profile email',
+    state: pending.state,
+    nonce: pending.nonce,
+  };
+  for (const [name, value] of Object.entries(params)) url.searchParams.set(name, value);
+  location.assign(url);
+}
+
+function claimsOf(token: string): { nonce?: string } {
+  const part = token.split('.')[1] ?? '';
+  return JSON.parse(atob(part.replace(/-/g, '+').replace(/_/g, '/'))) as { nonce?: string };
+}
+
+/** On start: is this the way back from a provider? The token is taken out of the address before anything else happens. */
+export async function finishProvider(): Promise<void> {
+  const got = new URLSearchParams(location.hash.slice(1));
+  const token = got.get('id_token');
+  const failure = got.get('error');
+  if (!token && !failure) return;
+  const pending = JSON.parse(sessionStorage.getItem(STORED) ?? 'null') as Pending | null;
+  sessionStorage.removeItem(STORED);
+  const sameSite = pending && pending.back.startsWith(location.origin + basePath);
+  history.replaceState(null, '', sameSite ? pending.back : `${basePath}/`);
+  if (failure) throw new Error(got.get('error_description') ?? failure);
+  if (!pending || !token || got.get('state') !== pending.state || claimsOf(token).nonce !== pending.nonce) throw new Error('state');
+  const { credentials } = await assumeRoleWithWebIdentity(api(), { token, sessionName: 'console', ...(pending.roleArn ? { roleArn: pending.roleArn } : {}) });
+  await signInWith(credentials);
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+export const connect = {
+  addressing: 'Addressing',
+  badBucket: 'A bucket’s name has 3 to 63 lower-case letters, digits, dots and hyphens',
+  bucket: 'Bucket in the examples',
+  clients: 'Programs and languages',
+  createKey: 'Create an access key',
+  description: 'Ready to paste, with this server’s address filled in.',
+  endpoint: 'Endpoint',
+  fill: 'Examples',
+  pathStyle: 'Path style: endpoint/bucket/key',
+  region: 'Region',
+  secretNote: 'Put the access key and the secret in yourself: the console never keeps a secret.',
+  server: 'This server',
+  setUp: 'Set up',
+  signature: 'Signature',
+  signatureV4: 'AWS Signature Version 4, service s3',
+  title: 'Connect',
+  use: 'Use',
+} as const;

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+import { X } from 'lucide-react';
+import { useState, type FormEvent, type ReactNode } from 'react';
+import { Dialog as AriaDialog, Heading, Modal, ModalOverlay } from 'react-aria-components';
+import { t } from '../strings';
+import { Button, IconButton } from './Button';
+import { cx } from './cx';
+import css from './Dialog.module.css';
+import { ErrorState } from './States';
+import { TextField } from './Field';
+
+export type DialogProps = {
+  isOpen: boolean;
+  onClose: () => void;
+  title: ReactNode;
+  children: ReactNode;
+  footer?: ReactNode;
+  size?: 'md' | 'lg' | 'xl';
+  /** Work is under way, or its answer is needed: Escape and a click outside do nothing. */
+  isModal?: boolean;
+  /** Makes the whole a form: Enter in a field submits. */
+  onSubmit?: () => void;
+  role?: 'dialog' | 'alertdialog';
+};
+
+function Inside({ title, children, footer, isModal, onSubmit, onClose, role = 'dialog' }: DialogProps) {
+  const content = (
+    <>
+      <div className={css.head}>
+        <Heading slot="title" level={2}>
+          {title}
+        </Heading>
+        {!isModal && <IconButton size="sm" label={t('ui.close')} icon={X} onPress={onClose} />}
+      </div>
+      <div className={css.body}>{children}</div>
+      {footer && <div className={css.foot}>{footer}</div>}
+    </>
+  );
+  const submit = (e: FormEvent) => {
+    e.preventDefault();
+    e.stopPropagation();
+    onSubmit?.();
+  };
+  return (
+    <AriaDialog className={css.dialog} role={role}>
+      {onSubmit ? (
+        <form onSubmit={submit} className={css.dialog} noValidate>
+          {content}
+        </form>
+      ) : (
+        content
+      )}
+    </AriaDialog>
+  );
+}
+
+export function Dialog(p: DialogProps) {
+  return (
+    <ModalOverlay className={css.overlay} isOpen={p.isOpen} onOpenChange={(open) => !open && p.onClose()} isDismissable={!p.isModal} isKeyboardDismissDisabled={p.isModal ?? false}>
+      <Modal className={cx(css.modal, p.size === 'lg' && css.lg, p.size === 'xl' && css.xl)}>
+        <Inside {...p} />
+      </Modal>
+    </ModalOverlay>
+  );
+}
+
+/** A panel at the right edge: details of a row while its list stays in sight. */
+export function Drawer(p: DialogProps) {
+  return (
+    <ModalOverlay className={css.drawerOverlay} isOpen={p.isOpen} onOpenChange={(open) => !open && p.onClose()} isDismissable={!p.isModal} isKeyboardDismissDisabled={p.isModal ?? false}>
+      <Modal className={css.drawer}>
+        <Inside {...p} />
+      </Modal>
+    </ModalOverlay>
+  );
+}
+
+export type ConfirmDialogProps = {
+  isOpen: boolean;
+  onClose: () => void;
+  title: ReactNode;
+  children: ReactNode;
+  confirmLabel: string;
+  /** Has to be typed before the button works: for what cannot be undone. */
+  typed?: string;
+  danger?: boolean;
+  /** Closed when it resolves; what it throws is shown in the dialog. */
+  onConfirm: () => Promise<unknown> | void;
+};
+
+export function ConfirmDialog(p: ConfirmDialogProps) {
+  // The state lives only as long as the dialog is open, so it starts empty each time.
+  return p.isOpen ? <Confirm {...p} /> : null;
+}
+
+function Confirm({ onClose, title, children, confirmLabel, typed, danger, onConfirm }: ConfirmDialogProps) {
+  const [text, setText] = useState('');
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  const ready = typed === undefined || text === typed;
+  const run = async () => {
+    if (!ready || busy) return;
+    setBusy(true);
+    setError(null);
+    try {
+      await onConfirm();
+      onClose();
+    } catch (e) {
+      setError(e);
+      setBusy(false);
+    }
+  };
+  return (
+    <Dialog
+      isOpen
+      role="alertdialog"
+      title={title}
+      onClose={() => !busy && onClose()}
+      onSubmit={() => void run()}
+      footer={
+        <>
+          <Button onPress={onClose} isDisabled={busy}>
+            {t('ui.cancel')}
+          </Button>
+          <Button type="submit" variant={danger ? 'danger' : 'primary'} isPending={busy} isDisabled={!ready}>
+            {confirmLabel}
+          </Button>
+        </>
+      }
+    >
+      <div className="stack">{children}</div>
+      {typed !== undefined && <TextField label={t('ui.typeToConfirm', { name: typed })} value={text} onChange={setText} mono autoFocus />}
+      {error !== null && <ErrorState error={error} compact />}
+    </Dialog>
+  );
+}
