@@ -28,7 +28,7 @@
 #define TRANSFER_PARTS_MAX   10000        /* that S3 allows */
 #define TRANSFER_MEMORY      (256u << 20) /* bytes of objects in memory, all workers together */
 #define TRANSFER_QUEUE_MAX   100000       /* jobs that the planner may be ahead */
-#define TRANSFER_WORKERS     16
+#define TRANSFER_WORKERS     32
 #define TRANSFER_WORKERS_MAX 256
 #define TRANSFER_RETRIES     8
 #define TRANSFER_NAMED_MAX   10000 /* problems that are named one by one */

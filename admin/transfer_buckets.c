@@ -146,9 +146,15 @@ bool bucket_prepare(struct line *l, bool *there)
     return true;
 }
 
+/* A bucket with lock always answers; what may be carried over is its rule. */
+static bool says_something(const char *query, struct bytes document)
+{
+    return document.n && (strcmp(query, "object-lock=") != 0 || bytes_find(document, BYTES_LIT("<Rule>"), 0) >= 0);
+}
+
 static void carry_setting(struct line *l, const char *name, const char *query)
 {
-    struct http_client_reply r, ignored;
+    struct http_client_reply r, theirs;
     struct s3_error e;
     int status = ask(l, true, "GET", query, BYTES_NONE, &r, &e);
     if (status == 404 || status == 501 || status == 405)
@@ -158,14 +164,15 @@ static void carry_setting(struct line *l, const char *name, const char *query)
                e.message);
         return;
     }
-    if (!r.body.n || s3_good(ask(l, false, "GET", query, BYTES_NONE, &ignored, &e)))
+    if (!says_something(query, r.body) ||
+        (s3_good(ask(l, false, "GET", query, BYTES_NONE, &theirs, &e)) && says_something(query, theirs.body)))
         return;
     if (strcmp(query, "policy=") == 0 && strcmp(l->t->from_bucket, l->t->to_bucket) != 0) {
         report(l->t, PROBLEM_DIFFERS, BYTES_NONE, "the policy of %s names that bucket and is not carried over to %s",
                l->t->from_bucket, l->t->to_bucket);
         return;
     }
-    if (!s3_good(ask(l, false, "PUT", query, r.body, &ignored, &e)))
+    if (!s3_good(ask(l, false, "PUT", query, r.body, &theirs, &e)))
         report(l->t, PROBLEM_FAILED, BYTES_NONE, "%s of the bucket %s cannot be set: %s", name, l->t->to_bucket,
                e.message);
 }

@@ -19,8 +19,8 @@
 #include "base/check.h"
 #include "checksum.h"
 
-#define READ_TRIES 3          /* of bytes that do not match their checksum */
-#define SPARE_ROOM (64 << 10) /* an object may grow between listing and reading */
+#define READ_TRIES 3    /* of bytes that do not match their checksum */
+#define SPARE_ROOM 4096 /* an object may grow between listing and reading */
 
 /* ---- names ---- */
 

@@ -43,7 +43,7 @@ const char transfer_flags_help[] =
     "  --create               make the destination's bucket where it is missing, with the settings of the source's\n"
     "  --dry-run              say what would be written, and write nothing\n"
     "  --compare              say what is missing, different or extra at the destination, and write nothing\n"
-    "  --workers N            objects or parts at a time, 1 to 256; default 16\n"
+    "  --workers N            objects or parts at a time, 1 to 256; default 32\n"
     "  --limit RATE           bytes a second at most, such as 10MiB\n"
     "  --part-size SIZE       of large objects, 5MiB to 512MiB; default 16MiB, or the parts that the source has\n"
     "  --retries N            of a request that fails for a reason that may pass, with growing pauses; default 8\n"

@@ -202,7 +202,8 @@ static int attempt(struct line *l, const struct place *at, const struct s3_call 
                                     .region = at->region,
                                     .unsigned_payload = c->data};
     l->moved = 0;
-    l->limited = c->data && l->t->o->limit;
+    /* What is read and written again counts once. */
+    l->limited = c->data && l->t->o->limit && (c->into || l->t->o->from.folder);
     *e = (struct s3_error){0};
     *ret = (struct http_client_reply){0};
     l->t->counts.requests++;
