@@ -287,7 +287,8 @@ static void read_entries(struct walk *w, struct level *v, DIR *dir)
         name[n] = '\0';
         v->entries[v->n++] = (struct entry){name, n};
     }
-    qsort(v->entries, v->n, v->n ? sizeof *v->entries : 1, by_bytes);
+    if (v->n)
+        qsort(v->entries, v->n, sizeof *v->entries, by_bytes);
 }
 
 static bool inside_itself(const struct walk *w, const struct stat *st)

@@ -19,7 +19,7 @@
 #define PAUSE_FIRST_MS 100u
 #define PAUSE_MAX_MS   20000u
 #define WAIT_SLICE_MS  50
-#define GRACE_MS       5000 /* that what runs may take once the run was asked to end */
+#define GRACE_MS       3000 /* that what runs may take once the run was asked to end */
 #define ERROR_BODY_MAX (1u << 20)
 
 bool s3_good(int status)

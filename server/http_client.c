@@ -27,10 +27,13 @@
 #define LARGE_BUFFER       (512L << 10)
 #define REPLY_HEADERS_MAX  128
 #define KEPT_CONNECTIONS   4L
+#define ORIGIN_MAX         256
 #define SIGNED_HEADERS_MAX 4 /* what a signature adds */
 
 struct http_client_session {
     CURL *curl;
+    char origin[ORIGIN_MAX]; /* scheme and host of the last request, and what is known of them */
+    bool loopback;
 };
 
 struct reply_buffer {
@@ -240,6 +243,20 @@ static bool is_loopback(const char *url)
     return loopback;
 }
 
+/* Asked once for all requests to one place. */
+static bool goes_to_loopback(struct http_client_session *s, const char *url)
+{
+    const char *host = strstr(url, "://");
+    size_t n = host ? (size_t)(host - url) + 3 + strcspn(host + 3, "/?#") : 0;
+    if (n && n < sizeof s->origin && strncmp(s->origin, url, n) == 0 && !s->origin[n])
+        return s->loopback;
+    s->loopback = is_loopback(url);
+    s->origin[0] = '\0';
+    if (n < sizeof s->origin)
+        snprintf(s->origin, sizeof s->origin, "%.*s", (int)n, url);
+    return s->loopback;
+}
+
 static int on_moved(void *arg, curl_off_t all_down, curl_off_t down, curl_off_t all_up, curl_off_t up)
 {
     const struct http_client_request *q = arg;
@@ -266,9 +283,10 @@ static void set_pace(CURL *c, const struct http_client_request *q)
     }
 }
 
-static void set_options(CURL *c, const struct http_client_request *q, struct reply_buffer *reply,
+static void set_options(struct http_client_session *s, const struct http_client_request *q, struct reply_buffer *reply,
                         struct curl_slist *headers)
 {
+    CURL *c = s->curl;
     curl_easy_setopt(c, CURLOPT_URL, q->url);
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
@@ -284,7 +302,7 @@ static void set_options(CURL *c, const struct http_client_request *q, struct rep
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
     if (q->ca_file)
         curl_easy_setopt(c, CURLOPT_CAINFO, q->ca_file);
-    if (is_loopback(q->url)) /* otherwise http_proxy, https_proxy and no_proxy of the environment count */
+    if (goes_to_loopback(s, q->url)) /* otherwise http_proxy, https_proxy and no_proxy of the environment count */
         curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
     if (q->method && strcmp(q->method, "HEAD") == 0)
         curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
@@ -353,8 +371,7 @@ bool http_client_session_send(struct http_client_session *s, const struct http_c
         free_headers(headers);
         return false;
     }
-    curl_easy_reset(s->curl);
-    set_options(s->curl, q, &reply, headers);
+    set_options(s, q, &reply, headers);
     curl_easy_setopt(s->curl, CURLOPT_ERRORBUFFER, detail);
     CURLcode rc = curl_easy_perform(s->curl);
     if (rc == CURLE_OK)
