@@ -339,7 +339,7 @@ static void say_why(const struct http_client_request *q, const struct reply_buff
 {
     if (reply->too_large)
         snprintf(error, 256, "the reply of %.100s has more than %zu bytes", q->url,
-                 reply->into_n ? q->into_room : reply->max);
+                 goes_into(reply) ? q->into_room : reply->max);
     else
         snprintf(error, 256, "no answer from %.100s: %.120s", q->url, *detail ? detail : curl_easy_strerror(rc));
 }
