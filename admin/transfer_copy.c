@@ -95,7 +95,9 @@ bool etag_of_file(struct line *l, int fd, uint64_t size, uint64_t part_size, cha
     if (good && part_size)
         good = EVP_DigestFinal_ex(all, digest, NULL) == 1;
     hex_encode(digest, sizeof digest, ret);
-    snprintf(ret + 32, 16, part_size ? "-%" PRIu64 : "", parts);
+    ret[32] = '\0';
+    if (part_size)
+        snprintf(ret + 32, 16, "-%" PRIu64, parts);
     EVP_MD_CTX_free(md);
     EVP_MD_CTX_free(all);
     free(p);

@@ -157,22 +157,27 @@ static void extra(struct transfer *t, const struct group *have)
         report(t, PROBLEM_EXTRA, have->key, "is at the destination alone");
 }
 
+static int next_of(struct listing *to, struct group *ret)
+{
+    return to ? listing_next(to, ret) : 0;
+}
+
 static int merge(struct transfer *t, struct listing *from, struct listing *to)
 {
     struct group g, have;
-    int rc = 0, more = to ? listing_next(to, &have) : 0;
+    int rc = 0, more = next_of(to, &have);
     while (more >= 0 && !t->stop && (rc = listing_next(from, &g)) > 0) {
         while (more > 0 && !t->stop && bytes_cmp(have.key, g.key) < 0) {
             extra(t, &have);
-            more = listing_next(to, &have);
+            more = next_of(to, &have);
         }
         plan_one(t, &g, more > 0 && bytes_eq(have.key, g.key) ? &have : NULL);
         if (more > 0 && bytes_eq(have.key, g.key))
-            more = listing_next(to, &have);
+            more = next_of(to, &have);
     }
     while (t->o->compare && more > 0 && !t->stop) {
         extra(t, &have);
-        more = listing_next(to, &have);
+        more = next_of(to, &have);
     }
     return more < 0 || rc < 0 ? -1 : 0;
 }

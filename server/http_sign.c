@@ -150,11 +150,10 @@ static bool split_url(const char *url, struct bytes *host, struct bytes *path, s
     at += host->n;
     if (bytes_ends(*host, port))
         host->n -= port.n;
-    *path = bytes_of(at, strcspn(at, "?#"));
-    at += path->n;
+    size_t n = strcspn(at, "?#");
+    *path = n ? bytes_of(at, n) : BYTES_LIT("/");
+    at += n;
     *query = *at == '?' ? bytes_of(at + 1, strcspn(at + 1, "#")) : BYTES_NONE;
-    if (!path->n)
-        *path = BYTES_LIT("/");
     return host->n > 0;
 }
 
