@@ -83,7 +83,7 @@ int folder_open_parent(int root_fd, struct bytes key, bool make, struct bytes *r
 {
     char name[NAME_BYTES_MAX + 1];
     int fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
-    *ret_name = BYTES_NONE;
+    *ret_name = BYTES_LIT("");
     for (size_t at = 0; fd >= 0;) {
         ptrdiff_t slash = bytes_find_char(key, '/', at);
         if (slash < 0) {
