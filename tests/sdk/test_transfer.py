@@ -538,6 +538,58 @@ def killed_and_resumed_without_loss_or_repeats(t):
 
 
 @case
+def killed_while_versions_are_written(t):
+    chance = random.Random(int(os.environ.get("PAIL_SEED", "5")))
+    name, dest = bucket(t, versions=True), bucket(t, t.to, versions=True)
+
+    def write(key):
+        for i in range(5):
+            t.at.put_object(Bucket=name, Key=key, Body=b"same" if i < 3 else b"%d" % i)
+        t.at.delete_object(Bucket=name, Key=key)
+
+    with concurrent(8) as pool:
+        list(pool.map(write, (f"k/{i:03}" for i in range(150))))
+    kills = 0
+    while run_and_kill(t, ["import", f"s3://{name}", dest, "--versions", "--workers", "4"],
+                       chance.uniform(0.02, 0.08) * (1 + kills / 3)) != 0:
+        kills += 1
+        true(kills < 60, "it comes to an end")
+
+    def histories(client, where):
+        found = collections.defaultdict(list)
+        for page in client.get_paginator("list_object_versions").paginate(Bucket=where):
+            for row in page.get("Versions", []) + page.get("DeleteMarkers", []):
+                found[row["Key"]].append(row.get("ETag", "marker"))
+        return found
+
+    equal(histories(t.to, dest), histories(t.at, name), f"the histories after {kills} kills")
+    print(f"# {kills} kills")
+
+
+@case
+def progress_on_a_terminal(t):
+    import pty
+    name, dest = bucket(t), bucket(t, t.to)
+    t.at.put_object(Bucket=name, Key="k", Body=pattern(6 * MIB, 1))
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([t.pail.binary, "import", f"s3://{name}", dest, "--limit", "3MiB"], env=environment(t),
+                               stdout=subprocess.PIPE, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    try:
+        while piece := os.read(ours, 65536):
+            shown += piece
+    except OSError:  # the other side is closed
+        pass
+    os.close(ours)
+    out = process.communicate(timeout=30)[0].decode()
+    equal(process.returncode, 0, "status")
+    contains(shown.decode(), "\r\033[K[")
+    contains(shown.decode(), "of 1, ")
+    contains(out, "1 written (6.0 MiB), 0 were there already")
+
+
+@case
 def killed_exports_leave_whole_files(t):
     chance = random.Random(3)
     name, out = bucket(t, t.to), t.folder()
