@@ -3,7 +3,8 @@
  * What a bucket is set to. Idea: each setting is a document that one side answers and the other takes, as it is.
  * Versioning and lock come before the objects, since they decide how these are kept; what could stand in their way or
  * act on them (policy, lifecycle) comes after. What the destination has already is left alone, so a second run changes
- * nothing. Threads: the planner.
+ * nothing.
+ * Threads: the planner.
  */
 #include <errno.h>
 #include <fcntl.h>

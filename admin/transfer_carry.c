@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an object carries beside its bytes. Idea: the head of the source's answer becomes the head of the request at the
- * destination: standard headers, user metadata, storage class, lock and tags; the time of its last change, which S3
- * does not let anybody set, is noted as metadata, and so is the source's ETag. Threads: workers.
+ * What an object carries beside its bytes. Idea: the head of the source's answer becomes the head of the request at
+ * the destination: standard headers, user metadata, storage class, lock and tags; the time of its last change, which
+ * S3 does not let anybody set, is noted as metadata, and so is the source's ETag.
+ * Threads: workers.
  */
 #include <inttypes.h>
 #include <string.h>

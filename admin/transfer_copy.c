@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A job: one key, whose versions are written one after the other, oldest first. Idea: first it is decided which of them
- * the destination has already, by what listings tell and, where that does not suffice, by a look at the bytes or at
- * what was noted; then each is read whole into memory, verified, and written with its MD5, so that neither side can
+ * A job: one key, whose versions are written one after the other, oldest first. Idea: first it is decided which of
+ * them the destination has already, by what listings tell and, where that does not suffice, by a look at the bytes or
+ * at what was noted; then each is read whole into memory, verified, and written with its MD5, so that neither side can
  * take a broken one. An object that is not there yet is written on the condition that it still is not: a request of a
- * killed run that arrives late, or somebody else's, is never written over. Threads: workers.
+ * killed run that arrives late, or somebody else's, is never written over.
+ * Threads: workers.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -3,8 +3,8 @@
  * Folder trees as a place. Idea: a key is a path below the root, walked name by name with O_NOFOLLOW from an open
  * folder, so neither a hostile key nor a link that somebody puts there meanwhile leads out of it; links that are
  * followed when asked are resolved by the kernel, beneath the root. Files appear by rename, whole. A walk visits files
- * in the order that their keys have: in each folder the names of subfolders count with their slash. Threads: a walk
- * belongs to the planner; the rest is any's.
+ * in the order that their keys have: in each folder the names of subfolders count with their slash.
+ * Threads: a walk belongs to the planner; the rest is any's.
  */
 #include <dirent.h>
 #include <errno.h>

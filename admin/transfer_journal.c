@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which uploads of parts are open. Idea: objects that have arrived are found by listing the destination, so only
- * uploads that a kill left open need to be known: a line when one begins, a line when it ends, each one write in append
- * mode. The file is named after what is moved where, locked while a run uses it, holds no secret, and goes when nothing
- * is open. A line that a crash cut short is passed over; an upload that no line tells of is only begun anew. Threads:
- * any; a lock inside.
+ * uploads that a kill left open need to be known: a line when one begins, a line when it ends, each one write in
+ * append mode. The file is named after what is moved where, locked while a run uses it, holds no secret, and goes when
+ * nothing is open. A line that a crash cut short is passed over. A kill between the answer that names an upload and
+ * its line leaves an upload that holds nothing; it is not looked for, since it could not be told from somebody else's
+ * of the same key, and is left to the bucket's rule for uploads that are not finished.
+ * Threads: any; a lock inside.
  */
 #include <errno.h>
 #include <fcntl.h>

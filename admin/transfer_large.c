@@ -4,9 +4,9 @@
  * nothing else to do take parts from it, in order, each part being read whole, hashed, and written at once. Who opened
  * it waits for the last part and closes it. A source made of parts is copied in the same ones, so that both ETags are
  * the same, which proves all bytes; where the source's ETag is the MD5 of all, parts are hashed into it one after the
- * other. Uploads are noted in the journal, so that a later run goes on with the parts that are there. Invariant: a part
- * is taken by who has memory for it, so the lowest part that is not hashed yet is always being read. Threads: workers;
- * the list, and the state of each large object, under the transfer's lock.
+ * other. Uploads are noted in the journal, so that a later run goes on with the parts that are there.
+ * Invariant: a part is taken by who has memory for it, so the lowest part that is not hashed yet is always being read.
+ * Threads: workers; the list, and the state of each large object, under the transfer's lock.
  */
 #include <errno.h>
 #include <inttypes.h>

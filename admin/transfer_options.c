@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The arguments of `pail import` and `pail export`. Idea: two tables, of words with a value and of switches; the flags
- * of a place come thrice, as --from-NAME, as --to-NAME, and as --NAME for the side that is not the Pail's. Threads: the
- * first one.
+ * of a place come thrice, as --from-NAME, as --to-NAME, and as --NAME for the side that is not the Pail's.
+ * Threads: the first one.
  */
 #include <stddef.h>
 #include <string.h>

@@ -2,8 +2,9 @@
 /*
  * What SRC and DEST name, and with which keys. Idea: a place is a folder, s3://bucket/prefix at some endpoint, a bare
  * bucket of the Pail that commands speak to, or mc's alias/bucket/prefix. Keys come from flags, then the environment,
- * then a profile of ~/.aws/credentials; without any, requests are not signed (or, on the Pail's side, carry its default
- * keys). Threads: the first one.
+ * then a profile of ~/.aws/credentials; without any, requests are not signed (or, on the Pail's side, carry its
+ * default keys).
+ * Threads: the first one.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -2,8 +2,8 @@
 /*
  * What a run says. Idea: problems as they come, one line each, on standard error; the progress there too, as a line
  * that is written over on a terminal and as a plain line every ten seconds elsewhere; the account at the end on
- * standard output. With --json everything that is said on standard output is one JSON object a line. Threads: report()
- * by any; the rest by the first.
+ * standard output. With --json everything that is said on standard output is one JSON object a line.
+ * Threads: report() by any; the rest by the first.
  */
 #include <inttypes.h>
 #include <jansson.h>

@@ -4,7 +4,8 @@
  * listings come in the order of keys, so one pass over both finds what is missing, with memory for a page of each; a
  * destination that is being written to is always ahead of the writes. Ending: on the first SIGINT or SIGTERM nothing
  * new is begun and what runs has a few seconds, on the second it is cut off; nothing half-written is ever left under a
- * name. Threads: see transfer.h.
+ * name.
+ * Threads: see transfer.h.
  */
 #include <errno.h>
 #include <fcntl.h>

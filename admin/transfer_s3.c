@@ -3,7 +3,8 @@
  * Requests to either side. Idea: whoever calls sees one answer; what passes (no answer, 429, 500, 503, ...) is tried
  * again here, with pauses that grow, or as long as the server asks for. After an attempt of which nobody knows whether
  * it came to pass, the caller may look first, so that nothing is written twice. The limit of the rate and the end of
- * the run are minded while bytes move. Threads: any; a line belongs to one.
+ * the run are minded while bytes move.
+ * Threads: any; a line belongs to one.
  */
 #include <ctype.h>
 #include <stdlib.h>

@@ -2,7 +2,8 @@
 /*
  * XML of S3's replies. Idea: a document is text in which elements are cut out by their tags, from the outside in;
  * nothing is built. Entities beyond the five, DTDs and CDATA do not occur there and are refused; attributes are passed
- * over. Threads: any; pure.
+ * over.
+ * Threads: any; pure.
  */
 #include <ctype.h>
 #include <string.h>
