@@ -508,8 +508,12 @@ static enum copy_end complete(struct line *l, struct large *g, const char **last
     if (version)
         *last_id = bytes_cstr(l->arena, bytes_str(version));
     if (!good && is_there(l, g, etag)) {
+        if (status == 412) { /* somebody else's, or a request of a killed run: ours is not needed */
+            abort_upload(l, g);
+            return COPY_SAME;
+        }
         journal_end(l->t->journal, g->upload);
-        return status == 412 ? COPY_SAME : COPY_DONE;
+        return COPY_DONE;
     }
     if (!good) {
         fail(g, s3_good(status) ? "the destination did not put the parts together" : e.message);

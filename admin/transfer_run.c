@@ -47,10 +47,8 @@ bool memory_take(struct transfer *t, uint64_t n)
 void memory_give(struct transfer *t, uint64_t n)
 {
     pthread_mutex_lock(&t->lock);
-    bool was_tight = t->memory + TRANSFER_PART_MAX > TRANSFER_MEMORY;
     t->memory -= n;
-    if (was_tight)
-        pthread_cond_broadcast(&t->room);
+    pthread_cond_broadcast(&t->room);
     if (t->larges)
         pthread_cond_broadcast(&t->more);
     pthread_mutex_unlock(&t->lock);
