@@ -125,7 +125,7 @@ def kinds(report):
 class Throttled:
     """A server before the server, which refuses some requests with SlowDown, or breaks replies off."""
 
-    def __init__(self, server, refuse=0.3, retry_after=None, seed=5):
+    def __init__(self, server, refuse=0.3, retry_after=None, seed=5, spoil=False):
         outer, self.refused, self.times = self, 0, collections.defaultdict(list)
         chance, lock = random.Random(seed), threading.Lock()
 
@@ -153,6 +153,8 @@ class Throttled:
                 far.endheaders(body)
                 answer = far.getresponse()
                 data = answer.read()
+                if spoil and self.command == "GET" and "?list" not in self.path and data:
+                    data = data[:-1] + bytes([data[-1] ^ 1])
                 self.send_response_only(answer.status)
                 for name, value in answer.getheaders():
                     self.send_header(name, value)
@@ -441,6 +443,26 @@ def a_source_that_throttles(t):
         failed = pail(t, "import", f"s3://{name}", bucket(t, t.to), "--retries", "2", code=1, AWS_ENDPOINT_URL=slow.endpoint)
         contains(failed["problems"][0]["text"], "SlowDown")
         equal(slow.refused, 3, "attempts")
+
+
+@case
+def bytes_that_change_on_the_way(t):
+    name, dest, folder = bucket(t), bucket(t, t.to), t.folder()
+    t.at.put_object(Bucket=name, Key="small", Body=pattern(5000, 1))
+    t.at.put_object(Bucket=name, Key="whole", Body=pattern(20 * MIB, 2))
+    put_parts(t.at, name, "parts", [pattern(5 * MIB, 3), b"end"])
+    t.at.put_object(Bucket=name, Key="sealed", Body=pattern(20 * MIB, 8), ServerSideEncryption="aws:kms",
+                    ChecksumAlgorithm="CRC32")
+    with Throttled(t.source, refuse=0, spoil=True) as bad:
+        report = pail(t, "import", f"s3://{name}", dest, code=1, AWS_ENDPOINT_URL=bad.endpoint)
+        equal((report["copied"], report["failed"]), (0, 4), "none passes")
+        for problem in report["problems"]:
+            contains(problem["text"], "do not match", problem["key"])
+        equal(contents(t.to, dest), {}, "nothing is stored")
+        pail(t, "export", f"s3://{name}", folder, code=1, PAIL_ENDPOINT=bad.endpoint, PAIL_ROOT_USER=t.source.access_key,
+             PAIL_ROOT_PASSWORD=t.source.secret_key)
+        equal(os.listdir(folder), [], "nor written to a folder")
+    equal(pail(t, "import", f"s3://{name}", dest)["copied"], 4, "without the fault")
 
 
 @case
