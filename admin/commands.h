@@ -16,6 +16,8 @@ int check_command(int argc, char **argv);
 int backup_command(int argc, char **argv);
 int restore_command(int argc, char **argv);
 int recover_command(int argc, char **argv);
+int import_command(int argc, char **argv);
+int export_command(int argc, char **argv);
 
 /* ---- what they share: admin/folder_args.c ---- */
 

@@ -25,6 +25,8 @@ static const struct command {
     {"check", "DIR [--fast] [--repair]", "look at all data and the index, while the server runs or not", check_command},
     {"backup", "DIR DEST [--verify]", "copy all data, while the server runs; again: only what is new", backup_command},
     {"restore", "BACKUP DIR", "make a data folder from a backup", restore_command},
+    {"import", "SRC DEST", "bring objects in: from any S3 endpoint or a folder", import_command},
+    {"export", "SRC DEST", "take objects out: to a folder or any S3 endpoint", export_command},
     {"recover", "DIR", "make a lost or broken index anew from a snapshot and the blobs", recover_command},
 };
 

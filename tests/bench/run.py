@@ -981,6 +981,63 @@ def start_rows(b):
     return figures
 
 
+# --- moving data in -----------------------------------------------------------------------
+
+def run_import(b, source, dest, bucket, into):
+    """`pail import` from the one server into the other: seconds, and processor seconds of all three."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PAIL_", "MINIO_"))}
+    env.update(PAIL_ENDPOINT=dest.endpoint, PAIL_ROOT_USER=dest.access_key, PAIL_ROOT_PASSWORD=dest.secret_key,
+               AWS_ENDPOINT_URL=source.endpoint, AWS_ACCESS_KEY_ID=source.access_key,
+               AWS_SECRET_ACCESS_KEY=source.secret_key, XDG_STATE_HOME=os.path.join(b.folder, "state"))
+    before = [sum(load.cpu_seconds([p.pid])) for p in (source, dest)]
+    begin, own = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run([b.pail.binary, "import", f"s3://{bucket}", into, "--create", "--json"], env=env,
+                          capture_output=True, text=True)
+    taken, after = time.monotonic() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
+    check(done.returncode == 0, f"import: {done.stdout[-300:]} {done.stderr[-300:]}")
+    costs = [sum(load.cpu_seconds([p.pid])) - was for p, was in zip((source, dest), before)]
+    costs.append(after.ru_utime + after.ru_stime - own.ru_utime - own.ru_stime)
+    return taken, costs
+
+
+@row("import")
+def import_rows(b):
+    """Both servers and the import share this machine's cores; the limit is wrk, which only writes."""
+    b.ready()
+    count, large, number = 10_000 if b.quick else 100_000, b.large, 4 if b.quick else 16
+    dest = b.fresh = Pail("bench-import", data=os.path.join(b.folder, "import"), args=PLAIN)
+    dest.start()
+    b.bucket("small")
+    b.lines("small.0", b.presigner.many("PUT", "small", (many_key(i) for i in range(0, count, 2))))
+    b.lines("small.1", b.presigner.many("PUT", "small", (many_key(i) for i in range(1, count, 2))))
+    begin = time.monotonic()
+    load.wrk_once(b.where, "PUT", os.path.join(b.folder, "small"), 2, 64, KIB)
+    written = count / (time.monotonic() - begin)
+    figures = []
+    runs = [run_import(b, b.pail, dest, "small", f"small-{i}") for i in range(min(b.rounds, 3))]
+    taken, costs = sorted(runs)[len(runs) // 2]
+    shares = ", ".join(f"{name} {cost / count * 1e6:.0f} us" for name, cost in zip(("source", "destination", "import"), costs))
+    figures.append(Figure(f"import of {count:,} objects of 1 KiB", f"{count / taken:,.0f}/s", f"{written:,.0f}/s by wrk, PUT alone",
+                          "", ">= 5,000/s", count / taken >= 5000, f"an object costs {shares}"))
+    b.bucket("large")
+    body = os.urandom(large)
+    for i in range(number):
+        check(b.client.put("large", str(i), body).ok, "PUT of a large object")
+    disk = load.synced_write_rate(b.folder, large)
+    md5 = load.md5_rate(2, 2)
+    taken, costs = run_import(b, b.pail, dest, "large", "large")
+    rate = number * large / taken
+    limit = min(disk, md5 / 3)
+    figures.append(Figure(f"import of {number} objects of {large // MIB} MiB", bytes_text(rate),
+                          f"{bytes_text(disk)} synced writes; {bytes_text(md5 / 3)} MD5 thrice on 2 cores",
+                          f"{rate / limit:.2f}", ">= 0.5", rate >= limit / 2,
+                          f"processor seconds: source {costs[0]:.1f}, destination {costs[1]:.1f}, import {costs[2]:.1f}"))
+    dest.stop()
+    dest.remove_data()
+    b.fresh = None
+    return figures
+
+
 # --- the table ----------------------------------------------------------------------------
 
 def table(figures):

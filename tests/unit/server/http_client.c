@@ -216,3 +216,42 @@ Test(http_client, proxies_are_for_elsewhere)
     unsetenv("http_proxy");
     arena_free(a);
 }
+
+Test(http_client, heads_and_bodies_of_replies)
+{
+    char room[8] = "", error[256];
+    struct http_client_reply r;
+    struct peer p;
+    struct http_client_request q = {.into = room, .into_room = sizeof room};
+    cr_assert(exchange(q,
+                       "HTTP/1.1 100 Continue\r\nX-No: 1\r\n\r\nHTTP/1.1 200 OK\r\nX-One:  a b \r\nx-one: c\r\n"
+                       "Empty:\r\nContent-Length: 2\r\n\r\nhi",
+                       &p, &r, error),
+              "%s", error);
+    cr_expect(r.body.p == room && r.body.n == 2 && memcmp(room, "hi", 2) == 0, "a good body goes where it was wanted");
+    cr_expect_str_eq(http_client_reply_header(&r, "X-ONE"), "a b");
+    cr_expect_str_eq(http_client_reply_header(&r, "empty"), "");
+    cr_expect_null(http_client_reply_header(&r, "X-No"), "of an interim reply");
+    cr_assert(exchange(q, "HTTP/1.1 404 No\r\nContent-Length: 12\r\n\r\nnot so short", &p, &r, error));
+    cr_expect(r.body.p != room && bytes_eq_str(r.body, "not so short"), "an error has its own place");
+    cr_expect_not(exchange(q, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ntoo large", &p, &r, error));
+    cr_expect(strstr(error, "more than 8 bytes"), "%s", error);
+}
+
+static bool refuse_to_go_on(void *arg, uint64_t bytes)
+{
+    (void)bytes;
+    (*(int *)arg)++;
+    return false;
+}
+
+Test(http_client, an_exchange_that_is_ended)
+{
+    struct http_client_reply r;
+    struct peer p;
+    int asked = 0;
+    char error[256];
+    cr_expect_not(exchange((struct http_client_request){.moved = refuse_to_go_on, .moved_arg = &asked, .idle_ms = 5000},
+                           OK_REPLY, &p, &r, error));
+    cr_expect(asked >= 1);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an object carries beside its bytes. Idea: the head of the source's answer becomes the head of the request at
+ * the destination: standard headers, user metadata, storage class, lock and tags; the time of its last change, which
+ * S3 does not let anybody set, is noted as metadata, and so is the source's ETag.
+ * Threads: workers.
+ */
+#include <inttypes.h>
+#include <string.h>
+#include <strings.h>
+
+#include "admin/transfer.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "checksum.h"
+
+#define METADATA_MAX 2048 /* of S3: bytes of all names and values */
+#define META         "x-amz-meta-"
+
+static const char *const passed_on[] = {"content-type",
+                                        "cache-control",
+                                        "content-disposition",
+                                        "content-encoding",
+                                        "content-language",
+                                        "expires",
+                                        "x-amz-website-redirect-location"};
+
+void carried_add(struct carried *c, const char *name, const char *value)
+{
+    if (c->n < CARRIED_MAX)
+        c->headers[c->n++] = (struct http_client_header){name, value};
+}
+
+bool is_md5(struct bytes etag)
+{
+    unsigned char digest[16];
+    return etag.n == 32 && hex_decode(etag, digest, sizeof digest);
+}
+
+int64_t mtime_of_text(const char *text)
+{
+    struct bytes all = bytes_str(text);
+    ptrdiff_t dot = bytes_find_char(all, '.', 0);
+    struct bytes whole = bytes_cut(all, 0, dot < 0 ? all.n : (size_t)dot);
+    struct bytes part = dot < 0 ? BYTES_NONE : bytes_cut(all, (size_t)dot + 1, 9);
+    uint64_t seconds, fraction = 0;
+    if (!bytes_to_u64(whole, INT64_MAX / 1000000000 - 1, &seconds) ||
+        (part.n && !bytes_to_u64(part, 999999999, &fraction)))
+        return -1;
+    for (size_t i = part.n; i < 9; i++)
+        fraction *= 10;
+    return (int64_t)(seconds * 1000000000 + fraction);
+}
+
+const char *mtime_text(int64_t ns, struct arena *a)
+{
+    return arena_printf(a, "%" PRId64 ".%09" PRId64, ns / 1000000000, ns % 1000000000);
+}
+
+/* The two notes, unless the object's own metadata leave no room for them. */
+static void add_notes(struct carried *c, int64_t mtime_ns, struct arena *a)
+{
+    const char *noted = NULL, *mtime = mtime_ns > 0 ? mtime_text(mtime_ns, a) : NULL;
+    size_t used = 0;
+    for (size_t i = 0; i < c->n; i++) {
+        const struct http_client_header *h = &c->headers[i];
+        if (strncasecmp(h->name, META, sizeof META - 1) == 0)
+            used += strlen(h->name) - (sizeof META - 1) + strlen(h->value);
+        if (strcasecmp(h->name, NOTE_MTIME) == 0)
+            noted = h->value;
+    }
+    c->mtime_ns = noted && mtime_of_text(noted) >= 0 ? mtime_of_text(noted) : mtime_ns;
+    if (!noted && mtime && used + strlen(mtime) + 5 <= METADATA_MAX) {
+        carried_add(c, NOTE_MTIME, mtime);
+        used += strlen(mtime) + 5;
+    }
+    if (*c->etag && used + strlen(c->etag) + sizeof NOTE_SOURCE_ETAG - sizeof META <= METADATA_MAX)
+        carried_add(c, NOTE_SOURCE_ETAG, c->etag);
+}
+
+static void add_encryption(struct carried *c, const struct transfer_options *o)
+{
+    if (o->sse)
+        carried_add(c, "x-amz-server-side-encryption", o->sse);
+    if (o->sse_key)
+        carried_add(c, "x-amz-server-side-encryption-aws-kms-key-id", o->sse_key);
+}
+
+/* A lock that holds still, and a legal hold. */
+static void add_lock(struct carried *c, const struct http_client_reply *r)
+{
+    const char *mode = http_client_reply_header(r, "x-amz-object-lock-mode");
+    const char *until = http_client_reply_header(r, "x-amz-object-lock-retain-until-date");
+    const char *hold = http_client_reply_header(r, "x-amz-object-lock-legal-hold");
+    if (mode && until && list_time_ns(bytes_str(until)) / 1000000 > clock_wall_ms()) {
+        carried_add(c, "x-amz-object-lock-mode", mode);
+        carried_add(c, "x-amz-object-lock-retain-until-date", until);
+    }
+    if (hold && strcmp(hold, "ON") == 0)
+        carried_add(c, "x-amz-object-lock-legal-hold", hold);
+}
+
+static void take_checksum(struct carried *c, const struct http_client_reply *r)
+{
+    const char *type = http_client_reply_header(r, "x-amz-checksum-type");
+    if (type && strcmp(type, "FULL_OBJECT") != 0)
+        return;
+    for (int alg = 1; alg < CHECKSUM_ALG_COUNT; alg++) {
+        const char *value = http_client_reply_header(r, checksum_info((enum checksum_alg)alg)->header);
+        if (value && !strchr(value, '-')) {
+            c->checksum = bytes_str(value);
+            c->checksum_alg = alg;
+            return;
+        }
+    }
+}
+
+bool carried_matches(const struct carried *c, struct bytes data, const unsigned char md5[16])
+{
+    struct checksum_value mine, theirs;
+    char hex[32];
+    hex_encode(md5, 16, hex);
+    if (c->md5)
+        return bytes_eq_str_nocase(bytes_of(hex, 32), c->etag);
+    if (!c->checksum.n)
+        return true;
+    enum checksum_alg alg = (enum checksum_alg)c->checksum_alg;
+    if (base64_decode(c->checksum, theirs.b, sizeof theirs.b) != (ptrdiff_t)checksum_info(alg)->bytes)
+        return false;
+    theirs.alg = alg;
+    checksum_of(alg, data.p, data.n, &mine);
+    return checksum_equal(&mine, &theirs);
+}
+
+/* "a=b&c=d" of a Tagging document. */
+static const char *tags_of(struct bytes xml, struct arena *a)
+{
+    struct bytes root, set, name, tag;
+    struct buf b;
+    const char *text = NULL;
+    if (!doc_root(xml, "Tagging", &root) || !doc_find(root, "TagSet", &set))
+        return NULL;
+    buf_init(&b, 64 << 10);
+    while (doc_next(&set, &name, &tag)) {
+        buf_put_str(&b, b.n ? "&" : "");
+        buf_put_bytes(&b, s3_encode(a, doc_find_text(tag, "Key", a), false));
+        buf_put_char(&b, '=');
+        buf_put_bytes(&b, s3_encode(a, doc_find_text(tag, "Value", a), false));
+    }
+    if (!b.failed)
+        text = bytes_cstr(a, buf_bytes(&b));
+    buf_fini(&b);
+    return text;
+}
+
+static bool add_tags(struct line *l, const struct job *j, const struct version *v, struct carried *c, char error[400])
+{
+    struct http_client_reply r;
+    struct s3_error e;
+    struct s3_call call = {
+        .method = "GET", .bucket = l->t->from_bucket, .key = key_from(l, j), .query = version_query(l, v, "tagging")};
+    int status = s3_send(l, &l->t->o->from, &call, &r, &e);
+    const char *tags = s3_good(status) ? tags_of(r.body, l->arena) : NULL;
+    if (tags)
+        carried_add(c, "x-amz-tagging", tags);
+    else
+        snprintf(error, 400, "its tags cannot be read: %s", s3_good(status) ? "the reply is no tag set" : e.message);
+    return tags != NULL;
+}
+
+bool carry_object(struct line *l, const struct job *j, const struct version *v, const struct http_client_reply *r,
+                  struct carried *c, char error[400])
+{
+    const char *encryption = http_client_reply_header(r, "x-amz-server-side-encryption");
+    const char *class = http_client_reply_header(r, "x-amz-storage-class");
+    const char *tags = http_client_reply_header(r, "x-amz-tagging-count");
+    const char *lost = http_client_reply_header(r, "x-amz-missing-meta");
+    c->n = 0;
+    c->checksum = BYTES_NONE;
+    c->etag = s3_etag(r, l->arena);
+    c->md5 = is_md5(bytes_str(c->etag)) && !(encryption && strncmp(encryption, "aws:kms", 7) == 0) &&
+             !http_client_reply_header(r, "x-amz-server-side-encryption-customer-algorithm");
+    take_checksum(c, r);
+    for (size_t i = 0; i < r->n_headers; i++) {
+        const struct http_client_header *h = &r->headers[i];
+        bool wanted = strncasecmp(h->name, META, sizeof META - 1) == 0 && strcasecmp(h->name, NOTE_SOURCE_ETAG) != 0;
+        for (size_t k = 0; k < ARRAY_LEN(passed_on); k++)
+            wanted = wanted || strcasecmp(h->name, passed_on[k]) == 0;
+        if (wanted)
+            carried_add(c, h->name, h->value);
+    }
+    add_notes(c, v->mtime_ns, l->arena);
+    if (l->t->o->to.folder)
+        return true;
+    if (lost && strcmp(lost, "0") != 0)
+        report(l->t, PROBLEM_DIFFERS, j->key, "%s of its metadata cannot be told in headers and are lost", lost);
+    if (class && strcmp(class, "STANDARD") != 0)
+        carried_add(c, "x-amz-storage-class", class);
+    if (l->t->to_locks)
+        add_lock(c, r);
+    add_encryption(c, l->t->o);
+    return !tags || strcmp(tags, "0") == 0 || add_tags(l, j, v, c, error);
+}
+
+void carry_file(struct line *l, struct bytes key, int64_t mtime_ns, struct carried *c)
+{
+    c->n = 0;
+    c->md5 = false;
+    c->checksum = BYTES_NONE;
+    c->etag = "";
+    carried_add(c, "content-type", folder_type_of(key));
+    add_notes(c, mtime_ns, l->arena);
+    add_encryption(c, l->t->o);
+}

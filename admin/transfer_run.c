@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A run: the planner merges two listings into jobs, workers carry them out, the first thread watches. Idea: both
+ * listings come in the order of keys, so one pass over both finds what is missing, with memory for a page of each; a
+ * destination that is being written to is always ahead of the writes. Ending: on the first SIGINT or SIGTERM nothing
+ * new is begun and what runs has a few seconds, on the second it is cut off; nothing half-written is ever left under a
+ * name.
+ * Threads: see transfer.h.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "admin/transfer.h"
+#include "base/check.h"
+#include "base/clock.h"
+
+#define WATCH_MS 20
+
+static struct transfer *_Atomic current; /* whom signals end */
+
+static void on_signal(int number)
+{
+    struct transfer *t = current;
+    (void)number;
+    if (t)
+        t->stop++;
+}
+
+/* ---- memory ---- */
+
+bool memory_take(struct transfer *t, uint64_t n)
+{
+    pthread_mutex_lock(&t->lock);
+    while (t->memory && t->memory + n > TRANSFER_MEMORY && !t->stop)
+        pthread_cond_wait(&t->room, &t->lock);
+    bool go_on = !t->stop;
+    t->memory += go_on ? n : 0;
+    pthread_mutex_unlock(&t->lock);
+    return go_on;
+}
+
+void memory_give(struct transfer *t, uint64_t n)
+{
+    pthread_mutex_lock(&t->lock);
+    t->memory -= n;
+    pthread_cond_broadcast(&t->room);
+    if (t->larges)
+        pthread_cond_broadcast(&t->more);
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* ---- jobs ---- */
+
+static void copy_versions(struct version *to, const struct version *from, size_t n, char **p)
+{
+    for (size_t i = 0; i < n; i++) {
+        to[i] = from[i];
+        memcpy(*p, from[i].id.p ? from[i].id.p : "", from[i].id.n);
+        to[i].id.p = *p;
+        *p += from[i].id.n;
+        memcpy(*p, from[i].etag.p ? from[i].etag.p : "", from[i].etag.n);
+        to[i].etag.p = *p;
+        *p += from[i].etag.n;
+    }
+}
+
+static size_t text_bytes(const struct group *g)
+{
+    size_t n = 0;
+    for (size_t i = 0; g && i < g->n; i++)
+        n += g->versions[i].id.n + g->versions[i].etag.n;
+    return n;
+}
+
+/* One allocation for all of it. */
+static struct job *new_job(const struct group *g, const struct group *have)
+{
+    size_t n_have = have ? have->n : 0;
+    struct job *j =
+        xmalloc(sizeof *j + (g->n + n_have) * sizeof(struct version) + g->key.n + text_bytes(g) + text_bytes(have));
+    *j = (struct job){.n = g->n, .n_have = n_have, .versions = (struct version *)(j + 1)};
+    j->have = j->versions + g->n;
+    char *p = (char *)(j->have + n_have);
+    memcpy(p, g->key.p, g->key.n);
+    j->key = bytes_of(p, g->key.n);
+    p += g->key.n;
+    copy_versions(j->versions, g->versions, g->n, &p);
+    if (have)
+        copy_versions(j->have, have->versions, n_have, &p);
+    return j;
+}
+
+static void enqueue(struct transfer *t, struct job *j)
+{
+    for (size_t i = 0; i < j->n; i++) {
+        t->counts.planned++;
+        t->counts.planned_bytes += j->versions[i].size;
+    }
+    pthread_mutex_lock(&t->lock);
+    while (t->queued >= TRANSFER_QUEUE_MAX && !t->stop)
+        pthread_cond_wait(&t->room, &t->lock);
+    *t->last = j;
+    t->last = &j->next;
+    t->queued++;
+    pthread_cond_signal(&t->more);
+    pthread_mutex_unlock(&t->lock);
+}
+
+static struct job *dequeue(struct transfer *t)
+{
+    struct job *j = t->first;
+    t->first = j->next;
+    if (!t->first)
+        t->last = &t->first;
+    if (t->queued-- == TRANSFER_QUEUE_MAX)
+        pthread_cond_broadcast(&t->room);
+    return j;
+}
+
+/* ---- the planner ---- */
+
+/* What both sides say of a key is enough to know that nothing is to be done. */
+static bool plainly_same(const struct transfer *t, const struct group *g, const struct group *have)
+{
+    if (!have || have->n != g->n || t->o->from.folder || t->o->to.folder)
+        return false;
+    for (size_t i = 0; i < g->n; i++) {
+        const struct version *a = &g->versions[i], *b = &have->versions[i];
+        if (a->marker != b->marker || (!a->marker && (!a->etag.n || a->size != b->size || !bytes_eq(a->etag, b->etag))))
+            return false;
+    }
+    return true;
+}
+
+static void plan_one(struct transfer *t, const struct group *g, const struct group *have)
+{
+    t->counts.listed++;
+    if (!g->key.n && !*t->to_prefix) { /* the entry of the prefix itself */
+        if (g->versions[g->n - 1].size)
+            report(t, PROBLEM_SKIPPED, BYTES_NONE, "the object %s would have no name at the destination",
+                   t->o->from.prefix);
+    } else if (plainly_same(t, g, have))
+        t->counts.same += g->n;
+    else
+        enqueue(t, new_job(g, have));
+}
+
+static void extra(struct transfer *t, const struct group *have)
+{
+    if (t->o->compare)
+        report(t, PROBLEM_EXTRA, have->key, "is at the destination alone");
+}
+
+static int next_of(struct listing *to, struct group *ret)
+{
+    return to ? listing_next(to, ret) : 0;
+}
+
+static int merge(struct transfer *t, struct listing *from, struct listing *to)
+{
+    struct group g, have;
+    int rc = 0, more = next_of(to, &have);
+    while (more >= 0 && !t->stop && (rc = listing_next(from, &g)) > 0) {
+        while (more > 0 && !t->stop && bytes_cmp(have.key, g.key) < 0) {
+            extra(t, &have);
+            more = next_of(to, &have);
+        }
+        plan_one(t, &g, more > 0 && bytes_eq(have.key, g.key) ? &have : NULL);
+        if (more > 0 && bytes_eq(have.key, g.key))
+            more = next_of(to, &have);
+    }
+    while (t->o->compare && more > 0 && !t->stop) {
+        extra(t, &have);
+        more = next_of(to, &have);
+    }
+    return more < 0 || rc < 0 ? -1 : 0;
+}
+
+static bool open_source(struct line *l)
+{
+    struct transfer *t = l->t;
+    t->from_fd = t->o->from.folder ? open(t->o->from.folder, O_DIRECTORY | O_RDONLY | O_CLOEXEC) : -1;
+    if (t->o->from.folder && t->from_fd < 0)
+        report(t, PROBLEM_FAILED, BYTES_NONE, "%s: %s", t->o->from.folder, strerror(errno));
+    return !t->o->from.folder || t->from_fd >= 0;
+}
+
+static void plan(struct line *l)
+{
+    struct transfer *t = l->t;
+    const struct transfer_options *o = t->o;
+    struct listing *from = listing_open(l, &o->from, t->from_bucket, o->from.prefix, t->from_fd, o->versions);
+    struct listing *to = t->to_fd >= 0 || !o->to.folder
+                             ? listing_open(l, &o->to, t->to_bucket, t->to_prefix, t->to_fd, o->versions)
+                             : NULL;
+    if (merge(t, from, to) != 0)
+        t->broken = true;
+    listing_close(from);
+    listing_close(to);
+}
+
+/* ---- threads ---- */
+
+static bool line_open(struct line *l, struct transfer *t)
+{
+    *l = (struct line){.t = t, .http = http_client_session_new(), .arena = arena_create(32 << 10)};
+    return l->http != NULL;
+}
+
+static void line_close(struct line *l)
+{
+    http_client_session_free(&l->http);
+    arena_free(l->arena);
+}
+
+struct crew {
+    struct transfer *t;
+    _Atomic size_t live;
+    bool empty_destination;
+};
+
+static void *plan_thread(void *arg)
+{
+    struct crew *c = arg;
+    struct transfer *t = c->t;
+    struct line l;
+    if (line_open(&l, t)) {
+        if (c->empty_destination) { /* there is none yet, and none is to be made */
+            struct listing *from =
+                listing_open(&l, &t->o->from, t->from_bucket, t->o->from.prefix, t->from_fd, t->o->versions);
+            t->broken = merge(t, from, NULL) != 0;
+            listing_close(from);
+        } else
+            plan(&l);
+    } else
+        t->broken = true;
+    line_close(&l);
+    pthread_mutex_lock(&t->lock);
+    t->listed_all = true;
+    pthread_cond_broadcast(&t->more);
+    pthread_mutex_unlock(&t->lock);
+    c->live--;
+    return NULL;
+}
+
+/* The next job; parts of large objects come first. NULL: there will be none. With the lock held. */
+static struct job *next_job(struct line *l)
+{
+    struct transfer *t = l->t;
+    for (;;) {
+        if (t->stop)
+            return NULL;
+        if (large_help(l))
+            continue;
+        if (t->first)
+            return dequeue(t);
+        if (t->listed_all && !t->running)
+            return NULL;
+        pthread_cond_wait(&t->more, &t->lock);
+    }
+}
+
+static void *work_thread(void *arg)
+{
+    struct crew *c = arg;
+    struct transfer *t = c->t;
+    struct line l;
+    bool ready = line_open(&l, t);
+    pthread_mutex_lock(&t->lock);
+    for (struct job *j; ready && (j = next_job(&l));) {
+        t->running++;
+        pthread_mutex_unlock(&t->lock);
+        job_run(&l, j);
+        free(j);
+        arena_reset(l.arena);
+        pthread_mutex_lock(&t->lock);
+        if (--t->running == 0 && t->listed_all)
+            pthread_cond_broadcast(&t->more);
+    }
+    pthread_mutex_unlock(&t->lock);
+    line_close(&l);
+    c->live--;
+    return NULL;
+}
+
+static void watch(struct crew *c)
+{
+    struct transfer *t = c->t;
+    while (c->live) {
+        nanosleep(&(struct timespec){0, WATCH_MS * 1000000}, NULL);
+        if (t->stop) {
+            pthread_mutex_lock(&t->lock);
+            pthread_cond_broadcast(&t->more);
+            pthread_cond_broadcast(&t->room);
+            pthread_mutex_unlock(&t->lock);
+        }
+        report_progress(t, false);
+    }
+}
+
+static void drop_queue(struct transfer *t)
+{
+    while (t->first)
+        free(dequeue(t));
+}
+
+static void work(struct transfer *t, bool empty_destination)
+{
+    pthread_t threads[TRANSFER_WORKERS_MAX + 1];
+    struct crew c = {.t = t, .empty_destination = empty_destination};
+    size_t n = 0;
+    for (; n <= t->o->workers; n++) {
+        c.live++;
+        if (pthread_create(&threads[n], NULL, n ? work_thread : plan_thread, &c) != 0) {
+            c.live--;
+            t->broken = n < 2; /* fewer workers will do */
+            t->stop = n < 2 ? 2 : t->stop;
+            break;
+        }
+    }
+    watch(&c);
+    for (size_t i = 0; i < n; i++)
+        pthread_join(threads[i], NULL);
+    drop_queue(t);
+}
+
+/* ---- buckets ---- */
+
+static void abort_left(void *arg, struct bytes key, const char *upload)
+{
+    struct line *l = arg;
+    struct http_client_reply r;
+    struct s3_error e;
+    struct bytes id = s3_encode(l->arena, bytes_str(upload), false);
+    struct s3_call c = {.method = "DELETE",
+                        .bucket = l->t->to_bucket,
+                        .key = key,
+                        .query = arena_printf(l->arena, "uploadId=%.*s", (int)id.n, id.p)};
+    s3_send(l, &l->t->o->to, &c, &r, &e);
+}
+
+static bool open_journal(struct line *l)
+{
+    struct transfer *t = l->t;
+    const struct transfer_options *o = t->o;
+    char error[256];
+    if (o->to.folder || o->dry_run || o->compare)
+        return true;
+    const char *from =
+        arena_printf(l->arena, "%s %s", place_text(&o->from, l->arena), t->from_bucket ? t->from_bucket : "");
+    const char *to = arena_printf(l->arena, "%s %s", place_text(&o->to, l->arena), t->to_bucket ? t->to_bucket : "");
+    t->journal = journal_open(o, from, to, error);
+    if (!t->journal)
+        report(t, PROBLEM_FAILED, BYTES_NONE, "%s", error);
+    return t->journal != NULL;
+}
+
+static void close_one(struct line *l, uint64_t failed_before)
+{
+    struct transfer *t = l->t;
+    bool complete = !t->stop && !t->broken && t->counts.failed == failed_before;
+    if (complete)
+        bucket_configure(l);
+    journal_close(t->journal, complete ? abort_left : NULL, l);
+    t->journal = NULL;
+    if (t->from_fd >= 0)
+        close(t->from_fd);
+    if (t->to_fd >= 0)
+        close(t->to_fd);
+    t->from_fd = t->to_fd = -1;
+}
+
+static void run_one(struct line *l, const char *from_bucket, const char *to_bucket)
+{
+    struct transfer *t = l->t;
+    uint64_t failed_before = t->counts.failed;
+    bool there = false;
+    t->broken = false;
+    arena_reset(l->arena);
+    t->from_bucket = from_bucket;
+    t->to_bucket = to_bucket;
+    t->from_fd = t->to_fd = -1;
+    t->listed_all = t->no_classes = t->no_conditions = false;
+    t->to_locks = false;
+    if (!open_source(l) || !bucket_prepare(l, &there) || !open_journal(l))
+        t->broken = true;
+    else
+        work(t, !there);
+    close_one(l, failed_before);
+}
+
+static void run_all(struct line *l)
+{
+    const char **names;
+    struct line own;
+    ptrdiff_t n = bucket_names(l, &names);
+    l->t->broken = n < 0 || !line_open(&own, l->t);
+    if (l->t->broken)
+        return;
+    for (ptrdiff_t i = 0; i < n && !l->t->stop; i++) {
+        bool broken = l->t->broken;
+        run_one(&own, names[i], names[i]);
+        l->t->broken = l->t->broken || broken;
+    }
+    line_close(&own);
+}
+
+static void catch_signals(void)
+{
+    struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&act.sa_mask);
+    sigaction(SIGINT, &act, NULL);
+    sigaction(SIGTERM, &act, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+int transfer_run(const struct transfer_options *o)
+{
+    struct transfer t = {.o = o,
+                         .to_prefix = o->to.prefix,
+                         .from_fd = -1,
+                         .to_fd = -1,
+                         .began_ms = clock_mono_ms(),
+                         .allowed_at_ms = clock_mono_ms()};
+    struct line l;
+    int rc = 1;
+    t.last = &t.first;
+    pthread_mutex_init(&t.lock, NULL);
+    pthread_cond_init(&t.more, NULL);
+    pthread_cond_init(&t.room, NULL);
+    current = &t;
+    catch_signals();
+    if (line_open(&l, &t)) {
+        if (o->all_buckets)
+            run_all(&l);
+        else
+            run_one(&l, o->from.bucket, o->to.bucket);
+        rc = report_end(&t);
+    }
+    current = NULL;
+    line_close(&l);
+    pthread_cond_destroy(&t.more);
+    pthread_cond_destroy(&t.room);
+    pthread_mutex_destroy(&t.lock);
+    return rc;
+}
