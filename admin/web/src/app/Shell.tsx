@@ -55,13 +55,13 @@ function Sidebar({ visible, onGo }: { visible: Route[]; onGo?: () => void }) {
     );
   };
   return (
-    <div className={css.sidebar}>
+    <nav className={css.sidebar} aria-label={t('app.navigation')}>
       <Link href="/" className={css.brand} onClick={() => onGo?.()}>
         <Logo size={26} />
         Pail
         <span className={css.version}>{consoleInfo().version}</span>
       </Link>
-      <nav aria-label={t('app.navigation')}>
+      <div>
         {groups.map(([group, title]) => {
           const inside = visible.filter((r) => r.group === group);
           return inside.length === 0 ? null : (
@@ -71,10 +71,10 @@ function Sidebar({ visible, onGo }: { visible: Route[]; onGo?: () => void }) {
             </div>
           );
         })}
-      </nav>
+      </div>
       <div className={css.spacer} />
       <ul>{visible.filter((r) => r.group === 'bottom').map(link)}</ul>
-    </div>
+    </nav>
   );
 }
 

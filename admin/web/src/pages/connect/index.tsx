@@ -11,7 +11,7 @@ import { snippets } from './snippets';
 const BUCKET_NAME = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 
 export default function Page(_: PageProps) {
-  const buckets = useQuery({ queryKey: ['buckets'], queryFn: ({ signal }) => listBuckets(api(), { signal }) });
+  const buckets = useQuery({ queryKey: ['buckets', 'names'], queryFn: ({ signal }) => listBuckets(api(), { signal }) });
   const [typed, setTyped] = useState<string | null>(null);
   const [client, setClient] = useState('aws');
   const names = buckets.data ?? [];

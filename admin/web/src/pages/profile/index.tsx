@@ -40,12 +40,12 @@ export default function Page(_: PageProps) {
 
 function Keys({ user, arn }: { user: string | undefined; arn: string }) {
   const client = useQueryClient();
-  const keys = useQuery({ queryKey: ['keys', 'own', arn], queryFn: ({ signal }) => listAccessKeys(api(), user, { signal }) });
+  const keys = useQuery({ queryKey: ['accessKeys', 'own', arn], queryFn: ({ signal }) => listAccessKeys(api(), user, { signal }) });
   const can = useCan(['iam:CreateAccessKey', 'iam:UpdateAccessKey', 'iam:DeleteAccessKey'].map((action) => ({ action, resource: arn })));
   const [mayCreate, mayUpdate, mayDelete] = can.allowed;
   const [made, setMade] = useState<NewAccessKey | null>(null);
   const [ask, setAsk] = useState<{ what: 'create' | 'replace' | 'delete'; key?: AccessKey } | null>(null);
-  const changed = () => client.invalidateQueries({ queryKey: ['keys', 'own'] });
+  const changed = () => client.invalidateQueries({ queryKey: ['accessKeys', 'own'] });
   const list = keys.data ?? [];
   const full = list.length >= KEYS_MAX && user !== undefined;
 
