@@ -377,7 +377,7 @@ int console_admit(struct req *r)
 
 int console_check_caller(struct req *r)
 {
-    if (r->console != CONSOLE_API || !r->who.anonymous || (r->op->flags & OP_QUERY))
+    if (r->console != CONSOLE_API || !r->who.anonymous || (r->op->flags & (OP_QUERY | OP_AT_CONSOLE)))
         return 0;
     return req_failf(r, S3E_ACCESS_DENIED, "Requests to the console's API must be signed.");
 }

@@ -163,7 +163,7 @@ def CON_04_what_the_page_is_told(t):
     t.same("type", reply.headers["content-type"], "application/json")
     told = json.loads(reply.body)
     t.same("content", {k: v for k, v in told.items() if k != "version"},
-           {"endpoint": None, "port": t.pail.port, "region": "us-east-1", "prefix": "/", "providers": [], "oidc": []})
+           {"endpoint": None, "port": t.pail.port, "region": "us-east-1", "prefix": "/", "providers": []})
     t.true("a version", re.fullmatch(r"\d+\.\d+\.\d+\S*", told["version"]))
 
 
