@@ -13,7 +13,7 @@ import { Logo } from './Logo';
 import { useCan } from './permissions';
 import { useReachable } from './reachable';
 import { placeOf, routes, type Group, type Route } from './routes';
-import { signOut, useSession } from './session';
+import { leave, useSession } from './session';
 import css from './Shell.module.css';
 import { setTheme, useTheme, type Theme } from './theme';
 
@@ -110,7 +110,7 @@ function AccountMenu() {
           <span>{who ? `${t(kinds[who.kind] ?? 'app.role_user')} · ${t('app.accountId', { id: who.account })}` : ''}</span>
         </div>
       }
-      items={[{ id: 'profile', label: t('app.profile'), icon: User, onAction: () => go('/profile') }, 'separator', { id: 'out', label: t('app.signOut'), icon: LogOut, onAction: signOut }]}
+      items={[{ id: 'profile', label: t('app.profile'), icon: User, onAction: () => go('/profile') }, 'separator', { id: 'out', label: t('app.signOut'), icon: LogOut, onAction: () => leave(go) }]}
     />
   );
 }
