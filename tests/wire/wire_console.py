@@ -11,9 +11,10 @@ import re
 import signal
 import socket
 import ssl
+import subprocess
 import time
 
-from wire import Group, Raw, encode
+from wire import Group, Raw, default_binary, encode
 
 console = Group("console", ["--region", "us-east-1"])
 front = Group("console-proxy", ["--trusted-proxy", "127.0.0.1", "--browser-redirect-url", "https://pail.test/deep/console/",
@@ -316,6 +317,33 @@ def CON_11_an_address_that_is_taken(t):
 
 
 @console.case
+def CON_14_the_usual_address_is_no_reason_to_stay_away(t):
+    taken = socket.socket()
+    try:
+        taken.bind(("127.0.0.1", 9001))
+        taken.listen()
+    except OSError:
+        pass  # by somebody else
+    folder = os.path.join(t.folder, "usual")
+    process = subprocess.Popen([default_binary(), "server", folder, "--address", "127.0.0.1:0"], stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, env={k: v for k, v in os.environ.items()
+                                                                         if not k.startswith(("PAIL_", "MINIO_"))})
+    try:
+        said = ""
+        for line in process.stdout:
+            said += line
+            if " serves " in line:
+                break
+        t.true("it says so", "no web console: cannot listen on 127.0.0.1:9001" in said, said)
+        t.true("and names none", "Console:" not in said)
+    finally:
+        process.terminate()
+        process.stdout.read()
+        t.same("it ends", process.wait(20), 0)
+        taken.close()
+
+
+@console.case
 def CON_12_tls(t):
     with t.server(name="console-tls", tls=True) as pail:
         context = ssl.create_default_context(cafile=pail.ca)
@@ -402,6 +430,12 @@ def CON_21_guesses_are_counted_by_address(t):
     for i in range(9):
         sign_in(c, "wrong", [("X-Forwarded-For", f"2001:db8::{i + 2}")])
     t.same("its network is one", sign_in(c, headers=three).status, 429)
+    for i in range(12):
+        reply = sign_in(c, "wrong", [("X-Forwarded-For", "192.0.2.77"), ("x-amz-security-token", "made-up")])
+        t.true(f"a token that is none, {i}", reply.status in (400, 403), str(reply.status))
+    reply = sign_in(c, headers=[("X-Forwarded-For", "192.0.2.77"), ("x-amz-security-token", "made-up")])
+    t.true("with it the right secret is of no use", reply.status in (400, 403) and
+           reply.value("Code") != "SignatureDoesNotMatch", f"{reply.status} {reply.value('Code')}")
     t.same("S3's listener counts nothing", t.ask(t.signed("POST", "/", headers=[*FORM, *one], body=SIGN_IN,
                                                           service="sts")).status, 200)
     reply = sign_in(c, headers=two)
