@@ -68,6 +68,8 @@ export function useBucketKeeps(bucket: string): { versioning: Versioning | undef
   const lock = useQuery({
     queryKey: ['objects', bucket, 'lock'],
     queryFn: async ({ signal }) => (await getObjectLockConfiguration(api(), bucket, { signal })) ?? null,
+    // Locks need versions.
+    enabled: versioning.data === 'Enabled',
   });
   return { versioning: versioning.data, lock: lock.data ?? undefined };
 }
