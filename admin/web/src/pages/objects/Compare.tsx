@@ -61,10 +61,10 @@ export function Compare({ bucket, older, newer, onClose }: { bucket: string; old
     <Dialog isOpen onClose={onClose} size="xl" title={t('objects.compareTitle')} footer={<Button onPress={onClose}>{t('ui.close')}</Button>}>
       <div className="row wrap muted">
         <span>
-          − {t('objects.older')}: {formatDate(older.modified)}
+          − {t('objects.older')}: {formatDate(older.modified, { dateStyle: 'medium', timeStyle: 'medium' })}
         </span>
         <span>
-          + {t('objects.newer')}: {formatDate(newer.modified)}
+          + {t('objects.newer')}: {formatDate(newer.modified, { dateStyle: 'medium', timeStyle: 'medium' })}
         </span>
       </div>
       {result.isPending ? (

@@ -57,8 +57,8 @@ export function Versions({ bucket, objectKey, shown, rights, onShow, onShare, on
       (error: unknown) => toast.error(error),
     );
   return (
-    <>
-      <div className={css.section}>
+    <div className="stack">
+      <div className={css.compare}>
         <span className="muted">{t('objects.compareHint')}</span>
         <Button size="sm" isDisabled={!older} onPress={() => setComparing(true)}>
           {t('objects.compare')}
@@ -66,7 +66,7 @@ export function Versions({ bucket, objectKey, shown, rights, onShow, onShare, on
       </div>
       <ul className={css.versions}>
         {versions.map((v) => {
-          const time = formatDate(v.modified);
+          const time = formatDate(v.modified, { dateStyle: 'medium', timeStyle: 'medium' });
           const label = t('objects.versionOf', { time });
           const ref = { bucket, key: v.key, versionId: v.versionId };
           return (
@@ -108,6 +108,6 @@ export function Versions({ bucket, objectKey, shown, rights, onShow, onShare, on
         </Button>
       )}
       {comparing && older && newer && <Compare bucket={bucket} older={older} newer={newer} onClose={() => setComparing(false)} />}
-    </>
+    </div>
   );
 }

@@ -19,13 +19,11 @@ import css from './objects.module.css';
 // eslint-disable-next-line no-control-regex
 const UNSEEN = /[\u0000-\u001F\u007F-\u009F\u200B-\u200F\u2028-\u202E\u2060-\u2069\uFEFF]/g;
 
-/** Control characters as their pictures (␊), invisible ones by their number. */
+/** Control characters and invisible ones by their number: ⟨0A⟩, ⟨202E⟩. Blanks at either end are marked. */
 export function visible(text: string): string {
   const marked = text.replace(UNSEEN, (c) => {
     const code = c.charCodeAt(0);
-    if (code < 0x20) return String.fromCharCode(0x2400 + code);
-    if (code === 0x7f) return '\u2421';
-    return `⟨${code.toString(16).toUpperCase().padStart(4, '0')}⟩`;
+    return `⟨${code.toString(16).toUpperCase().padStart(code < 0x100 ? 2 : 4, '0')}⟩`;
   });
   return marked.replace(/^ +| +$/g, (spaces) => '␣'.repeat(spaces.length));
 }
