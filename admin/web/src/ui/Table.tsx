@@ -6,7 +6,7 @@ import { ArrowDown, ArrowUp } from 'lucide-react';
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode } from 'react';
 import { t } from '../strings';
 import { cx } from './cx';
-import { Checkbox } from './Field';
+import { Checkbox } from './Toggles';
 import css from './Table.module.css';
 
 export type Column<T> = {
