@@ -222,6 +222,14 @@ def CON_06_objects_are_never_active(t):
         for destination in ("image", "video", "audio", "track", "empty", "document"):
             reply = page(c, presigned, [("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Dest", destination)])
             t.same(f"as {destination}", reply.status, 200)
+    for sent, shown in (("text/javascript", "text/plain"), ("application/x-JavaScript; charset=utf-8", "text/plain"),
+                        ("Text/CSS", "text/plain"), ("text/ecmascript", "text/plain"), ("text/html", "text/html"),
+                        ("image/svg+xml", "image/svg+xml"), ("application/json", "application/json")):
+        t.expect(f"put {sent}", t.put("/aaa/evil.js", b"alert(1)", headers=[("Content-Type", sent)]), "200")
+        t.same(f"{sent}, where a browser does not say what for", api(c, "GET", "/aaa/evil.js").all("content-type"), [shown])
+        t.same(f"{sent}, HEAD", api(c, "HEAD", "/aaa/evil.js").all("content-type"), [sent])
+    dressed = page(c, "/api" + c.presigned("GET", "/aaa/evil.js", "response-content-type=text%2Fjavascript"))
+    t.same("dressed up as a script", dressed.all("content-type"), ["text/plain"])
     name = "attachment; filename=\"b.html\""
     reply = page(c, "/api" + c.presigned("GET", "/aaa/evil.html", "response-content-disposition=" + encode(name)))
     t.same("a name to save it by", reply.all("content-disposition"), [name])
@@ -390,6 +398,29 @@ def listener_at(port):
         if found and found.group(1) in inodes:
             return int(link.split("/")[2])
     return None
+
+
+@console.case
+def CON_15_sockets_of_the_service_manager(t):
+    ours = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    early = [socket.create_connection(s.getsockname()) for s in ours]
+    for one in early:
+        one.settimeout(20)
+        one.sendall(b"GET /api/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    script = 'exec 5<&"$0" 6<&"$1"; exec 3<&5 4<&6 5<&- 6<&-; shift; export LISTEN_PID=$$ LISTEN_FDS=2; exec "$@"'
+    numbers = [s.fileno() for s in ours]
+    process = subprocess.Popen(["bash", "-c", script, *map(str, numbers), default_binary(), "server",
+                                os.path.join(t.folder, "sockets")], pass_fds=numbers, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, env={**os.environ, "LISTEN_FDNAMES": "console:s3"})
+    try:
+        console_says, s3_says = (b"".join(iter(lambda c=c: c.recv(65536), b"")) for c in early)
+        t.true("the console's", API_CSP.encode() in console_says, str(console_says[:200]))
+        t.true("S3's", b"404" in s3_says[:20] and API_CSP.encode() not in s3_says, str(s3_says[:200]))
+    finally:
+        process.terminate()
+        t.same("it ends", process.wait(20), 0)
+        for one in (*early, *ours):
+            one.close()
 
 
 # ---- behind a proxy --------------------------------------------------------------------------------------------------
