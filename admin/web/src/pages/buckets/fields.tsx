@@ -8,17 +8,20 @@ import { t } from '../../strings';
 import { ComboBox, NumberField, RadioGroup, Select } from '../../ui';
 import css from './buckets.module.css';
 
-const UNITS = { MiB: 1024 ** 2, GiB: 1024 ** 3, TiB: 1024 ** 4 } as const;
+const UNITS = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3, TiB: 1024 ** 4 } as const;
 export type Unit = keyof typeof UNITS;
 export interface Amount {
   value: number | null;
   unit: Unit;
 }
 
-/** The largest unit that says it in whole numbers; what has none is rounded up to MiB. */
-export function toAmount(bytes: number | null): Amount {
-  if (!bytes) return { value: null, unit: 'GiB' };
-  const unit = (['TiB', 'GiB'] as const).find((u) => bytes % UNITS[u] === 0) ?? 'MiB';
+const LARGE: readonly Unit[] = ['MiB', 'GiB', 'TiB'];
+export const ALL_UNITS = Object.keys(UNITS) as Unit[];
+
+/** The largest unit that says it in whole numbers; what has none is rounded up in the smallest. */
+export function toAmount(bytes: number | null | undefined, units: readonly Unit[] = LARGE, unset: Unit = 'GiB'): Amount {
+  if (bytes === null || bytes === undefined || bytes === 0) return { value: bytes === 0 && units !== LARGE ? 0 : null, unit: unset };
+  const unit = [...units].reverse().find((u) => bytes % UNITS[u] === 0) ?? (units[0] as Unit);
   return { value: Math.ceil(bytes / UNITS[unit]), unit };
 }
 
@@ -26,11 +29,11 @@ export function toAmount(bytes: number | null): Amount {
 export const toBytes = (a: Amount): number => (a.value ?? 0) * UNITS[a.unit];
 export const isTooMuch = (a: Amount): boolean => toBytes(a) > Number.MAX_SAFE_INTEGER;
 
-export function AmountField({ label, description, value, onChange }: { label: string; description?: string; value: Amount; onChange: (value: Amount) => void }) {
+export function AmountField({ label, description, value, onChange, units = LARGE }: { label: string; description?: string; value: Amount; onChange: (value: Amount) => void; units?: readonly Unit[] }) {
   return (
     <div className={css.amount}>
       <NumberField label={label} {...(description && { description })} value={value.value} onChange={(v) => onChange({ ...value, value: v })} max={Math.floor(Number.MAX_SAFE_INTEGER / UNITS[value.unit])} />
-      <Select label={t('buckets.unit')} value={value.unit} onChange={(unit) => onChange({ ...value, unit })} options={[{ id: 'MiB', label: 'MiB' }, { id: 'GiB', label: 'GiB' }, { id: 'TiB', label: 'TiB' }]} />
+      <Select label={t('buckets.unit')} value={value.unit} onChange={(unit) => onChange({ ...value, unit })} options={units.map((id) => ({ id, label: id }))} />
     </div>
   );
 }
