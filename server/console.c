@@ -377,7 +377,7 @@ int console_admit(struct req *r)
 
 int console_check_caller(struct req *r)
 {
-    if (r->console != CONSOLE_API || !r->who.anonymous || (r->op->flags & OP_QUERY))
+    if (r->console != CONSOLE_API || !r->who.anonymous || (r->op->flags & (OP_QUERY | OP_AT_CONSOLE)))
         return 0;
     return req_failf(r, S3E_ACCESS_DENIED, "Requests to the console's API must be signed.");
 }
@@ -409,6 +409,17 @@ static bool is_line_of(struct bytes line, const char *name)
     return line.n > n && line.p[n] == ':' && bytes_eq_str_nocase(bytes_cut(line, 0, n), name);
 }
 
+/* What a page could load as part of itself: nosniff lets nothing else be a script or a sheet of styles. */
+static bool is_code(struct bytes line)
+{
+    static const char *const words[] = {"script", "css"};
+    for (size_t i = 0; i < line.n; i++)
+        for (size_t k = 0; k < ARRAY_LEN(words); k++)
+            if (bytes_starts_str_nocase(bytes_cut(line, i, SIZE_MAX), words[k]))
+                return true;
+    return false;
+}
+
 /* The reply's own lines, but for those that would make an object more than an attachment, or leave it behind. */
 static void put_api_lines(struct req *r, struct buf *out)
 {
@@ -422,6 +433,10 @@ static void put_api_lines(struct req *r, struct buf *out)
         at = end;
         if (!shows && is_line_of(line, "cache-control"))
             continue;
+        if (object && !shows && is_line_of(line, "content-type") && is_code(line)) {
+            buf_put_str(out, "Content-Type: text/plain\r\n");
+            continue;
+        }
         if (object && is_line_of(line, "content-disposition")) {
             struct bytes value = bytes_trim(bytes_cut(line, strlen("content-disposition:"), SIZE_MAX));
             size_t word = strlen("attachment");

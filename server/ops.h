@@ -50,6 +50,8 @@ enum op_kind {
 
 #define OP_OWN_ANY 32768u /* beside it: of any account */
 
+#define OP_AT_CONSOLE 65536u /* beside OP_PUBLIC: the console's listener lets strangers ask, too */
+
 struct s3_op {
     const char *name;
     enum http_method method;

@@ -13,6 +13,7 @@
 #include "key_admin.h"
 #include "server/admin_api/admin_api.h"
 #include "server/api/api.h"
+#include "server/console_info.h"
 #include "server/ops.h"
 #include "server/req.h"
 
@@ -69,6 +70,8 @@ static const struct s3_op own_ops[] = {
     CONSOLE("DeleteSetting", HTTP_DELETE, "pail/v1/settings/*", "admin:ConfigUpdate", 0, 0, operations_delete_setting),
     CONSOLE("PreviewLifecycle", HTTP_POST, "pail/v1/buckets/*/lifecycle-preview", "pail:PreviewLifecycle",
             PREVIEW_BODY_MAX, ANYBODY, preview_lifecycle),
+    CONSOLE("GetOidcSignIn", HTTP_GET, "pail/v1/oidc/**", "pail:GetOidcSignIn", 0, OP_PUBLIC | OP_AT_CONSOLE,
+            console_oidc),
     METRICS("MetricsV2", "minio/v2/metrics/*", metrics_v2),
     METRICS("MetricsV3", "minio/metrics/v3/**", metrics_v3),
     METRICS("MetricsLegacy", "minio/prometheus/metrics", metrics_legacy),

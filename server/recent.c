@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "server/client_addr.h"
 #include "server/conn.h"
 #include "server/iam/identities.h"
 #include "server/iam/query.h"
@@ -101,6 +102,9 @@ void recent_request(struct recent *all, const struct req *r)
     struct shard *s = &all->shards[r->conn->loop->number];
     const struct principal *who = r->who.principal;
     const char *action = query_name(r);
+    struct bytes address = bytes_str(r->conn->peer_text);
+    if (r->head_ok)
+        address = client_addr_of(&r->server->proxies, address, r->conn->ssl != NULL, &r->head).ip;
     pthread_mutex_lock(&s->lock);
     struct recent_entry *e = &s->entries[s->n++ % RECENT_REQUESTS];
     e->ns = clock_mono_ns() - r->began_ns;
@@ -113,7 +117,7 @@ void recent_request(struct recent *all, const struct req *r)
     SET(e->api, bytes_str(action ? action : r->op ? r->op->name : ""));
     SET(e->error, bytes_str(r->err.code ? s3_error_code(r->err.code) : ""));
     SET(e->method, r->head_ok ? r->head.method_text : BYTES_NONE);
-    SET(e->address, bytes_str(r->conn->peer_text));
+    SET(e->address, address);
     SET(e->access_key, r->auth.access_key);
     SET(e->bucket, r->bucket_name);
     SET(e->key, r->key);

@@ -50,7 +50,7 @@ struct recent_entry {
 };
 typedef bool recent_filter_f(const void *ctx, const struct recent_entry *);
 /* The newest first, of those that the filter takes. At most `max`, in the arena. */
-size_t recent_entries(struct recent *, struct arena *, recent_filter_f *, const void *ctx, size_t max,
+size_t recent_entries(struct recent *all, struct arena *a, recent_filter_f *filter, const void *ctx, size_t max,
                       const struct recent_entry **ret);
 
 #endif

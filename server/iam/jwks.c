@@ -25,8 +25,9 @@
 #include "server/json_text.h"
 
 struct provider {
-    char issuer[JWKS_URL_MAX + 1]; /* empty: nobody's */
-    char *text;                    /* NULL: no keys yet */
+    char issuer[JWKS_URL_MAX + 1];        /* empty: nobody's */
+    char authorization[JWKS_URL_MAX + 1]; /* where people sign in; empty: it does not say */
+    char *text;                           /* NULL: no keys yet */
     size_t n;
     uint64_t serial;
     bool fetching, failed; /* failed: the last try */
@@ -122,10 +123,12 @@ static bool fail(char error[256], const char *fmt, const char *what)
     return false;
 }
 
-/* Where the discovery document says that the keys are. */
-static bool read_discovery(struct arena *a, struct bytes text, const char *issuer, const char **ret, char error[256])
+/* Where the discovery document says that the keys are, and that people sign in ("": nowhere). */
+static bool read_discovery(struct arena *a, struct bytes text, const char *issuer, const char **ret,
+                           const char **ret_authorization, char error[256])
 {
     const json_t *j = parse(a, text);
+    const char *authorization = json_string_value(json_object_get(j, "authorization_endpoint"));
     const char *named = json_string_value(json_object_get(j, "issuer"));
     const char *url = json_string_value(json_object_get(j, "jwks_uri"));
     if (!j)
@@ -135,14 +138,18 @@ static bool read_discovery(struct arena *a, struct bytes text, const char *issue
     if (!url || !jwks_url_good(bytes_str(url), strncmp(issuer, "http://", 7) == 0))
         return fail(error, "the discovery document of %.180s names no address of keys that is taken", issuer);
     *ret = url;
+    bool good = authorization && jwks_url_good(bytes_str(authorization), strncmp(issuer, "http://", 7) == 0);
+    *ret_authorization = good ? authorization : "";
     return true;
 }
 
-static bool fetch_keys(struct jwks *w, struct arena *a, const char *issuer, struct bytes *ret, char error[256])
+static bool fetch_keys(struct jwks *w, struct arena *a, const char *issuer, struct bytes *ret,
+                       const char **ret_authorization, char error[256])
 {
     struct bytes base = without_slash(bytes_str(issuer)), text;
     const char *url = arena_printf(a, "%.*s/.well-known/openid-configuration", (int)base.n, base.p);
-    if (!w->fetch(w->ctx, a, url, JWKS_DISCOVERY_MAX, &text, error) || !read_discovery(a, text, issuer, &url, error) ||
+    if (!w->fetch(w->ctx, a, url, JWKS_DISCOVERY_MAX, &text, error) ||
+        !read_discovery(a, text, issuer, &url, ret_authorization, error) ||
         !w->fetch(w->ctx, a, url, JWKS_MAX, ret, error))
         return false;
     if (ret->n > JWKS_MAX || !json_is_array(json_object_get(parse(a, *ret), "keys")))
@@ -226,11 +233,12 @@ static void refresh(struct jwks *w, struct provider *p, int64_t now_ms)
     struct arena *a = arena_create(0);
     struct bytes text;
     char error[256] = "";
+    const char *authorization = "";
     int64_t began = clock_mono_ms();
     p->fetching = true;
     w->fetches++;
     pthread_mutex_unlock(&w->lock);
-    bool good = fetch_keys(w, a, p->issuer, &text, error);
+    bool good = fetch_keys(w, a, p->issuer, &text, &authorization, error);
     if (!good)
         log_warn("iam", "the keys of identity provider %s: %s", p->issuer, error);
     pthread_mutex_lock(&w->lock);
@@ -239,8 +247,10 @@ static void refresh(struct jwks *w, struct provider *p, int64_t now_ms)
     p->fetching = false;
     p->failed = !good;
     p->failed_ms = now_ms;
-    if (good)
+    if (good) {
         store_keys(w, p, text, now_ms);
+        snprintf(p->authorization, sizeof p->authorization, "%s", authorization);
+    }
     pthread_cond_broadcast(&w->done);
     arena_free(a);
 }
@@ -267,6 +277,20 @@ bool jwks_get(struct jwks *w, struct arena *a, struct bytes issuer, uint64_t but
     p->used_ms = now_ms;
     pthread_mutex_unlock(&w->lock);
     return good;
+}
+
+bool jwks_authorization(struct jwks *w, struct arena *a, struct bytes issuer, int64_t now_ms, struct bytes *ret)
+{
+    struct jwks_set keys;
+    if (!jwks_get(w, a, issuer, 0, now_ms, &keys))
+        return false;
+    *ret = BYTES_NONE;
+    pthread_mutex_lock(&w->lock);
+    for (size_t i = 0; i < JWKS_PROVIDERS; i++)
+        if (bytes_eq_str(issuer, w->providers[i].issuer))
+            *ret = bytes_dup(a, bytes_str(w->providers[i].authorization));
+    pthread_mutex_unlock(&w->lock);
+    return ret->n > 0;
 }
 
 /* ---- life ---- */

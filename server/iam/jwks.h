@@ -52,6 +52,9 @@ struct jwks_set {
  */
 bool jwks_get(struct jwks *, struct arena *, struct bytes issuer, uint64_t but, int64_t now_ms, struct jwks_set *ret);
 
+/* Where people sign in at that issuer, by its discovery document; asked for as its keys are. False: not known. */
+bool jwks_authorization(struct jwks *, struct arena *, struct bytes issuer, int64_t now_ms, struct bytes *ret);
+
 /* May the server send a request there? `plain`: http to loopback will do, too. */
 bool jwks_url_good(struct bytes url, bool plain);
 

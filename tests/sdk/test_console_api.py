@@ -13,6 +13,8 @@ import socket
 import ssl
 import threading
 import time
+import urllib.parse
+import urllib.request
 
 import jsonschema
 import yaml
@@ -20,6 +22,7 @@ import yaml
 from accounts import client_of, create_account, delete_account
 from aws import setup
 from cases import ROOT, case, contains, equal, main, true
+from oidc import Issuer
 from pail import Pail
 from s3client import Signer
 
@@ -386,7 +389,6 @@ def audit_of_the_last_requests(t):
         pass
     url = t.s3.generate_presigned_url("get_object", {"Bucket": b, "Key": "a key/with ümlaut"})
     true("Signature" in url, "presigned")
-    import urllib.request
     context = ssl.create_default_context(cafile=t.pail.ca) if t.pail.tls else None
     equal(urllib.request.urlopen(url, context=context).read(), b"body")
     got = me.ask("GET", "/pail/v1/audit", f"bucket={b}")["entries"]
@@ -429,6 +431,67 @@ def audit_is_bounded(t):
 def work_behind(t):
     work = Caller(t).ask("GET", "/pail/v1/work")
     true(work["disk"]["total"] > work["disk"]["free"] > 0 and work["workers"]["threads"] >= 2 and work["loops"], "numbers")
+
+
+def by_console(t, path, method="GET", headers=None):
+    """Status, headers and body from the console's own listener, unsigned."""
+    pail = t.pail
+    connection = http.client.HTTPSConnection(pail.host, pail.console_port, timeout=30, context=ssl.create_default_context(
+        cafile=pail.ca)) if pail.tls else http.client.HTTPConnection(pail.host, pail.console_port, timeout=30)
+    try:
+        connection.request(method, path, headers=headers or {})
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+    finally:
+        connection.close()
+
+
+@case
+def signing_in_through_a_provider(t):
+    if t.pail.external:
+        t.skip("the provider listens on this machine's loopback")
+    iam = client_of(t.pail, t.pail.access_key, t.pail.secret_key, "iam")
+    with Issuer(t.folder()) as idp:
+        idp.replies["discovery"] = lambda: (200, {}, json.dumps(
+            {"issuer": idp.url, "jwks_uri": idp.url + "/keys", "authorization_endpoint": idp.url + "/go?a=1"}).encode())
+        arn = iam.create_open_id_connect_provider(Url=idp.url, ClientIDList=["app-1", "app-2"])["OpenIDConnectProviderArn"]
+        quoted = urllib.parse.quote("Our people", safe="")
+        ask = f"/api/pail/v1/oidc/{quoted}?response_type=id_token&state=s%26t&nonce=n&client_id=evil&evil=1" \
+              "&redirect_uri=https%3A%2F%2Fpail.test%2F"
+        equal(by_console(t, ask)[0], 404, "not offered without a role")
+        trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity",
+                                                         "Principal": {"Federated": arn}}]}
+        role = iam.create_role(RoleName=f"people-{t.scheme}", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+        iam.tag_open_id_connect_provider(OpenIDConnectProviderArn=arn, Tags=[
+            {"Key": "pail:console-role", "Value": role}, {"Key": "pail:console-name", "Value": "Our people"},
+            {"Key": "pail:console-client", "Value": "app-2"}])
+        status, _, body = by_console(t, "/console.json")
+        if status == 200:  # otherwise the page was not built
+            equal(json.loads(body)["providers"], [{"name": "Our people", "url": idp.url, "clientId": "app-2", "roleArn": role}])
+        status, headers, _ = by_console(t, ask, headers={"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "document"})
+        equal((status, headers["Location"]),
+              (303, f"{idp.url}/go?a=1&response_type=id_token&redirect_uri=https%3A%2F%2Fpail.test%2F&state=s%26t&nonce=n"
+                    "&client_id=app-2"))
+        equal(by_console(t, ask, headers={"Sec-Fetch-Site": "cross-site"})[0], 403, "from elsewhere")
+        equal(by_console(t, "/api/pail/v1/oidc/nobody")[0], 404)
+        equal(Caller(t).send("GET", "/pail/v1/oidc/Our%20people")[0], 404, "by S3's listener")
+        token = idp.token(aud="app-2")
+        form = urllib.parse.urlencode({"Action": "AssumeRoleWithWebIdentity", "Version": "2011-06-15", "RoleArn": role,
+                                       "RoleSessionName": "console", "WebIdentityToken": token}).encode()
+        pail = t.pail
+        context = ssl.create_default_context(cafile=pail.ca) if pail.tls else None
+        scheme = "https" if pail.tls else "http"
+        reply = urllib.request.urlopen(f"{scheme}://{pail.host}:{pail.console_port}/api/", form, context=context).read().decode()
+        made = {n: re.search(f"<{n}>([^<]+)</{n}>", reply).group(1) for n in ("AccessKeyId", "SecretAccessKey", "SessionToken")}
+        me = Caller(t, made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"]).ask("GET", "/pail/v1/session")
+        equal((me["kind"], me["name"]), ("role", f"people-{t.scheme}"))
+        iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+    with Issuer(t.folder(), path="/silent") as idp:
+        arn = iam.create_open_id_connect_provider(Url=idp.url, ClientIDList=["app-1"], Tags=[
+            {"Key": "pail:console-role", "Value": role}])["OpenIDConnectProviderArn"]
+        equal(by_console(t, "/api/pail/v1/oidc/" + urllib.parse.quote(arn.split("/", 1)[1], safe=""))[0], 503,
+              "a provider that does not say where")
+        iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
 
 
 def rules(*each):

@@ -11,9 +11,10 @@ import re
 import signal
 import socket
 import ssl
+import subprocess
 import time
 
-from wire import Group, Raw, encode
+from wire import Group, Raw, default_binary, encode
 
 console = Group("console", ["--region", "us-east-1"])
 front = Group("console-proxy", ["--trusted-proxy", "127.0.0.1", "--browser-redirect-url", "https://pail.test/deep/console/",
@@ -163,7 +164,7 @@ def CON_04_what_the_page_is_told(t):
     t.same("type", reply.headers["content-type"], "application/json")
     told = json.loads(reply.body)
     t.same("content", {k: v for k, v in told.items() if k != "version"},
-           {"endpoint": None, "port": t.pail.port, "region": "us-east-1", "prefix": "/", "providers": [], "oidc": []})
+           {"endpoint": None, "port": t.pail.port, "region": "us-east-1", "prefix": "/", "providers": []})
     t.true("a version", re.fullmatch(r"\d+\.\d+\.\d+\S*", told["version"]))
 
 
@@ -221,6 +222,14 @@ def CON_06_objects_are_never_active(t):
         for destination in ("image", "video", "audio", "track", "empty", "document"):
             reply = page(c, presigned, [("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Dest", destination)])
             t.same(f"as {destination}", reply.status, 200)
+    for sent, shown in (("text/javascript", "text/plain"), ("application/x-JavaScript; charset=utf-8", "text/plain"),
+                        ("Text/CSS", "text/plain"), ("text/ecmascript", "text/plain"), ("text/html", "text/html"),
+                        ("image/svg+xml", "image/svg+xml"), ("application/json", "application/json")):
+        t.expect(f"put {sent}", t.put("/aaa/evil.js", b"alert(1)", headers=[("Content-Type", sent)]), "200")
+        t.same(f"{sent}, where a browser does not say what for", api(c, "GET", "/aaa/evil.js").all("content-type"), [shown])
+        t.same(f"{sent}, HEAD", api(c, "HEAD", "/aaa/evil.js").all("content-type"), [sent])
+    dressed = page(c, "/api" + c.presigned("GET", "/aaa/evil.js", "response-content-type=text%2Fjavascript"))
+    t.same("dressed up as a script", dressed.all("content-type"), ["text/plain"])
     name = "attachment; filename=\"b.html\""
     reply = page(c, "/api" + c.presigned("GET", "/aaa/evil.html", "response-content-disposition=" + encode(name)))
     t.same("a name to save it by", reply.all("content-disposition"), [name])
@@ -316,6 +325,33 @@ def CON_11_an_address_that_is_taken(t):
 
 
 @console.case
+def CON_14_the_usual_address_is_no_reason_to_stay_away(t):
+    taken = socket.socket()
+    try:
+        taken.bind(("127.0.0.1", 9001))
+        taken.listen()
+    except OSError:
+        pass  # by somebody else
+    folder = os.path.join(t.folder, "usual")
+    process = subprocess.Popen([default_binary(), "server", folder, "--address", "127.0.0.1:0"], stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, env={k: v for k, v in os.environ.items()
+                                                                         if not k.startswith(("PAIL_", "MINIO_"))})
+    try:
+        said = ""
+        for line in process.stdout:
+            said += line
+            if " serves " in line:
+                break
+        t.true("it says so", "no web console: cannot listen on 127.0.0.1:9001" in said, said)
+        t.true("and names none", "Console:" not in said)
+    finally:
+        process.terminate()
+        process.stdout.read()
+        t.same("it ends", process.wait(20), 0)
+        taken.close()
+
+
+@console.case
 def CON_12_tls(t):
     with t.server(name="console-tls", tls=True) as pail:
         context = ssl.create_default_context(cafile=pail.ca)
@@ -364,6 +400,29 @@ def listener_at(port):
     return None
 
 
+@console.case
+def CON_15_sockets_of_the_service_manager(t):
+    ours = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    early = [socket.create_connection(s.getsockname()) for s in ours]
+    for one in early:
+        one.settimeout(20)
+        one.sendall(b"GET /api/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    script = 'exec 5<&"$0" 6<&"$1"; exec 3<&5 4<&6 5<&- 6<&-; shift; export LISTEN_PID=$$ LISTEN_FDS=2; exec "$@"'
+    numbers = [s.fileno() for s in ours]
+    process = subprocess.Popen(["bash", "-c", script, *map(str, numbers), default_binary(), "server",
+                                os.path.join(t.folder, "sockets")], pass_fds=numbers, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, env={**os.environ, "LISTEN_FDNAMES": "console:s3"})
+    try:
+        console_says, s3_says = (b"".join(iter(lambda c=c: c.recv(65536), b"")) for c in early)
+        t.true("the console's", API_CSP.encode() in console_says, str(console_says[:200]))
+        t.true("S3's", b"404" in s3_says[:20] and API_CSP.encode() not in s3_says, str(s3_says[:200]))
+    finally:
+        process.terminate()
+        t.same("it ends", process.wait(20), 0)
+        for one in (*early, *ours):
+            one.close()
+
+
 # ---- behind a proxy --------------------------------------------------------------------------------------------------
 
 
@@ -402,6 +461,12 @@ def CON_21_guesses_are_counted_by_address(t):
     for i in range(9):
         sign_in(c, "wrong", [("X-Forwarded-For", f"2001:db8::{i + 2}")])
     t.same("its network is one", sign_in(c, headers=three).status, 429)
+    for i in range(12):
+        reply = sign_in(c, "wrong", [("X-Forwarded-For", "192.0.2.77"), ("x-amz-security-token", "made-up")])
+        t.true(f"a token that is none, {i}", reply.status in (400, 403), str(reply.status))
+    reply = sign_in(c, headers=[("X-Forwarded-For", "192.0.2.77"), ("x-amz-security-token", "made-up")])
+    t.true("with it the right secret is of no use", reply.status in (400, 403) and
+           reply.value("Code") != "SignatureDoesNotMatch", f"{reply.status} {reply.value('Code')}")
     t.same("S3's listener counts nothing", t.ask(t.signed("POST", "/", headers=[*FORM, *one], body=SIGN_IN,
                                                           service="sts")).status, 200)
     reply = sign_in(c, headers=two)

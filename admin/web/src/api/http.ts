@@ -287,7 +287,8 @@ export class Client {
               body: body as BodyInit | undefined,
               signal: options.signal ?? null,
               credentials: 'omit',
-              cache: 'no-store',
+              // "no-store" adds a Cache-Control header, which S3 would keep with what is written.
+              cache: method === 'GET' || method === 'HEAD' ? 'no-store' : 'default',
               redirect: 'error',
               referrerPolicy: 'no-referrer',
             });

@@ -979,7 +979,7 @@ export const putBucketEncryption = (c: Client, bucket: string, e: BucketEncrypti
           optional('KMSMasterKeyID', e.algorithm === 'AES256' ? undefined : e.keyId),
         ),
         el('BucketKeyEnabled', e.bucketKey),
-        e.blockCustomerKeys && el('BlockedEncryptionTypes', el('EncryptionType', 'SSE-C')),
+        e.blockCustomerKeys ? el('BlockedEncryptionTypes', el('EncryptionType', 'SSE-C')) : undefined,
       ),
     ),
   );

@@ -76,10 +76,19 @@ export class XmlNode {
 
 export class XmlError extends Error {}
 
+/* References to characters that XML 1.0 does not have: errors may repeat a key that holds some. */
+function sayable(text: string): string {
+  return text.replace(/&#(x[0-9a-f]+|\d+);/gi, (all, number: string) => {
+    const code = number.startsWith('x') || number.startsWith('X') ? parseInt(number.slice(1), 16) : Number(number);
+    const good = code === 9 || code === 10 || code === 13 || (code >= 0x20 && code < 0xd800) || (code > 0xdfff && code < 0xfffe) || (code >= 0x10000 && code <= 0x10ffff);
+    return good ? all : '\uFFFD';
+  });
+}
+
 /** Throws XmlError for what is not well-formed, or comes with a document type (nothing of ours has one). */
 export function parseXml(text: string): XmlNode {
   if (/<!DOCTYPE/i.test(text)) throw new XmlError('The reply has a document type.');
-  const document = new DOMParser().parseFromString(text, 'application/xml');
+  const document = new DOMParser().parseFromString(sayable(text), 'application/xml');
   const root = document.documentElement;
   if (!root || document.getElementsByTagName('parsererror').length > 0)
     throw new XmlError('The reply is not well-formed XML.');

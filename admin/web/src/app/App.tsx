@@ -34,7 +34,7 @@ function Page({ route, params }: { route: Place; params: Record<string, string |
   if (checks.length > 0 && can.isLoading) return <Loading rows={6} />;
   if (!can.any) {
     return (
-      <EmptyState icon={ShieldAlert} title={t('app.noRight')}>
+      <EmptyState page icon={ShieldAlert} title={t('app.noRight')}>
         {t('app.noRightAdvice', { action: checks[0]?.action ?? '' })}
       </EmptyState>
     );
@@ -44,8 +44,11 @@ function Page({ route, params }: { route: Place; params: Record<string, string |
 }
 
 function NotFound() {
+  useEffect(() => {
+    document.title = `${t('app.notFound')} · Pail`;
+  }, []);
   return (
-    <EmptyState icon={FileQuestion} title={t('app.notFound')} actions={<LinkButton href="/">{t('app.goHome')}</LinkButton>}>
+    <EmptyState page icon={FileQuestion} title={t('app.notFound')} actions={<LinkButton href="/">{t('app.goHome')}</LinkButton>}>
       {t('app.notFoundAdvice')}
     </EmptyState>
   );

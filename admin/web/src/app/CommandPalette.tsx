@@ -8,13 +8,14 @@ import { useLocation } from 'wouter';
 import { listBuckets } from '../api/s3';
 import { t } from '../strings';
 import css from './CommandPalette.module.css';
-import { useCan } from './permissions';
+import { bucketArn, objectArn, useCan } from './permissions';
 import { placeOf, type Group, type Route } from './routes';
-import { api, signOut } from './session';
+import { api, leave, useSession } from './session';
 import { setTheme } from './theme';
 
 type Command = { id: string; label: string; hint?: string; words: string; icon: LucideIcon; run: () => void };
 const MOST_SHOWN = 60;
+const MOST_BUCKETS = 200;
 
 /** All words have to occur; those at the start of the label come first. */
 export function rank(commands: Command[], text: string): Command[] {
@@ -37,9 +38,12 @@ const groupNames: Partial<Record<Group, string>> = { identity: t('app.groupIdent
 function useCommands(visible: Route[]): Command[] {
   const [, go] = useLocation();
   const buckets = useQuery({ queryKey: ['buckets', 'names'], queryFn: ({ signal }) => listBuckets(api(), { signal }), staleTime: 30_000 });
-  const can = useCan([{ action: 's3:CreateBucket', resource: 'arn:aws:s3:::*' }, { action: 'iam:CreateUser' }, { action: 'iam:CreatePolicy' }]);
-  const [createBucket, createUser, createPolicy] = can.allowed;
-  const names = buckets.data ?? [];
+  const { who } = useSession();
+  const can = useCan([{ action: 's3:CreateBucket', resource: bucketArn('*') }, { action: 'iam:CreateUser' }, { action: 'iam:CreatePolicy' }, { action: 'iam:CreateAccessKey', resource: who?.arn ?? '*' }]);
+  const [createBucket, createUser, createPolicy, createKey] = can.allowed;
+  const names = (buckets.data ?? []).slice(0, MOST_BUCKETS);
+  const upload = useCan(names.map((b) => ({ action: 's3:PutObject', resource: objectArn(b.name) }))).allowed;
+  const ownsKeys = who?.kind === 'user' || who?.kind === 'root';
   return [
     ...visible
       .filter((r) => !r.path.includes('/:bucket/'))
@@ -47,14 +51,14 @@ function useCommands(visible: Route[]): Command[] {
     ...(createBucket ? [{ id: '+bucket', label: t('app.newBucket'), words: 'create add', icon: Plus, run: () => go('/buckets?new') }] : []),
     ...(createUser ? [{ id: '+user', label: t('app.newUser'), words: 'create add', icon: Plus, run: () => go('/identity/users?new') }] : []),
     ...(createPolicy ? [{ id: '+policy', label: t('app.newPolicy'), words: 'create add', icon: Plus, run: () => go('/identity/policies?new') }] : []),
-    { id: '+key', label: t('app.newKey'), words: 'create add secret', icon: Plus, run: () => go('/profile?new') },
+    ...(createKey && ownsKeys ? [{ id: '+key', label: t('app.newKey'), words: 'create add secret', icon: Plus, run: () => go('/profile?new') }] : []),
     { id: 'light', label: t('app.themeToLight'), words: 'theme appearance colour', icon: Sun, run: () => setTheme('light') },
     { id: 'dark', label: t('app.themeToDark'), words: 'theme appearance colour', icon: Moon, run: () => setTheme('dark') },
-    { id: 'out', label: t('app.signOut'), words: 'log out leave', icon: LogOut, run: signOut },
-    ...names.flatMap((b) => [
+    { id: 'out', label: t('app.signOut'), words: 'log out leave', icon: LogOut, run: () => leave(go) },
+    ...names.flatMap((b, i) => [
       { id: `o:${b.name}`, label: b.name, hint: t('app.objects'), words: 'bucket browse', icon: Database, run: () => go(`/objects/${b.name}`) },
       { id: `s:${b.name}`, label: b.name, hint: t('app.systemSettings'), words: 'bucket settings', icon: Settings2, run: () => go(`/buckets/${b.name}`) },
-      { id: `u:${b.name}`, label: b.name, hint: t('app.upload'), words: 'bucket upload', icon: Upload, run: () => go(`/objects/${b.name}?upload`) },
+      ...(upload[i] ? [{ id: `u:${b.name}`, label: b.name, hint: t('app.upload'), words: 'bucket upload', icon: Upload, run: () => go(`/objects/${b.name}?upload`) }] : []),
     ]),
   ];
 }

@@ -16,6 +16,7 @@ export class ErrorBoundary extends Component<{ children: ReactNode }, { error: u
     if (this.state.error === null) return this.props.children;
     return (
       <EmptyState
+        page
         title={t('errors.crashed')}
         actions={
           <Button icon={RotateCw} onPress={() => location.reload()}>

@@ -13,7 +13,7 @@ import { Logo } from './Logo';
 import { useCan } from './permissions';
 import { useReachable } from './reachable';
 import { placeOf, routes, type Group, type Route } from './routes';
-import { signOut, useSession } from './session';
+import { leave, useSession } from './session';
 import css from './Shell.module.css';
 import { setTheme, useTheme, type Theme } from './theme';
 
@@ -55,13 +55,13 @@ function Sidebar({ visible, onGo }: { visible: Route[]; onGo?: () => void }) {
     );
   };
   return (
-    <div className={css.sidebar}>
+    <nav className={css.sidebar} aria-label={t('app.navigation')}>
       <Link href="/" className={css.brand} onClick={() => onGo?.()}>
         <Logo size={26} />
         Pail
         <span className={css.version}>{consoleInfo().version}</span>
       </Link>
-      <nav aria-label={t('app.navigation')}>
+      <div>
         {groups.map(([group, title]) => {
           const inside = visible.filter((r) => r.group === group);
           return inside.length === 0 ? null : (
@@ -71,10 +71,10 @@ function Sidebar({ visible, onGo }: { visible: Route[]; onGo?: () => void }) {
             </div>
           );
         })}
-      </nav>
+      </div>
       <div className={css.spacer} />
       <ul>{visible.filter((r) => r.group === 'bottom').map(link)}</ul>
-    </div>
+    </nav>
   );
 }
 
@@ -110,7 +110,7 @@ function AccountMenu() {
           <span>{who ? `${t(kinds[who.kind] ?? 'app.role_user')} · ${t('app.accountId', { id: who.account })}` : ''}</span>
         </div>
       }
-      items={[{ id: 'profile', label: t('app.profile'), icon: User, onAction: () => go('/profile') }, 'separator', { id: 'out', label: t('app.signOut'), icon: LogOut, onAction: signOut }]}
+      items={[{ id: 'profile', label: t('app.profile'), icon: User, onAction: () => go('/profile') }, 'separator', { id: 'out', label: t('app.signOut'), icon: LogOut, onAction: () => leave(go) }]}
     />
   );
 }

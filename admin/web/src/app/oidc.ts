@@ -3,6 +3,7 @@
 // request of a script leaves this host (the content policy would refuse it), and no code has to be exchanged.
 import { assumeRoleWithWebIdentity } from '../api/sts';
 import { apiBase, basePath } from './base';
+import { t } from '../strings';
 import { api, signInWith } from './session';
 import type { ConsoleInfo } from './console';
 
@@ -24,7 +25,7 @@ export async function startProvider(p: Provider): Promise<void> {
   const params: Record<string, string> = {
     response_type: 'id_token',
     response_mode: 'fragment',
-    client_id: o.clientId ?? '',
+    ...(o.clientId ? { client_id: o.clientId } : {}),
     redirect_uri: `${location.origin}${basePath}/`,
     scope: o.scopes ?? 'openid profile email',
     state: pending.state,
@@ -47,10 +48,10 @@ export async function finishProvider(): Promise<void> {
   if (!token && !failure) return;
   const pending = JSON.parse(sessionStorage.getItem(STORED) ?? 'null') as Pending | null;
   sessionStorage.removeItem(STORED);
-  const sameSite = pending && pending.back.startsWith(location.origin + basePath);
+  const sameSite = pending && pending.back.startsWith(`${location.origin}${basePath}/`);
   history.replaceState(null, '', sameSite ? pending.back : `${basePath}/`);
   if (failure) throw new Error(got.get('error_description') ?? failure);
-  if (!pending || !token || got.get('state') !== pending.state || claimsOf(token).nonce !== pending.nonce) throw new Error('state');
+  if (!pending || !token || got.get('state') !== pending.state || claimsOf(token).nonce !== pending.nonce) throw new Error(t('app.providerState'));
   const { credentials } = await assumeRoleWithWebIdentity(api(), { token, sessionName: 'console', ...(pending.roleArn ? { roleArn: pending.roleArn } : {}) });
   await signInWith(credentials);
 }

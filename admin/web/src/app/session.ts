@@ -91,6 +91,12 @@ export function signOut(): void {
   set({ status: 'out' });
 }
 
+/** By the user's wish: who comes next begins at the front, not where this one was. */
+export function leave(go: (path: string) => void): void {
+  go('/');
+  signOut();
+}
+
 export function getSession(): SessionState {
   return state;
 }

@@ -45,6 +45,7 @@ export const app = {
   paletteHint: 'Go to a page or do something…',
   paletteTitle: 'Command palette',
   profile: 'Profile',
+  providerState: 'This sign-in was not begun here, or it took too long. Try again.',
   role_role: 'Role',
   role_root: 'Root user',
   role_service: 'Service account',

@@ -18,6 +18,7 @@ export const ui = {
   delete: 'Delete',
   dismiss: 'Dismiss',
   edit: 'Edit',
+  editorLeave: 'Tab indents. Escape, then Tab leaves the editor.',
   hideSecret: 'Hide',
   loading: 'Loading…',
   more: 'More actions',

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The editor itself is large and comes when it is first needed; until then the text is in a plain field.
 import { lazy, Suspense } from 'react';
-import { TextField } from './Field';
+import { TextField } from './TextField';
 
 export type Completion = { label: string; detail?: string; type?: string; apply?: string };
 export type Diagnostic = { from: number; to: number; severity: 'error' | 'warning' | 'info'; message: string };

@@ -10,6 +10,7 @@ import { EditorState, type Extension } from '@codemirror/state';
 import { drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, keymap, lineNumbers } from '@codemirror/view';
 import { tags } from '@lezer/highlight';
 import { useEffect, useRef } from 'react';
+import { t } from '../strings';
 import type { CodeEditorProps } from './CodeEditor';
 import css from './CodeMirror.module.css';
 
@@ -29,6 +30,12 @@ const look = EditorView.theme({
   '.cm-completionDetail': { color: 'var(--text-3)', fontStyle: 'normal' },
   '.cm-panels': { backgroundColor: 'var(--subtle)', color: 'var(--text)', borderColor: 'var(--border)' },
   '.cm-diagnostic': { fontFamily: 'var(--font)' },
+  '.cm-panel.cm-search': { padding: '0.5rem', fontFamily: 'var(--font)' },
+  '.cm-panel.cm-search label': { fontSize: '0.75rem' },
+  '.cm-panel.cm-search [name=close]': { color: 'var(--text-2)', cursor: 'pointer' },
+  '.cm-textfield': { backgroundColor: 'var(--surface)', color: 'var(--text)', border: '1px solid var(--border-control)', borderRadius: '5px', fontSize: '0.75rem', padding: '0.2rem 0.4rem' },
+  '.cm-button': { background: 'var(--raised)', backgroundImage: 'none', color: 'var(--text)', border: '1px solid var(--border-strong)', borderRadius: '5px', fontSize: '0.75rem', padding: '0.2rem 0.5rem', cursor: 'pointer' },
+  '.cm-searchMatch': { backgroundColor: 'var(--warning-soft)', outline: '1px solid var(--warning)' },
 });
 
 const colours = HighlightStyle.define([
@@ -76,9 +83,10 @@ export default function CodeMirror(p: CodeEditorProps) {
       syntaxHighlighting(colours),
       look,
       EditorView.lineWrapping,
-      EditorView.contentAttributes.of({ 'aria-label': label }),
+      // Tab indents; who works by keyboard has to know the way out.
+      EditorView.contentAttributes.of({ 'aria-label': label, ...(readOnly ? {} : { 'aria-description': t('ui.editorLeave') }) }),
       EditorState.readOnly.of(readOnly),
-      EditorView.theme({ '.cm-scroller': { minHeight: props.current.minHeight ?? '12rem', maxHeight: props.current.maxHeight ?? '32rem' } }),
+      EditorView.theme({ '.cm-content, .cm-gutter': { minHeight: props.current.minHeight ?? '12rem' }, '.cm-scroller': { maxHeight: props.current.maxHeight ?? '32rem' } }),
       keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, ...completionKeymap, ...(readOnly ? [] : [indentWithTab])]),
       EditorView.updateListener.of((u) => {
         if (u.docChanged) props.current.onChange?.(u.state.doc.toString());

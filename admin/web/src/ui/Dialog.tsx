@@ -7,7 +7,7 @@ import { Button, IconButton } from './Button';
 import { cx } from './cx';
 import css from './Dialog.module.css';
 import { ErrorState } from './States';
-import { TextField } from './Field';
+import { TextField } from './TextField';
 
 export type DialogProps = {
   isOpen: boolean;

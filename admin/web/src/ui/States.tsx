@@ -10,7 +10,8 @@ import { describeError } from './errors';
 import css from './States.module.css';
 
 /** Nothing is there: says why and what to do. */
-export function EmptyState({ icon: Icon, title, children, actions }: { icon?: LucideIcon; title: string; children?: ReactNode; actions?: ReactNode }) {
+export function EmptyState({ icon: Icon, title, children, actions, page }: { icon?: LucideIcon; title: string; children?: ReactNode; actions?: ReactNode; /** It is all there is on the page. */ page?: boolean }) {
+  const Heading = page ? 'h1' : 'h2';
   return (
     <div className={css.state}>
       {Icon && (
@@ -18,7 +19,7 @@ export function EmptyState({ icon: Icon, title, children, actions }: { icon?: Lu
           <Icon size={20} aria-hidden />
         </div>
       )}
-      <h2>{title}</h2>
+      <Heading>{title}</Heading>
       {children && <p>{children}</p>}
       {actions && <div className={css.actions}>{actions}</div>}
     </div>

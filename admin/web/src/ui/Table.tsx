@@ -6,7 +6,7 @@ import { ArrowDown, ArrowUp } from 'lucide-react';
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode } from 'react';
 import { t } from '../strings';
 import { cx } from './cx';
-import { Checkbox } from './Field';
+import { Checkbox } from './Toggles';
 import css from './Table.module.css';
 
 export type Column<T> = {
@@ -56,6 +56,7 @@ export type TableProps<T> = {
 const TALLEST_PX = 12_000_000;
 const OVERSCAN = 8;
 const NEAR_END_ROWS = 60;
+const HEAD_PX = 36;
 const INTERACTIVE = 'a,button,input,select,textarea,label,[role="button"],[role="menuitem"],[role="checkbox"]';
 
 /** Which rows to draw for a scroll position, and where. */
@@ -124,7 +125,9 @@ export function Table<T>(p: TableProps<T>) {
       const i = Math.max(0, Math.min(rows.length - 1, index));
       wantFocus.current = true;
       setFocused(i);
-      if (el) el.scrollTop = scrollToRow(i, rows.length, rowHeight, el.scrollTop, el.clientHeight - 36);
+      if (!el) return;
+      el.scrollTop = scrollToRow(i, rows.length, rowHeight, el.scrollTop, Math.max(rowHeight, el.clientHeight - HEAD_PX));
+      setView((v) => ({ ...v, top: el.scrollTop }));
     },
     [rows.length, rowHeight, scroller],
   );

@@ -8,10 +8,11 @@ import { t } from '../../strings';
 import { Callout, Card, CodeBlock, ComboBox, Copyable, KeyValue, KeyValues, LinkButton, PageHeader, Tabs } from '../../ui';
 import { snippets } from './snippets';
 
+const EXAMPLE = 'my-bucket';
 const BUCKET_NAME = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 
 export default function Page(_: PageProps) {
-  const buckets = useQuery({ queryKey: ['buckets'], queryFn: ({ signal }) => listBuckets(api(), { signal }) });
+  const buckets = useQuery({ queryKey: ['buckets', 'names'], queryFn: ({ signal }) => listBuckets(api(), { signal }) });
   const [typed, setTyped] = useState<string | null>(null);
   const [client, setClient] = useState('aws');
   const names = buckets.data ?? [];
@@ -20,7 +21,7 @@ export default function Page(_: PageProps) {
   const endpoint = s3Endpoint();
   const { region } = consoleInfo();
   // What is typed ends up in commands that people paste: only what a bucket can be called.
-  const all = snippets({ endpoint, region, bucket: valid && bucket ? bucket : 'my-bucket' });
+  const all = snippets({ endpoint, region, bucket: valid && bucket ? bucket : EXAMPLE });
   return (
     <>
       <PageHeader
@@ -48,7 +49,7 @@ export default function Page(_: PageProps) {
           </Card>
           <Card title={t('connect.fill')}>
             <div className="stack">
-              <ComboBox label={t('connect.bucket')} allowsCustom mono options={names.map((b) => ({ id: b.name, label: b.name }))} value={bucket} onChange={setTyped} error={valid ? null : t('connect.badBucket')} />
+              <ComboBox label={t('connect.bucket')} allowsCustom mono placeholder={EXAMPLE} options={names.map((b) => ({ id: b.name, label: b.name }))} value={bucket} onChange={setTyped} error={valid ? null : t('connect.badBucket')} />
               <Callout>{t('connect.secretNote')}</Callout>
             </div>
           </Card>

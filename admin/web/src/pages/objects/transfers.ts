@@ -247,10 +247,11 @@ async function run(u: Upload): Promise<void> {
 
 /* Speed over the last seconds, so that it neither jumps nor lags. */
 function startMeter(task: Task): () => void {
-  let last = task.done;
+  const moved = () => task.done - task.resumed;
+  let last = moved();
   const every = setInterval(() => {
-    const now = Math.max(0, task.done - last);
-    last = task.done;
+    const now = Math.max(0, moved() - last);
+    last = moved();
     task.speed = task.speed === 0 ? now : task.speed * 0.7 + now * 0.3;
     if (task.state === 'running') changed();
   }, 1000);

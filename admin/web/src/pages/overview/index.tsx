@@ -25,7 +25,7 @@ export default function Page(_: PageProps) {
 /** For those who may not see the server: their own buckets. */
 function OwnOverview() {
   const { who } = useSession();
-  const buckets = useQuery({ queryKey: ['buckets'], queryFn: ({ signal }) => listBuckets(api(), { signal }) });
+  const buckets = useQuery({ queryKey: ['buckets', 'names'], queryFn: ({ signal }) => listBuckets(api(), { signal }) });
   return (
     <>
       <PageHeader title={t('overview.title')} description={t('overview.welcome', { name: who?.name ?? '' })} />
@@ -178,7 +178,7 @@ function Charts({ history: h, loading }: { history: History | undefined; loading
 type Row = { name: string; objects: number; bytes: number };
 
 function Bottom({ status: s }: { status: ServerStatus }) {
-  const buckets = useQuery({ queryKey: ['bucketStatus'], queryFn: ({ signal }) => listBucketStatus(api(), { signal }), staleTime: 30_000 });
+  const buckets = useQuery({ queryKey: ['buckets', 'status'], queryFn: ({ signal }) => listBucketStatus(api(), { signal }), staleTime: 30_000 });
   const largest: Row[] = [...(buckets.data ?? [])]
     .sort((a, b) => b.usage.bytes - a.usage.bytes)
     .slice(0, BUCKETS_SHOWN)

@@ -40,12 +40,13 @@ export default function Page(_: PageProps) {
 
 function Keys({ user, arn }: { user: string | undefined; arn: string }) {
   const client = useQueryClient();
-  const keys = useQuery({ queryKey: ['keys', 'own', arn], queryFn: ({ signal }) => listAccessKeys(api(), user, { signal }) });
-  const can = useCan(['iam:CreateAccessKey', 'iam:UpdateAccessKey', 'iam:DeleteAccessKey'].map((action) => ({ action, resource: arn })));
-  const [mayCreate, mayUpdate, mayDelete] = can.allowed;
+  const can = useCan(['iam:CreateAccessKey', 'iam:UpdateAccessKey', 'iam:DeleteAccessKey', 'iam:ListAccessKeys'].map((action) => ({ action, resource: arn })));
+  const [mayCreate, mayUpdate, mayDelete, mayList] = can.allowed;
+  const keys = useQuery({ queryKey: ['accessKeys', 'own', arn], queryFn: ({ signal }) => listAccessKeys(api(), user, { signal }), enabled: mayList ?? false });
+  const denied = (!can.isLoading && !mayList) || (isApiError(keys.error) && keys.error.isDenied);
   const [made, setMade] = useState<NewAccessKey | null>(null);
   const [ask, setAsk] = useState<{ what: 'create' | 'replace' | 'delete'; key?: AccessKey } | null>(null);
-  const changed = () => client.invalidateQueries({ queryKey: ['keys', 'own'] });
+  const changed = () => client.invalidateQueries({ queryKey: ['accessKeys', 'own'] });
   const list = keys.data ?? [];
   const full = list.length >= KEYS_MAX && user !== undefined;
 
@@ -115,12 +116,12 @@ function Keys({ user, arn }: { user: string | undefined; arn: string }) {
       }
       footer={full && t('profile.keysFull', { count: KEYS_MAX })}
     >
-      {keys.isPending ? (
-        <Loading rows={3} />
-      ) : isApiError(keys.error) && keys.error.isDenied ? (
+      {denied ? (
         <EmptyState icon={KeyRound} title={t('profile.keysDenied')}>
           {t('profile.keysDeniedWhy')}
         </EmptyState>
+      ) : keys.isPending ? (
+        <Loading rows={3} />
       ) : keys.error ? (
         <ErrorState error={keys.error} onRetry={() => void keys.refetch()} />
       ) : (

@@ -15,7 +15,7 @@ const sources = { setting: 'system.masterSetting', credential: 'system.masterCre
 export default function Page(_: PageProps) {
   const client = useQueryClient();
   const keys = useQuery({
-    queryKey: ['keys'],
+    queryKey: ['encryptionKeys'],
     queryFn: ({ signal }) => listKeys(api(), { signal }) as Promise<Keys>,
     refetchInterval: (q) => (q.state.data?.keys.some((k) => k.resealing) ? 3000 : false),
   });
@@ -23,7 +23,7 @@ export default function Page(_: PageProps) {
   const [mayCreate, mayRotate, mayDisable, mayEnable, mayDelete] = can.allowed;
   const [creating, setCreating] = useState(new URLSearchParams(location.search).has('new'));
   const [ask, setAsk] = useState<{ what: 'rotate' | 'disable' | 'delete'; key: SealKey } | null>(null);
-  const changed = () => client.invalidateQueries({ queryKey: ['keys'] });
+  const changed = () => client.invalidateQueries({ queryKey: ['encryptionKeys'] });
 
   const enable = async (key: SealKey) => {
     try {

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+/* All about one object, or one version of it, beside its list. */
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { Download, FileQuestion, MoreHorizontal, Pencil, Share2, Trash2 } from 'lucide-react';
+import { useState } from 'react';
+import { isApiError } from '../../api/http';
+import { getObjectTagging, headObject, putObjectLegalHold, type ObjectHead } from '../../api/s3';
+import { hasDotSegments } from '../../api/sign';
+import { api } from '../../app';
+import { t } from '../../strings';
+import { Badge, Button, Bytes, Callout, Copyable, Drawer, EmptyState, ErrorState, formatDate, IconButton, KeyValue, KeyValues, Loading, Menu, Switch, Tabs, Time, toast, type TabItem } from '../../ui';
+import { downloadOne, type Item } from './actions';
+import { EditMetadata, EditRetention, EditTags, RestoreArchived } from './edit';
+import { KindIcon, lastName, Name, visible } from './names';
+import css from './objects.module.css';
+import { Preview } from './Preview';
+import { useRights, type Rights } from './rights';
+import { Versions } from './Versions';
+
+const METADATA_COPY_MAX = 5 * 1024 ** 3;
+const ARCHIVES = ['GLACIER', 'DEEP_ARCHIVE'];
+
+function encryptionText(head: ObjectHead): string {
+  if (!head.encryption) return t('objects.encryptionNone');
+  if (head.encryption === 'SSE-C') return t('objects.encryptionOwn');
+  if (head.encryption === 'AES256') return t('objects.encryptionServer');
+  return t('objects.encryptionKms', { key: head.encryptionKey ?? head.encryption });
+}
+
+type Edit = 'metadata' | 'tags' | 'retention' | 'restore' | null;
+
+function Details({ bucket, objectKey, version, head, rights, locks, onEdit }: { bucket: string; objectKey: string; version: string | undefined; head: ObjectHead; rights: Rights; locks: boolean; onEdit: (edit: Edit) => void }) {
+  const queries = useQueryClient();
+  const refTo = { bucket, key: objectKey, ...(version && { versionId: version }) };
+  const tags = useQuery({
+    queryKey: ['objects', bucket, 'tags', objectKey, version],
+    queryFn: ({ signal }) => getObjectTagging(api(), refTo, { signal }),
+    enabled: rights.getTags,
+  });
+  const hold = (on: boolean) =>
+    void putObjectLegalHold(api(), refTo, on).then(
+      () => queries.invalidateQueries({ queryKey: ['objects', bucket, 'head', objectKey] }),
+      (error: unknown) => toast.error(error),
+    );
+  const checksums = Object.entries(head.checksums);
+  return (
+    <>
+      {hasDotSegments(`/${objectKey}`) && (
+        <Callout tone="warning" title={t('objects.oddPath')}>
+          {t('objects.oddPathAdvice')}
+        </Callout>
+      )}
+      <KeyValues>
+        <KeyValue label={t('objects.key')}>
+          <Copyable value={objectKey} />
+        </KeyValue>
+        <KeyValue label={t('objects.uri')}>
+          <Copyable value={`s3://${bucket}/${objectKey}`} />
+        </KeyValue>
+        <KeyValue label={t('objects.colSize')}>
+          <Bytes value={head.size} />
+        </KeyValue>
+        <KeyValue label={t('objects.colModified')}>
+          <Time value={head.modified} full />
+        </KeyValue>
+        <KeyValue label={t('objects.type')}>{visible(head.contentType) || '–'}</KeyValue>
+        <KeyValue label={t('objects.etag')}>
+          <Copyable value={head.etag} />
+        </KeyValue>
+        {head.versionId && (
+          <KeyValue label={t('objects.versionId')}>
+            <Copyable value={head.versionId} />
+          </KeyValue>
+        )}
+        <KeyValue label={t('objects.colClass')}>{head.storageClass}</KeyValue>
+        <KeyValue label={t('objects.encryption')}>{encryptionText(head)}</KeyValue>
+        {checksums.map(([name, value]) => (
+          <KeyValue key={name} label={head.checksumType === 'COMPOSITE' ? t('objects.checksumComposite', { name }) : name}>
+            <Copyable value={value} />
+          </KeyValue>
+        ))}
+        {head.parts !== undefined && <KeyValue label={t('objects.parts')}>{head.parts}</KeyValue>}
+        {head.restore && <KeyValue label={t('objects.archived')}>{head.restore}</KeyValue>}
+        {head.expiration && <KeyValue label={t('objects.expiration')}>{head.expiration}</KeyValue>}
+      </KeyValues>
+
+      <div className={css.section}>
+        <h3>{t('objects.metadata')}</h3>
+        {rights.put && rights.get && !version && head.size <= METADATA_COPY_MAX && head.encryption !== 'SSE-C' && (
+          <Button size="sm" variant="ghost" icon={Pencil} onPress={() => onEdit('metadata')} aria-label={t('objects.editMetadata')}>
+            {t('ui.edit')}
+          </Button>
+        )}
+      </div>
+      {Object.keys(head.metadata).length + Object.keys(head.headers).length === 0 ? (
+        <span className="muted">{t('objects.noMetadata')}</span>
+      ) : (
+        <KeyValues>
+          {[...Object.entries(head.headers), ...Object.entries(head.metadata)].map(([name, value]) => (
+            <KeyValue key={name} label={visible(name)}>
+              {visible(value)}
+            </KeyValue>
+          ))}
+        </KeyValues>
+      )}
+
+      {rights.getTags && (
+        <>
+          <div className={css.section}>
+            <h3>{t('objects.tags')}</h3>
+            {rights.putTags && tags.data && (
+              <Button size="sm" variant="ghost" icon={Pencil} onPress={() => onEdit('tags')} aria-label={t('objects.editTags')}>
+                {t('ui.edit')}
+              </Button>
+            )}
+          </div>
+          {tags.error ? (
+            <ErrorState error={tags.error} compact />
+          ) : Object.keys(tags.data ?? {}).length === 0 ? (
+            <span className="muted">{t('objects.noTags')}</span>
+          ) : (
+            <div className={css.tags}>
+              {Object.entries(tags.data ?? {}).map(([name, value]) => (
+                <span key={name} className={`${css.tag} hostile`}>
+                  {visible(name)}
+                  {value && ` = ${visible(value)}`}
+                </span>
+              ))}
+            </div>
+          )}
+        </>
+      )}
+
+      {(locks || head.lockMode || head.legalHold !== undefined) && (
+        <>
+          <div className={css.section}>
+            <h3>{t('objects.lock')}</h3>
+            {rights.putRetention && (
+              <Button size="sm" variant="ghost" icon={Pencil} onPress={() => onEdit('retention')} aria-label={t('objects.editRetention')}>
+                {t('ui.edit')}
+              </Button>
+            )}
+          </div>
+          <KeyValues>
+            <KeyValue label={t('objects.retention')}>
+              {head.lockMode ? t('objects.retentionUntil', { mode: t(head.lockMode === 'COMPLIANCE' ? 'objects.compliance' : 'objects.governance'), time: formatDate(head.retainUntil) }) : t('objects.retentionNone')}
+            </KeyValue>
+            <KeyValue label={t('objects.legalHold')}>
+              {rights.putLegalHold ? (
+                <Switch label={t('objects.legalHold')} description={t('objects.legalHoldHelp')} isSelected={head.legalHold ?? false} onChange={hold} />
+              ) : (
+                t(head.legalHold ? 'objects.legalHoldOn' : 'objects.legalHoldOff')
+              )}
+            </KeyValue>
+          </KeyValues>
+        </>
+      )}
+    </>
+  );
+}
+
+export function ObjectDrawer(p: {
+  bucket: string;
+  objectKey: string;
+  version: string | undefined;
+  tab: string | undefined;
+  keepsVersions: boolean;
+  locks: boolean;
+  onTab: (tab: string) => void;
+  onVersion: (version: string | undefined) => void;
+  onShare: (version: string | undefined) => void;
+  onAct: (kind: 'rename' | 'copy' | 'move' | 'delete', item: Item) => void;
+  onClose: () => void;
+}) {
+  const { bucket, objectKey, version } = p;
+  const queries = useQueryClient();
+  const rights = useRights(bucket, objectKey, true);
+  const [edit, setEdit] = useState<Edit>(null);
+  const refTo = { bucket, key: objectKey, ...(version && { versionId: version }) };
+  const head = useQuery({
+    queryKey: ['objects', bucket, 'head', objectKey, version],
+    queryFn: ({ signal }) => headObject(api(), refTo, { signal }),
+  });
+  const tagsNow = queries.getQueryData<Record<string, string>>(['objects', bucket, 'tags', objectKey, version]) ?? {};
+  const refresh = () => void queries.invalidateQueries({ queryKey: ['objects', bucket] });
+  const item: Item = { key: objectKey, folder: false, size: head.data?.size ?? 0, ...(version && { versionId: version }) };
+  const mayRead = version ? rights.getVersion : rights.get;
+  const closeEdit = () => setEdit(null);
+
+  const missing = isApiError(head.error) && head.error.isMissing;
+  const marker = isApiError(head.error) && head.error.status === 405;
+  const instead = head.error ? (
+    missing || marker ? (
+      <EmptyState icon={FileQuestion} title={t(marker ? 'objects.isMarker' : 'objects.notThere')}>
+        {t(marker ? 'objects.isMarkerAdvice' : 'objects.notThereAdvice')}
+      </EmptyState>
+    ) : (
+      <ErrorState error={head.error} onRetry={() => void head.refetch()} />
+    )
+  ) : head.data ? null : (
+    <Loading rows={6} />
+  );
+  const tabs: TabItem[] = [
+    {
+      id: 'details',
+      label: t('objects.tabDetails'),
+      content: <div className="stack">{instead ?? (head.data && <Details bucket={bucket} objectKey={objectKey} version={version} head={head.data} rights={rights} locks={p.locks} onEdit={setEdit} />)}</div>,
+    },
+  ];
+  if (mayRead) tabs.push({ id: 'preview', label: t('objects.tabPreview'), content: instead ?? (head.data && <Preview key={`${objectKey}\0${version ?? ''}`} refTo={refTo} head={head.data} />) });
+  if (p.keepsVersions && rights.listVersions)
+    tabs.push({
+      id: 'versions',
+      label: t('objects.tabVersions'),
+      content: <Versions bucket={bucket} objectKey={objectKey} shown={version} rights={rights} onShow={p.onVersion} onShare={p.onShare} onDelete={(i) => p.onAct('delete', i)} />,
+    });
+  const archived = ARCHIVES.includes(head.data?.storageClass ?? '');
+  return (
+    <Drawer
+      isOpen
+      onClose={p.onClose}
+      title={
+        <span className={css.drawerTitle}>
+          <KindIcon name={objectKey} />
+          <Name text={lastName(objectKey)} wrap />
+        </span>
+      }
+    >
+      {version && (
+        <Callout tone="info" actions={<Button size="sm" onPress={() => p.onVersion(undefined)}>{t('objects.latest')}</Button>}>
+          {t('objects.versionOf', { time: formatDate(head.data?.modified) })} <Badge>{version}</Badge>
+        </Callout>
+      )}
+      {head.data && (
+        <div className={css.actions}>
+          {mayRead && (
+            <Button variant="primary" icon={Download} onPress={() => downloadOne(api(), refTo, lastName(objectKey))}>
+              {t('objects.download')}
+            </Button>
+          )}
+          {mayRead && (
+            <Button icon={Share2} onPress={() => p.onShare(version)}>
+              {t('objects.share')}
+            </Button>
+          )}
+          {(version ? rights.deleteVersion : rights.delete) && (
+            <Button icon={Trash2} variant="dangerGhost" onPress={() => p.onAct('delete', item)}>
+              {t(version ? 'objects.deleteForever' : 'objects.delete')}
+            </Button>
+          )}
+          {!version && rights.get && (
+            <Menu
+              label={t('ui.more')}
+              trigger={<IconButton icon={MoreHorizontal} label={t('ui.more')} />}
+              items={[
+                rights.put && rights.delete && { id: 'rename', label: t('objects.rename'), onAction: () => p.onAct('rename', item) },
+                { id: 'copy', label: t('objects.copy'), onAction: () => p.onAct('copy', item) },
+                rights.delete && { id: 'move', label: t('objects.move'), onAction: () => p.onAct('move', item) },
+                archived && rights.restore && { id: 'restore', label: t('objects.restoreArchived'), onAction: () => setEdit('restore') },
+              ]}
+            />
+          )}
+        </div>
+      )}
+      <Tabs label={t('objects.details')} items={tabs} selected={tabs.some((tab) => tab.id === p.tab) ? (p.tab as string) : 'details'} onSelect={p.onTab} />
+      {edit === 'tags' && <EditTags refTo={refTo} tags={tagsNow} onClose={closeEdit} onSaved={refresh} />}
+      {edit === 'metadata' && head.data && <EditMetadata refTo={refTo} head={head.data} onClose={closeEdit} onSaved={refresh} />}
+      {edit === 'retention' && head.data && <EditRetention refTo={refTo} head={head.data} mayBypass={rights.bypass} onClose={closeEdit} onSaved={refresh} />}
+      {edit === 'restore' && <RestoreArchived refTo={refTo} onClose={closeEdit} onSaved={refresh} />}
+    </Drawer>
+  );
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A look into an object. Nothing of it runs: text is text, SVG is an <img> (where browsers run no scripts), media and
+ * PDF are read by URLs of this origin that last minutes, with the type that the preview expects.
+ */
+import { useQuery } from '@tanstack/react-query';
+import { EyeOff } from 'lucide-react';
+import { lazy, Suspense, useMemo, useState } from 'react';
+import { getObject, type ObjectHead, type ObjectRef } from '../../api/s3';
+import { api } from '../../app';
+import { t } from '../../strings';
+import { Button, cx, EmptyState, ErrorState, formatBytes, formatNumber, Loading } from '../../ui';
+import { ownUrl } from './actions';
+import { parseCsv, separatorOf } from './csv';
+import { kindOf, lastName, previewType, visible, type Kind } from './names';
+import css from './objects.module.css';
+
+const Markdown = lazy(() => import('./Markdown'));
+const Pdf = lazy(() => import('./Pdf'));
+const TEXT_MAX = 512 * 1024;
+const ROWS_MAX = 200;
+const MEDIA_SECONDS = 6 * 3600;
+
+function prettyJson(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}
+
+function Csv({ text }: { text: string }) {
+  const [head, ...rows] = useMemo(() => parseCsv(text, separatorOf(text), ROWS_MAX + 1), [text]);
+  return (
+    <>
+      <div className={css.tableWrap} tabIndex={0} role="region" aria-label={t('objects.tabPreview')}>
+        <table>
+          <thead>
+            <tr>
+              {head?.map((cell, i) => (
+                <th key={i} scope="col">
+                  {visible(cell)}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map((row, i) => (
+              <tr key={i}>
+                {row.map((cell, k) => (
+                  <td key={k} title={cell}>
+                    {visible(cell)}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {rows.length >= ROWS_MAX && <p className="muted">{t('objects.previewRows', { rows: formatNumber(ROWS_MAX) })}</p>}
+    </>
+  );
+}
+
+function TextPreview({ refTo, head, kind }: { refTo: ObjectRef; head: ObjectHead; kind: Kind }) {
+  const body = useQuery({
+    queryKey: ['objects', refTo.bucket, 'text', refTo.key, refTo.versionId, head.etag],
+    queryFn: async ({ signal }) => {
+      const reply = await getObject(api(), refTo, { range: [0, TEXT_MAX - 1], signal });
+      return new TextDecoder().decode(await reply.arrayBuffer());
+    },
+    gcTime: 0,
+  });
+  if (body.isPending) return <Loading rows={6} />;
+  if (body.error) return <ErrorState error={body.error} compact onRetry={() => void body.refetch()} />;
+  const whole = head.size <= TEXT_MAX;
+  return (
+    <>
+      {kind === 'markdown' ? (
+        <Suspense fallback={<Loading rows={6} />}>
+          <Markdown text={body.data} />
+        </Suspense>
+      ) : kind === 'csv' ? (
+        <Csv text={body.data} />
+      ) : (
+        <pre className={css.text} tabIndex={0} role="region" aria-label={t('objects.tabPreview')}>
+          {kind === 'json' && whole ? prettyJson(body.data) : body.data}
+        </pre>
+      )}
+      {!whole && <p className="muted">{t('objects.previewPart', { size: formatBytes(TEXT_MAX), total: formatBytes(head.size) })}</p>}
+    </>
+  );
+}
+
+export function Preview({ refTo, head }: { refTo: ObjectRef; head: ObjectHead }) {
+  const [asText, setAsText] = useState(false);
+  const [broken, setBroken] = useState(false);
+  const { bucket, key, versionId } = refTo;
+  const kind = asText ? 'text' : kindOf(key, head.contentType);
+  const media = kind === 'image' || kind === 'svg' || kind === 'video' || kind === 'audio' || kind === 'pdf';
+  // Made once for an object: a new one would load it anew.
+  const url = useMemo(
+    () => (media ? ownUrl(api(), { bucket, key, ...(versionId && { versionId }) }, [['response-content-type', previewType(key, kind, head.contentType)]], MEDIA_SECONDS) : undefined),
+    [media, bucket, key, versionId, kind, head.contentType],
+  );
+  const label = t('objects.previewAlt', { name: visible(lastName(key)) });
+  if (head.encryption === 'SSE-C') return <EmptyState icon={EyeOff} title={t('objects.noPreview')}>{t('objects.previewEncrypted')}</EmptyState>;
+  if (head.size === 0) return <EmptyState icon={EyeOff} title={t('objects.previewEmpty')} />;
+  if (broken)
+    return (
+      <EmptyState icon={EyeOff} title={t('objects.previewFailed')}>
+        {t('objects.previewFailedAdvice')}
+      </EmptyState>
+    );
+  if (url !== undefined) {
+    const failed = () => setBroken(true);
+    if (kind === 'pdf')
+      return (
+        <Suspense fallback={<Loading rows={6} />}>
+          <Pdf url={url} label={label} />
+        </Suspense>
+      );
+    return (
+      <div className={cx(css.preview, (kind === 'image' || kind === 'svg') && css.checker)}>
+        {(kind === 'image' || kind === 'svg') && <img src={url} alt={label} onError={failed} referrerPolicy="no-referrer" />}
+        {kind === 'video' && <video src={url} controls preload="metadata" aria-label={label} onError={failed} />}
+        {kind === 'audio' && <audio src={url} controls preload="metadata" aria-label={label} onError={failed} />}
+      </div>
+    );
+  }
+  if (kind === 'other' || kind === 'archive')
+    return (
+      <EmptyState icon={EyeOff} title={t('objects.noPreview')} actions={<Button onPress={() => setAsText(true)}>{t('objects.showAsText')}</Button>}>
+        {head.contentType}
+      </EmptyState>
+    );
+  return <TextPreview refTo={refTo} head={head} kind={kind} />;
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What may be changed of an object: metadata, tags, retention, and asking for it from the archive. */
+import { useState, type ReactNode } from 'react';
+import { copyObject, putObjectRetention, putObjectTagging, restoreObject, type LockMode, type ObjectHead, type ObjectRef, type Tags } from '../../api/s3';
+import { api } from '../../app';
+import { t } from '../../strings';
+import { Button, Checkbox, Dialog, ErrorState, NumberField, RadioGroup, TextField, toast } from '../../ui';
+import { fromPairs, PairsEditor, toPairs } from './Pairs';
+import { announce, folderOf } from './transfers';
+
+const TAGS_MAX = 10;
+
+function EditDialog({ title, onClose, onSave, isValid = true, label, children }: { title: string; onClose: () => void; onSave: () => Promise<unknown>; isValid?: boolean; label?: string; children: ReactNode }) {
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  const save = async () => {
+    if (busy || !isValid) return;
+    setBusy(true);
+    setError(null);
+    try {
+      await onSave();
+      toast.success(t('objects.saved'));
+      onClose();
+    } catch (e) {
+      setError(e);
+      setBusy(false);
+    }
+  };
+  return (
+    <Dialog
+      isOpen
+      size="lg"
+      title={title}
+      onClose={onClose}
+      onSubmit={() => void save()}
+      footer={
+        <>
+          <Button onPress={onClose}>{t('ui.cancel')}</Button>
+          <Button type="submit" variant="primary" isPending={busy} isDisabled={!isValid}>
+            {label ?? t('ui.save')}
+          </Button>
+        </>
+      }
+    >
+      {children}
+      {error !== null && <ErrorState error={error} compact />}
+    </Dialog>
+  );
+}
+
+type Props = { refTo: ObjectRef; onClose: () => void; onSaved: () => void };
+
+export function EditTags({ refTo, tags, onClose, onSaved }: Props & { tags: Tags }) {
+  const [pairs, setPairs] = useState(() => toPairs(tags));
+  const few = pairs.length <= TAGS_MAX;
+  return (
+    <EditDialog title={t('objects.editTags')} onClose={onClose} isValid={few} onSave={() => putObjectTagging(api(), refTo, fromPairs(pairs)).then(onSaved)}>
+      <PairsEditor pairs={pairs} onChange={setPairs} nameLength={128} valueLength={256} />
+      {!few && <span className="muted">{t('objects.tooManyTags', { count: TAGS_MAX })}</span>}
+    </EditDialog>
+  );
+}
+
+export function EditMetadata({ refTo, head, onClose, onSaved }: Props & { head: ObjectHead }) {
+  const [type, setType] = useState(head.contentType);
+  const [headers, setHeaders] = useState(() => toPairs({ 'cache-control': '', 'content-disposition': '', ...head.headers }));
+  const [pairs, setPairs] = useState(() => toPairs(head.metadata));
+  const save = async () => {
+    const set = headers.filter((h) => h.value !== '');
+    await copyObject(api(), refTo, { bucket: refTo.bucket, key: refTo.key }, {
+      replace: true,
+      contentType: type,
+      headers: fromPairs(set),
+      metadata: fromPairs(pairs),
+      storageClass: head.storageClass === 'STANDARD' ? undefined : head.storageClass,
+      ifMatch: head.etag,
+    });
+    announce(refTo.bucket, folderOf(refTo.key));
+    onSaved();
+  };
+  return (
+    <EditDialog title={t('objects.editMetadata')} onClose={onClose} onSave={save}>
+      <p className="muted">{t('objects.metadataHelp')}</p>
+      <TextField label={t('objects.contentType')} value={type} onChange={setType} mono />
+      {headers.map((h) => (
+        <TextField key={h.id} label={h.name} value={h.value} onChange={(value) => setHeaders(headers.map((o) => (o.id === h.id ? { ...o, value } : o)))} mono />
+      ))}
+      <h3>{t('objects.metadata')}</h3>
+      <PairsEditor pairs={pairs} onChange={setPairs} />
+    </EditDialog>
+  );
+}
+
+const localDate = (date: Date): string => new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+
+export function EditRetention({ refTo, head, mayBypass, onClose, onSaved }: Props & { head: ObjectHead; mayBypass: boolean }) {
+  const [mode, setMode] = useState<LockMode>((head.lockMode as LockMode | undefined) ?? 'GOVERNANCE');
+  const [until, setUntil] = useState(localDate(head.retainUntil ?? new Date(Date.now() + 30 * 86_400_000)));
+  const [lift, setLift] = useState(false);
+  const [bypass, setBypass] = useState(false);
+  const date = new Date(until);
+  const future = date.getTime() > Date.now();
+  return (
+    <EditDialog
+      title={t('objects.editRetention')}
+      onClose={onClose}
+      isValid={lift || future}
+      onSave={() => putObjectRetention(api(), refTo, lift ? undefined : { mode, until: date }, { bypass: bypass || lift }).then(onSaved)}
+    >
+      {!lift && (
+        <>
+          <RadioGroup
+            label={t('objects.retentionMode')}
+            cards
+            value={mode}
+            onChange={setMode}
+            options={[
+              { id: 'GOVERNANCE', label: t('objects.governance'), description: t('objects.governanceHelp') },
+              { id: 'COMPLIANCE', label: t('objects.compliance'), description: t('objects.complianceHelp') },
+            ]}
+          />
+          <TextField label={t('objects.retentionDate')} type="datetime-local" value={until} onChange={setUntil} error={future ? null : t('objects.retentionPast')} />
+        </>
+      )}
+      {head.lockMode === 'GOVERNANCE' && mayBypass && (
+        <>
+          <Checkbox label={t('objects.retentionLift')} isSelected={lift} onChange={setLift} />
+          {!lift && <Checkbox label={t('objects.bypass')} isSelected={bypass} onChange={setBypass} />}
+        </>
+      )}
+    </EditDialog>
+  );
+}
+
+export function RestoreArchived({ refTo, onClose, onSaved }: Props) {
+  const [days, setDays] = useState<number | null>(7);
+  return (
+    <EditDialog title={t('objects.restoreTitle')} label={t('objects.restoreNow')} onClose={onClose} isValid={days !== null && days > 0} onSave={() => restoreObject(api(), refTo, days ?? 1).then(onSaved)}>
+      <NumberField label={t('objects.restoreDays')} value={days} onChange={setDays} min={1} max={3650} />
+    </EditDialog>
+  );
+}
