@@ -349,8 +349,10 @@ static enum step_result step_route(struct req *r)
     r->op = op_match(r, &why);
     if (r->op) {
         metrics_begin(r);
+        if (console_admit(r) < 0)
+            return STEP_FAIL;
         if (r->op->level == ON_OWN || (r->op->flags & OP_QUERY) || !atomic_load(&r->server->frozen))
-            return console_admit(r) < 0 ? STEP_FAIL : STEP_NEXT;
+            return STEP_NEXT;
         req_failf(r, S3E_SERVICE_UNAVAILABLE, "An administrator has frozen this server. Please try again later.");
         resp_header(r, "Retry-After", BYTES_LIT("5"));
         return STEP_FAIL;
