@@ -118,7 +118,8 @@ export function announce(bucket: string, prefix: string): void {
   watchers.forEach((w) => w(bucket, prefix));
 }
 
-export const folderOf = (key: string): string => key.slice(0, key.lastIndexOf('/', key.length - 2) + 1);
+/** The prefix in which a key, or a folder, lies. */
+export const folderOf = (key: string): string => (key.length < 2 ? '' : key.slice(0, key.lastIndexOf('/', key.length - 2) + 1));
 
 /* ---- uploads ---- */
 
