@@ -55,7 +55,7 @@ export async function openBrowser() {
 const axeSource = () => (axeSource.text ??= readFileSync(modules.resolve('axe-core/axe.min.js'), 'utf8'));
 
 /** Reasons that do not count: a request that was refused is also told on the browser's console. */
-const ordinary = (text) => /^Failed to load resource: the server responded with a status of 4\d\d/.test(text) || /net::ERR_(ABORTED|CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING|SOCKET_NOT_CONNECTED)/.test(text);
+const ordinary = (text) => /^Failed to load resource: the server responded with a status of (4\d\d|501)/.test(text) || /net::ERR_(ABORTED|CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING|SOCKET_NOT_CONNECTED)/.test(text);
 
 /** A case's own world. */
 class Context {
@@ -86,7 +86,7 @@ class Context {
   }
 
   complain(text) {
-    if (!this.forgiven.some((p) => p.test(text))) this.problems.push(text);
+    if (!this.forgiven.some((p) => p.test(text))) this.problems.push(this.where ? `${this.where}: ${text}` : text);
   }
 
   /**
@@ -130,10 +130,10 @@ class Context {
     page.on('request', (r) => {
       const url = new URL(r.url());
       if (/^https?:|^wss?:/.test(url.protocol) && url.host !== host) this.complain(`a request to another host: ${r.url()}`);
-      if (url.pathname.includes(TRIPWIRE) && !url.pathname.includes('/api/')) this.complain(`a request of something in a bucket: ${r.url()}`);
+      if (url.pathname.includes(TRIPWIRE) && !url.pathname.includes('/api/') && !r.isNavigationRequest()) this.complain(`a request of something in a bucket: ${r.url()}`);
     });
     page.on('response', (r) => {
-      if (r.status() >= 500 && r.status() !== 503) this.complain(`${r.status()} for ${r.request().method()} ${r.url()}`);
+      if (r.status() >= 500 && ![501, 503].includes(r.status())) this.complain(`${r.status()} for ${r.request().method()} ${r.url()}`);
     });
   }
 
@@ -150,9 +150,28 @@ export async function go(page, address) {
   await settle(page);
 }
 
+/** Goes there as a link of the page does, without loading it anew. */
+export async function visit(page, path) {
+  await page.evaluate((to) => {
+    history.pushState(null, '', to);
+    dispatchEvent(new PopStateEvent('popstate'));
+  }, path);
+}
+
 export async function settle(page, milliseconds = 8000) {
   await page.waitForLoadState('networkidle', { timeout: milliseconds }).catch(() => {});
   await page.waitForFunction(() => !document.querySelector('#content [aria-busy="true"]'), null, { timeout: milliseconds }).catch(() => {});
+}
+
+/** Colours that are still changing are not what anybody reads. */
+const still = (page) => page.evaluate(() => Promise.all(document.getAnimations().filter((a) => a instanceof CSSTransition).map((a) => a.finished.catch(() => {})))).catch(() => {});
+
+/** Light or dark, wide or narrow, and at rest. */
+export async function dress(page, theme, size) {
+  await page.setViewportSize(size);
+  await page.emulateMedia({ colorScheme: theme });
+  await page.evaluate(() => new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r))));
+  await still(page);
 }
 
 /** What axe finds against WCAG 2.2 AA, as lines. */
