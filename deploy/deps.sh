@@ -50,6 +50,7 @@ test  procps             finds the successor of a server
 test  nginx-light        requests through a proxy
 test  haproxy            requests through another proxy
 test  prometheus         scrapes of metrics, and their text
+test  chromium           the web console in a browser
 check clang              the second compiler
 check clang-format       layout
 check clang-tidy         static analysis

@@ -115,6 +115,23 @@ def node():
     return None
 
 
+def web():
+    """Playwright and axe for the web console's suite; the browser is Debian's."""
+    missing = tool("chromium") or _too_old("Node.js", _version("node", "--version"), OLDEST_NODE) or \
+        _too_old("npm", _version("npm", "--version"), (8,))
+    if missing:
+        return missing
+    files = [os.path.join(ROOT, "tests", "web", name) for name in ("package.json", "package-lock.json")]
+
+    def make():
+        for file in files:
+            shutil.copy(file, path("web"))
+        _run("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", cwd=path("web"))
+
+    _once("web", _recipe(*files), make)
+    return None
+
+
 def _go_missing():
     return _too_old("Go", _version("go", "version"), OLDEST_GO)
 

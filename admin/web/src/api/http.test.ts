@@ -39,6 +39,13 @@ describe('requests', () => {
     expect(headers.host).toBeUndefined();
   });
 
+  it('that write let the browser add no cache header, which S3 would keep', async () => {
+    const { c, sent } = client([]);
+    await c.request({ path: '/b/k' });
+    await c.request({ method: 'PUT', path: '/b/k', body: 'x' });
+    expect(sent.map((s) => s.init.cache)).toEqual(['no-store', 'default']);
+  });
+
   it('are tried again after SlowDown and lost connections', async () => {
     const { c, sent } = client([error(503, 'SlowDown'), new TypeError('net'), new Response('ok')]);
     expect(await (await c.request({ path: '/' })).text()).toBe('ok');

@@ -153,8 +153,8 @@ export type S3Resource = { bucket: string; what: 'bucket' | 'objects'; prefix: s
 
 /** Undefined: not a bucket or what lies below a prefix in one. */
 export function readS3Resource(arn: string): S3Resource | undefined {
-  const m = /^arn:aws:s3:::([^/]+)(?:\/(.*))?$/s.exec(arn);
-  if (!m?.[1]) return undefined;
+  const m = /^arn:aws:s3:::([^/]*)(?:\/(.*))?$/s.exec(arn);
+  if (m?.[1] === undefined) return undefined;
   if (m[2] === undefined) return { bucket: m[1], what: 'bucket', prefix: '' };
   if (!m[2].endsWith('*') || m[2].slice(0, -1).includes('*')) return undefined;
   return { bucket: m[1], what: 'objects', prefix: m[2].slice(0, -1) };

@@ -77,6 +77,7 @@ export const buckets = {
   settings: 'Settings',
   size: 'Size',
   stop: 'Stop',
+  suspended: 'Suspended',
   summary: { one: '{count} bucket', other: '{count} buckets' },
   summaryBytes: '{size} in {objects} objects',
   title: 'Buckets',
@@ -85,7 +86,6 @@ export const buckets = {
   versioning: 'Versioning',
   versioningHelp: 'What is overwritten or deleted stays as an older version.',
   versioningNeeded: 'Object lock needs it.',
-  versioningSuspended: 'Versioning suspended',
   versions: 'Older versions',
   years: 'Years',
 } as const;

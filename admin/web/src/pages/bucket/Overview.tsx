@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Boxes, HardDrive, History, UploadCloud } from 'lucide-react';
 import { getBucketStatus, type BucketStatus, type Traffic } from '../../api/pail';
-import { getBucketEncryption, getBucketPolicyStatus, getBucketVersioning, getObjectLockConfiguration, type LockConfiguration } from '../../api/s3';
+import { getBucketEncryption, getBucketPolicyStatus, getBucketVersioning, getObjectLockConfiguration, getPublicAccessBlock, type LockConfiguration } from '../../api/s3';
 import { api, s3Endpoint } from '../../app';
 import { t } from '../../strings';
 import { Badge, Card, Copyable, formatBytes, formatDuration, formatNumber, formatPercent, KeyValue, KeyValues, Progress, Stat, Time } from '../../ui';
@@ -69,9 +69,11 @@ function Figures({ status: s }: { status: BucketStatus }) {
 
 function Settings({ bucket, rights, status }: SectionProps & { status?: BucketStatus | undefined }) {
   const versioning = useSetting(bucket, 'versioning', (signal) => getBucketVersioning(api(), bucket, { signal }), rights.getVersioning);
-  const lock = useSetting(bucket, 'lock', (signal) => getObjectLockConfiguration(api(), bucket, { signal }), rights.getLock);
+  const lock = useSetting(bucket, 'lock', (signal) => getObjectLockConfiguration(api(), bucket, { signal }), rights.getLock && (rights.status ? status?.objectLock === true : versioning.data === 'Enabled'));
   const encryption = useSetting(bucket, 'encryption', (signal) => getBucketEncryption(api(), bucket, { signal }), rights.getEncryption);
-  const open = useSetting(bucket, 'policyStatus', (signal) => getBucketPolicyStatus(api(), bucket, { signal }), rights.getPolicyStatus);
+  const block = useSetting(bucket, 'block', (signal) => getPublicAccessBlock(api(), bucket, { signal }), rights.getBlock);
+  const shut = block.data?.restrictPublicBuckets === true;
+  const open = useSetting(bucket, 'policyStatus', (signal) => getBucketPolicyStatus(api(), bucket, { signal }), rights.getPolicyStatus && !shut && !(rights.getBlock && block.isPending));
   return (
     <Card title={t('bucket.properties')}>
       <KeyValues>
@@ -92,13 +94,13 @@ function Settings({ bucket, rights, status }: SectionProps & { status?: BucketSt
           </KeyValue>
         )}
         {versioning.data && <KeyValue label={t('bucket.versioning')}>{t(versioningWords[versioning.data])}</KeyValue>}
-        {lock.data !== undefined && <KeyValue label={t('bucket.lock')}>{lockInWords(lock.data)}</KeyValue>}
+        {rights.getLock && (status || versioning.data) && <KeyValue label={t('bucket.lock')}>{lockInWords(lock.data)}</KeyValue>}
         {encryption.data !== undefined && (
           <KeyValue label={t('bucket.encryption')}>
             {encryption.data ? (encryption.data.algorithm === 'AES256' ? 'SSE-S3' : `SSE-KMS${encryption.data.keyId ? `, ${encryption.data.keyId}` : ''}`) : t('bucket.encryptionNone')}
           </KeyValue>
         )}
-        {open.data !== undefined && <KeyValue label={t('bucket.publicByPolicy')}>{open.data ? <Badge tone="danger">{t('bucket.public')}</Badge> : t('bucket.no')}</KeyValue>}
+        {(shut || open.data !== undefined) && <KeyValue label={t('bucket.publicByPolicy')}>{open.data && !shut ? <Badge tone="danger">{t('bucket.public')}</Badge> : t('bucket.no')}</KeyValue>}
       </KeyValues>
     </Card>
   );

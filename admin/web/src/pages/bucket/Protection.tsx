@@ -13,7 +13,7 @@ import { FormCard, Loaded, useAction, useSetting, type SectionProps } from './pa
 
 export function VersioningSection({ bucket, rights }: SectionProps) {
   const query = useSetting(bucket, 'versioning', (signal) => getBucketVersioning(api(), bucket, { signal }));
-  const lock = useSetting(bucket, 'lock', (signal) => getObjectLockConfiguration(api(), bucket, { signal }), rights.getLock);
+  const lock = useSetting(bucket, 'lock', (signal) => getObjectLockConfiguration(api(), bucket, { signal }), rights.getLock && query.data === 'Enabled');
   return <Loaded query={query}>{(now) => <VersioningForm key={now} bucket={bucket} may={rights.putVersioning} now={now ?? 'off'} locked={lock.data?.enabled ?? false} />}</Loaded>;
 }
 

@@ -6,7 +6,7 @@ import { useEffect, type ComponentType } from 'react';
 import { Link, useLocation } from 'wouter';
 import { isApiError } from '../../api/http';
 import { getSettingDocument, headBucket } from '../../api/s3';
-import { api, type PageProps } from '../../app';
+import { api, consoleInfo, type PageProps } from '../../app';
 import { t } from '../../strings';
 import { EmptyState, ErrorState, LinkButton, Loading, PageHeader, Select } from '../../ui';
 import { Access } from './Access';
@@ -70,20 +70,46 @@ const sections: Section[] = [
 
 const groupNames: Record<Group, () => string> = { data: () => t('bucket.groupData'), access: () => t('bucket.groupAccess'), more: () => t('bucket.groupMore') };
 
-/** Which of the settings that not every server has are answered; asked of one bucket for all, and only once. */
+const ANSWERED = 'pail.bucketSettings';
+
+/* What the server answered in this session, so that it is asked once for a setting that it does not have. */
+function remembered(): Record<string, boolean> {
+  try {
+    const saved = JSON.parse(sessionStorage.getItem(ANSWERED) ?? 'null') as { version?: string; answers?: Record<string, boolean> } | null;
+    return saved?.version === consoleInfo().version ? (saved.answers ?? {}) : {};
+  } catch {
+    return {};
+  }
+}
+
+function remember(setting: string, answers: boolean): boolean {
+  try {
+    sessionStorage.setItem(ANSWERED, JSON.stringify({ version: consoleInfo().version, answers: { ...remembered(), [setting]: answers } }));
+  } catch {
+    // Asked again then.
+  }
+  return answers;
+}
+
+async function isAnswered(bucket: string, setting: string, signal: AbortSignal): Promise<boolean> {
+  const known = remembered()[setting];
+  if (known !== undefined) return known;
+  try {
+    await getSettingDocument(api(), bucket, setting, { signal });
+    return remember(setting, true);
+  } catch (error) {
+    if (isApiError(error, 'NotImplemented', 'MethodNotAllowed')) return remember(setting, false);
+    throw error;
+  }
+}
+
+/** Which of the settings that not every server has are answered. */
 function useFeatures(bucket: string, rights: Rights): Set<string> {
   const optional = sections.filter((s) => s.feature);
   return useQueries({
     queries: optional.map((s) => ({
       queryKey: ['serverAnswers', s.feature],
-      queryFn: ({ signal }: { signal: AbortSignal }) =>
-        getSettingDocument(api(), bucket, s.feature as string, { signal }).then(
-          () => true,
-          (error: unknown) => {
-            if (isApiError(error, 'NotImplemented', 'MethodNotAllowed')) return false;
-            throw error;
-          },
-        ),
+      queryFn: ({ signal }: { signal: AbortSignal }) => isAnswered(bucket, s.feature as string, signal),
       staleTime: Infinity,
       gcTime: Infinity,
       retry: false,

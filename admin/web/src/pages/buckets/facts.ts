@@ -37,21 +37,25 @@ async function known<T>(call: Promise<T>): Promise<T | undefined> {
   }
 }
 
+/* The block comes first: where it shuts out everybody, nothing else has to be asked, and new buckets have it. */
+async function isOpen(name: string, o: { signal: AbortSignal }): Promise<boolean> {
+  const block = await known(getPublicAccessBlock(api(), name, o));
+  const [policy, acl] = await Promise.all([
+    block?.restrictPublicBuckets ? undefined : known(getBucketPolicyStatus(api(), name, o)),
+    block?.ignorePublicAcls ? undefined : known(getBucketAcl(api(), name, o)),
+  ]);
+  return policy === true || (acl !== undefined && isPublicAcl(acl));
+}
+
 async function load(name: string, hasStatus: boolean, signal: AbortSignal): Promise<Facts> {
   const o = { signal };
-  const [policy, acl, encryption, versioning, lock] = await Promise.all([
-    known(getBucketPolicyStatus(api(), name, o)),
-    known(getBucketAcl(api(), name, o)),
+  const [open, encryption, versioning] = await Promise.all([
+    isOpen(name, o),
     known(getBucketEncryption(api(), name, o)),
     hasStatus ? undefined : known(getBucketVersioning(api(), name, o)),
-    hasStatus ? undefined : known(getObjectLockConfiguration(api(), name, o)),
   ]);
-  let open = policy === true;
-  const byAcl = acl !== undefined && isPublicAcl(acl);
-  if (open || byAcl) {
-    const block = await known(getPublicAccessBlock(api(), name, o));
-    open = (open && !block?.restrictPublicBuckets) || (byAcl && !block?.ignorePublicAcls);
-  }
+  // Without versions nothing is locked.
+  const lock = versioning === 'Enabled' ? await known(getObjectLockConfiguration(api(), name, o)) : undefined;
   return { public: open, encryption: encryption?.algorithm, versioning, locked: lock?.enabled };
 }
 

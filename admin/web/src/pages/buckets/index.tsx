@@ -58,7 +58,7 @@ export default function Page(_: PageProps) {
         </span>
       ),
     },
-    { id: 'properties', header: t('buckets.properties'), width: 'minmax(0, 1.6fr)', minTable: 760, cell: (r) => <Badges row={r} hasStatus={hasFigures} /> },
+    { id: 'properties', header: t('buckets.properties'), width: 'minmax(0, 2.2fr)', minTable: 760, cell: (r) => <Badges row={r} hasStatus={hasFigures} /> },
     ...(hasFigures
       ? ([
           { id: 'bytes', header: t('buckets.size'), width: '6.5rem', align: 'end', sortable: true, cell: (r: Row) => <Bytes value={r.status?.usage.bytes} /> },
@@ -152,7 +152,7 @@ function Badges({ row, hasStatus }: { row: Row; hasStatus: boolean }) {
     <span className={css.badges}>
       {facts?.public && <Badge tone="danger">{t('buckets.public')}</Badge>}
       {versioning === 'enabled' && <Badge>{t('buckets.versioned')}</Badge>}
-      {versioning === 'suspended' && <Badge tone="warning">{t('buckets.versioningSuspended')}</Badge>}
+      {versioning === 'suspended' && <Badge tone="warning">{t('buckets.suspended')}</Badge>}
       {(s?.objectLock ?? facts?.locked) && <Badge tone="info">{t('buckets.locked')}</Badge>}
       {facts?.encryption && <Badge>{facts.encryption.startsWith('aws:kms') ? t('buckets.encryptedKms') : t('buckets.encrypted')}</Badge>}
       {s?.quotaBytes && (

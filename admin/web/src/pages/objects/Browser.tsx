@@ -6,8 +6,9 @@ import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState, ty
 import { useLocation } from 'wouter';
 import { api } from '../../app';
 import { t } from '../../strings';
-import { Badge, Button, Bytes, Callout, ConfirmDialog, EmptyState, ErrorState, formatBytes, IconButton, Loading, Menu, PageHeader, SearchField, Switch, Table, Time, copyText, toast, type Column, type MenuEntry, type Sort } from '../../ui';
+import { Badge, Button, Callout, ConfirmDialog, EmptyState, ErrorState, formatBytes, IconButton, Loading, Menu, PageHeader, SearchField, Switch, Table, copyText, toast, type Column, type MenuEntry, type Sort } from '../../ui';
 import { downloadOne, downloadZip, droppedFiles, pickedFrom, pickZipTarget, type Item, type Picked } from './actions';
+import { RowMenu, RowMenuButton, SizeCell, TimeCell, useRowMenu } from './cells';
 import { checkKey, CopyMove, Delete, ItemList, NewFolder, Rename } from './dialogs';
 import { isFolder, rowId, useListing, type Row } from './listing';
 import { KindIcon, lastName, Name, visible } from './names';
@@ -63,6 +64,7 @@ export function Browser({ bucket }: { bucket: string }) {
   const listing = useListing(api(), { bucket, prefix, versions, deep: deep && contains !== '', startsWith: '', contains }, round);
   const count = listing.rows.length;
   const close = () => setDialog(null);
+  const rowMenu = useRowMenu<Row>();
 
   /* Another folder begins without search and selection. */
   useEffect(() => {
@@ -187,10 +189,10 @@ export function Browser({ bucket }: { bucket: string }) {
       mayGet && !marker && { id: 'get', label: t(folder ? 'objects.downloadZip' : 'objects.download'), icon: folder ? FileArchive : Download, onAction: () => download([item]) },
       mayGet && !folder && !marker && { id: 'share', label: t('objects.share'), icon: Share2, onAction: () => setDialog({ kind: 'share', key: item.key, ...(row.version && { versionId: row.version.id }) }) },
       { id: 'uri', label: t('objects.copyPath'), icon: Link2, onAction: () => void copyText(`s3://${bucket}/${item.key}`).then((ok) => (ok ? toast.success(t('ui.copied')) : toast.error(t('ui.copyFailed')))) },
-      plain && rights.get && 'separator',
+      plain && rights.copy && 'separator',
       plain && rights.get && rights.put && rights.delete && { id: 'rename', label: t('objects.rename'), icon: Pencil, onAction: () => setDialog({ kind: 'rename', items: [item] }) },
-      plain && rights.get && { id: 'copy', label: t('objects.copy'), icon: Copy, onAction: () => setDialog({ kind: 'copy', items: [item] }) },
-      plain && rights.get && rights.delete && { id: 'move', label: t('objects.move'), icon: FolderInput, onAction: () => setDialog({ kind: 'move', items: [item] }) },
+      plain && rights.copy && { id: 'copy', label: t('objects.copy'), icon: Copy, onAction: () => setDialog({ kind: 'copy', items: [item] }) },
+      plain && rights.copy && rights.delete && { id: 'move', label: t('objects.move'), icon: FolderInput, onAction: () => setDialog({ kind: 'move', items: [item] }) },
       marker && row.version?.isLatest && rights.deleteVersion && { id: 'undelete', label: t('objects.undelete'), icon: RotateCcw, onAction: () => undelete(row) },
       row.version && !marker && !row.version.isLatest && rights.put && rights.getVersion && { id: 'restore', label: t('objects.restoreVersion'), icon: RotateCcw, onAction: () => undelete(row) },
       mayDelete([item]) && 'separator',
@@ -213,8 +215,8 @@ export function Browser({ bucket }: { bucket: string }) {
       ),
     },
     ...(versions ? [{ id: 'version', header: t('objects.colVersion'), width: '9rem', minTable: 760, cell: (row: Row) => <span className={`${css.versionId} ellipsis`}>{row.version?.id}</span> }] : []),
-    { id: 'size', header: t('objects.colSize'), width: '5.5rem', align: 'end', sortable: true, minTable: 420, cell: (row) => (isFolder(row) || row.version?.isMarker ? <span className="muted">–</span> : <Bytes value={row.size} />) },
-    { id: 'modified', header: t('objects.colModified'), width: '8rem', sortable: true, minTable: 600, cell: (row) => (isFolder(row) ? <span className="muted">–</span> : <Time value={row.modified} />) },
+    { id: 'size', header: t('objects.colSize'), width: '5.5rem', align: 'end', sortable: true, minTable: 420, cell: (row) => (isFolder(row) || row.version?.isMarker ? <span className="muted">–</span> : <SizeCell bytes={row.size} />) },
+    { id: 'modified', header: t('objects.colModified'), width: '8rem', sortable: true, minTable: 600, cell: (row) => (isFolder(row) ? <span className="muted">–</span> : <TimeCell ms={row.modified} />) },
     { id: 'class', header: t('objects.colClass'), width: '7.5rem', sortable: true, minTable: 900, cell: (row) => (isFolder(row) || row.version?.isMarker ? <span className="muted">–</span> : row.storageClass) },
     {
       id: 'actions',
@@ -222,7 +224,7 @@ export function Browser({ bucket }: { bucket: string }) {
       hideHeader: true,
       width: '2rem',
       overflow: true,
-      cell: (row) => <Menu label={t('objects.colActions')} trigger={<IconButton size="sm" icon={MoreHorizontal} label={t('objects.actionsFor', { name: visible(row.name) })} />} items={menuOf(row)} />,
+      cell: (row) => <RowMenuButton label={t('objects.actionsFor', { name: visible(row.name) })} onOpen={(element) => rowMenu.open(row, element)} />,
     },
   ];
 
@@ -342,12 +344,12 @@ export function Browser({ bucket }: { bucket: string }) {
                 {t(chosen.length === 1 && !items[0]?.folder ? 'objects.download' : 'objects.downloadZip')}
               </Button>
             )}
-            {!versions && rights.get && (
+            {!versions && rights.copy && (
               <Button size="sm" variant="ghost" icon={Copy} onPress={() => setDialog({ kind: 'copy', items })}>
                 {t('objects.copy')}
               </Button>
             )}
-            {!versions && rights.get && rights.delete && (
+            {!versions && rights.copy && rights.delete && (
               <Button size="sm" variant="ghost" icon={FolderInput} onPress={() => setDialog({ kind: 'move', items })}>
                 {t('objects.move')}
               </Button>
@@ -406,6 +408,7 @@ export function Browser({ bucket }: { bucket: string }) {
           e.preventDefault();
         }}
       />
+      {rowMenu.row && <RowMenu items={menuOf(rowMenu.row)} anchor={rowMenu.anchor} onClose={rowMenu.close} />}
       {dragging && (
         <div className={css.dropHint}>
           <UploadCloud size={36} aria-hidden />

@@ -248,14 +248,14 @@ export function ObjectDrawer(p: {
               {t(version ? 'objects.deleteForever' : 'objects.delete')}
             </Button>
           )}
-          {!version && rights.get && (
+          {!version && (rights.copy || (archived && rights.restore)) && (
             <Menu
               label={t('ui.more')}
               trigger={<IconButton icon={MoreHorizontal} label={t('ui.more')} />}
               items={[
-                rights.put && rights.delete && { id: 'rename', label: t('objects.rename'), onAction: () => p.onAct('rename', item) },
-                { id: 'copy', label: t('objects.copy'), onAction: () => p.onAct('copy', item) },
-                rights.delete && { id: 'move', label: t('objects.move'), onAction: () => p.onAct('move', item) },
+                rights.put && rights.copy && rights.delete && { id: 'rename', label: t('objects.rename'), onAction: () => p.onAct('rename', item) },
+                rights.copy && { id: 'copy', label: t('objects.copy'), onAction: () => p.onAct('copy', item) },
+                rights.copy && rights.delete && { id: 'move', label: t('objects.move'), onAction: () => p.onAct('move', item) },
                 archived && rights.restore && { id: 'restore', label: t('objects.restoreArchived'), onAction: () => setEdit('restore') },
               ]}
             />

@@ -39,7 +39,7 @@ export function Name({ text, wrap, className }: { text: string; wrap?: boolean; 
 
 /** The last segment of a key; of "a/b/" it is "b/". */
 export function lastName(key: string): string {
-  return key.slice(key.lastIndexOf('/', key.length - 2) + 1);
+  return key.length < 2 ? key : key.slice(key.lastIndexOf('/', key.length - 2) + 1);
 }
 
 export type Kind = 'image' | 'svg' | 'video' | 'audio' | 'pdf' | 'markdown' | 'csv' | 'json' | 'text' | 'archive' | 'other';

@@ -10,6 +10,8 @@ export interface Rights {
   get: boolean;
   getVersion: boolean;
   put: boolean;
+  /** To read here, and to write somewhere. */
+  copy: boolean;
   delete: boolean;
   deleteVersion: boolean;
   getTags: boolean;
@@ -39,6 +41,8 @@ export function useRights(bucket: string, prefix: string, exact = false): Rights
     on('s3:PutObjectLegalHold'),
     on('s3:BypassGovernanceRetention'),
     on('s3:RestoreObject'),
+    { action: 's3:PutObject', resource: objectArn(bucket) },
+    { action: 's3:PutObject', resource: 'arn:aws:s3:::*' },
   ]);
   const is = (i: number) => allowed[i] ?? false;
   return {
@@ -47,6 +51,7 @@ export function useRights(bucket: string, prefix: string, exact = false): Rights
     get: is(2),
     getVersion: is(3),
     put: is(4),
+    copy: is(2) && (is(4) || is(13) || is(14)),
     delete: is(5),
     deleteVersion: is(6),
     getTags: is(7),

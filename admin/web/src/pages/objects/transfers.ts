@@ -54,6 +54,7 @@ const NOTIFY_MS = 150;
 /** How long a server that is away is waited for. */
 const PATIENCE_MS = 15 * 60_000;
 const CANDIDATES = 3;
+const SHOWN_DONE_MS = 6000;
 
 /** The same for every try of a file, so that parts of an earlier try fit. */
 export function partSizeOf(size: number): number {
@@ -118,7 +119,8 @@ export function announce(bucket: string, prefix: string): void {
   watchers.forEach((w) => w(bucket, prefix));
 }
 
-export const folderOf = (key: string): string => key.slice(0, key.lastIndexOf('/', key.length - 2) + 1);
+/** The prefix in which a key, or a folder, lies. */
+export const folderOf = (key: string): string => (key.length < 2 ? '' : key.slice(0, key.lastIndexOf('/', key.length - 2) + 1));
 
 /* ---- uploads ---- */
 
@@ -494,6 +496,12 @@ export function clearEnded(): void {
   changed(true);
 }
 
+/* What went well and can be seen in the list anyway leaves by itself. */
+function drop(id: number): void {
+  tasks = tasks.filter((task) => task.id !== id);
+  changed(true);
+}
+
 function forget(id: number): void {
   uploads.delete(id);
   jobs.delete(id);
@@ -550,6 +558,7 @@ async function runJob(job: Job): Promise<void> {
     });
     setState(task, 'done');
     jobs.delete(task.id);
+    if (task.kind !== 'zip') setTimeout(() => drop(task.id), SHOWN_DONE_MS);
     job.finished(true);
   } catch (error) {
     if (isAbort(error) || job.controller.signal.aborted) setState(task, 'stopped');

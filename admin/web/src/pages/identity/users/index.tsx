@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+import { useNamed } from '../useNamed';
 import type { PageProps } from '../../../app';
-import { t } from '../../../strings';
-import { PageHeader } from '../../../ui';
+import { UserList } from './List';
+import { UserPage } from './User';
 
-export default function Page(_: PageProps) {
-  return <PageHeader title={t('app.identityUsers')} />;
+export default function Page({ params }: PageProps) {
+  const name = useNamed(params);
+  return name === undefined ? <UserList /> : <UserPage key={name} name={name} />;
 }

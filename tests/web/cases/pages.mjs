@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every page: opens at its address, keeps still, is readable by machines, fits on a phone.
+import { FILES, HOSTILE, SETTINGS, VERSIONED } from '../data.mjs';
+import { NARROW, TRIPWIRE, WIDE, axe, equal, go, ok, overflow, settle, shot, test, until } from '../lib/rig.mjs';
+
+/** Name of the picture, address, and a text that shows that it is this page. */
+export const places = [
+  ['overview', '/', 'Overview'],
+  ['objects', '/objects', 'Objects'],
+  ['objects-bucket', `/objects/${FILES}`, FILES],
+  ['objects-folder', `/objects/${FILES}?prefix=reports%2F2026%2F`, '2026'],
+  ['objects-details', `/objects/${FILES}?key=picture.png`, 'picture.png'],
+  ['objects-versions', `/objects/${VERSIONED}?key=story.txt`, 'story.txt'],
+  ['objects-hostile', `/objects/${HOSTILE}?prefix=names%2F`, 'names'],
+  ['objects-missing', '/objects/no-such-bucket', 'no-such-bucket'],
+  ['buckets', '/buckets', 'Buckets'],
+  ['buckets-new', '/buckets?new', 'Create'],
+  ['bucket', `/buckets/${SETTINGS}`, SETTINGS],
+  ['bucket-missing', '/buckets/no-such-bucket', 'no-such-bucket'],
+  ['users', '/identity/users', 'Users'],
+  ['user', '/identity/users/reader', 'reader'],
+  ['user-hostile', `/identity/users/javascript%3D${TRIPWIRE}`, TRIPWIRE],
+  ['users-new', '/identity/users?new', 'user'],
+  ['groups', '/identity/groups', 'Groups'],
+  ['roles', '/identity/roles', 'Roles'],
+  ['policies', '/identity/policies', 'Policies'],
+  ['policy', '/identity/policies/hostile', 'hostile'],
+  ['policies-new', '/identity/policies?new', 'policy'],
+  ['keys', '/identity/keys', 'Access keys'],
+  ['providers', '/identity/providers', 'Identity providers'],
+  ['accounts', '/identity/accounts', 'Accounts'],
+  ['simulator', '/identity/simulator', 'Policy simulator'],
+  ['trace', '/monitoring/trace', 'Live trace'],
+  ['audit', '/monitoring/audit', 'Audit log'],
+  ['logs', '/monitoring/logs', 'Server log'],
+  ['health', '/system/health', 'Health'],
+  ['settings', '/system/settings', 'Settings'],
+  ['encryption', '/system/encryption', 'Encryption'],
+  ['tiers', '/system/tiers', 'Tiers'],
+  ['connect', '/connect', 'Connect'],
+  ['profile', '/profile', 'Profile'],
+  ['not-found', '/no/such/page', 'no such page'],
+];
+
+/** The same page in four dresses. */
+async function look(page, name, wanted) {
+  const wrong = [];
+  const note = (where, lines) => wrong.push(...lines.map((l) => `${name}, ${where}: ${l}`));
+  await settle(page);
+  const text = await page.locator('body').innerText();
+  if (!text.toLowerCase().includes(wanted.toLowerCase())) note('1440', [`“${wanted}” is not on the page: ${text.slice(0, 300)}`]);
+  if (/undefined|\[object Object\]|NaN/.test(text)) note('1440', [`a bare ${/undefined|\[object Object\]|NaN/.exec(text)[0]} on the page: …${text.slice(Math.max(0, text.search(/undefined|\[object Object\]|NaN/) - 80)).slice(0, 160)}…`]);
+  for (const size of [WIDE, NARROW]) {
+    await page.setViewportSize(size);
+    for (const theme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme: theme });
+      await page.waitForTimeout(60);
+      const where = `${size.width} ${theme}`;
+      // Light and dark differ in colours only.
+      note(where, await axe(page, theme === 'dark' ? { runOnly: { type: 'rule', values: ['color-contrast'] } } : {}));
+      await shot(page, `${name}-${size.width}-${theme}`);
+    }
+    const out = await overflow(page);
+    if (out > 0) note(String(size.width), [`the page is ${out} px too wide`]);
+  }
+  await page.setViewportSize(WIDE);
+  await page.emulateMedia({ colorScheme: 'light' });
+  return wrong;
+}
+
+for (const [name, path, wanted] of places)
+  test(`page ${name}: opens at its address, light, dark, wide, narrow, axe`, async (t) => {
+    const page = await t.page(path);
+    const wrong = await look(page, name, wanted);
+    equal(await page.locator('h1').count() >= 1, true, 'a heading');
+    ok((await page.title()).length > 0, 'a title');
+    // A reload leads to the same place.
+    const before = page.url();
+    await page.reload();
+    await settle(page);
+    equal(page.url(), before, 'address after a reload');
+    ok((await page.locator('body').innerText()).toLowerCase().includes(wanted.toLowerCase()), 'the page is there again after a reload');
+    ok(wrong.length === 0, wrong.join('\n'));
+  });
+
+test('page sign-in: light, dark, wide, narrow, axe', async (t) => {
+  const page = await t.page('/', { as: null });
+  const wrong = await look(page, 'sign-in', 'Sign in');
+  ok(wrong.length === 0, wrong.join('\n'));
+});
+
+test('page bucket: all of its sections', async (t) => {
+  const page = await t.page(`/buckets/${SETTINGS}`);
+  const sections = await until(async () => {
+    const found = await page.locator(`#content a[href*="/buckets/${SETTINGS}/"]`).evaluateAll((links) => [...new Set(links.map((l) => new URL(l.href).pathname))]);
+    return found.length > 0 && found;
+  }, 'links to sections');
+  const wrong = [];
+  for (const path of sections) {
+    await go(page, t.pail.console + path);
+    wrong.push(...(await look(page, `bucket-${path.split('/').pop()}`, SETTINGS)));
+  }
+  ok(sections.length >= 8, `sections: ${sections}`);
+  ok(wrong.length === 0, wrong.join('\n'));
+}, { seconds: 150 });
+
+test('page links of the navigation all lead somewhere', async (t) => {
+  const page = await t.page('/');
+  const links = await page.locator('nav a').evaluateAll((all) => all.map((a) => [a.textContent, new URL(a.href).pathname]));
+  ok(links.length >= 18, `links: ${links.length}`);
+  for (const [text, path] of links) {
+    await page.locator(`nav a[href="${path}"]`).first().click();
+    await page.waitForURL((u) => u.pathname === path);
+    await until(() => page.locator('#content h1').count(), `a heading on ${path}`);
+    equal(await page.locator('nav a[aria-current="page"]').first().innerText(), text, 'the current page');
+  }
+  await page.goBack();
+  await page.waitForURL((u) => u.pathname === links.at(-2)[1]);
+});
