@@ -143,6 +143,7 @@ static void close_write(struct req *r)
 
 void req_end(struct req *r)
 {
+    r->ended_ns = clock_mono_ns();
     metrics_end(r);
     access_log_request(r);
     audit_request(r->server->audit, r);
