@@ -194,11 +194,14 @@ static bool open_file(struct audit *a)
     return true;
 }
 
-/* FILE becomes FILE.1, that FILE.2 and so on; the oldest goes. */
+/*
+ * FILE becomes FILE.1, that FILE.2 and so on; the oldest goes. Nothing is synced: that may take longer than
+ * AUDIT_BUFFER lasts, and lines would be dropped; the system writes them as soon as those of the file that is being
+ * written.
+ */
 static void rotate(struct audit *a)
 {
     char from[PATH_BYTES], to[PATH_BYTES];
-    fsync(a->fd);
     close(a->fd);
     for (unsigned i = a->keep; i >= 1; i--) {
         snprintf(to, sizeof to, "%s.%u", a->file, i);

@@ -52,6 +52,7 @@ static void put_number(struct line *l, uint64_t v)
 
 /* Sixteen bytes of text; the compiler makes one register of it. */
 typedef signed char text16 __attribute__((vector_size(16)));
+typedef uint64_t pair64 __attribute__((vector_size(16)));
 
 /* Not 0 where one needs an escape or is no ASCII (those are negative). */
 static inline text16 odd_of(text16 x)
@@ -61,8 +62,7 @@ static inline text16 odd_of(text16 x)
 
 static inline bool any(text16 odd)
 {
-    uint64_t halves[2];
-    memcpy(halves, &odd, sizeof halves);
+    pair64 halves = (pair64)odd;
     return (halves[0] | halves[1]) != 0;
 }
 
@@ -75,26 +75,38 @@ static inline text16 copy_16(char *to, const char *from)
     return odd_of(x);
 }
 
-/* Fewer than 16. The last bytes may be copied twice. */
+static inline uint64_t copy_8(char *to, const char *from)
+{
+    uint64_t x;
+    memcpy(&x, from, sizeof x);
+    memcpy(to, &x, sizeof x);
+    return x;
+}
+
+static inline uint32_t copy_4(char *to, const char *from)
+{
+    uint32_t x;
+    memcpy(&x, from, sizeof x);
+    memcpy(to, &x, sizeof x);
+    return x;
+}
+
+/* Fewer than 16. Some may be copied twice; put together in registers, since reading back what was just stored waits. */
 static inline text16 copy_few(char *to, const char *from, size_t n)
 {
-    char x[16];
-    memset(x, '.', sizeof x);
+    uint64_t x[2] = {UINT64_C(0x2e2e2e2e2e2e2e2e), UINT64_C(0x2e2e2e2e2e2e2e2e)};
     if (n >= 8) {
-        memcpy(x, from, 8);
-        memcpy(x + 8, from + n - 8, 8);
-        memcpy(to, x, 8);
-        memcpy(to + n - 8, x + 8, 8);
+        x[0] = copy_8(to, from);
+        x[1] = copy_8(to + n - 8, from + n - 8);
     } else if (n >= 4) {
-        memcpy(x, from, 4);
-        memcpy(x + 4, from + n - 4, 4);
-        memcpy(to, x, 4);
-        memcpy(to + n - 4, x + 4, 4);
+        x[0] = copy_4(to, from) | (uint64_t)copy_4(to + n - 4, from + n - 4) << 32;
     } else {
-        for (size_t i = 0; i < n; i++)
-            to[i] = x[i] = from[i];
+        for (size_t i = 0; i < n; i++) {
+            to[i] = from[i];
+            x[0] = x[0] << 8 | (unsigned char)from[i];
+        }
     }
-    return copy_16(x, x);
+    return odd_of((text16)(pair64){x[0], x[1]});
 }
 
 /* True: nothing needs an escape, as in nearly all texts, and `to` has it. */
@@ -159,7 +171,8 @@ static bool is_secret(struct bytes name)
     };
     static const char customer[] = "x-amz-server-side-encryption-customer";
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (name.n == names[i].n && bytes_eq_str_nocase(name, names[i].name))
+        if (name.n == names[i].n && ((name.p[name.n - 1] ^ names[i].name[name.n - 1]) & ~0x20) == 0 &&
+            bytes_eq_str_nocase(name, names[i].name))
             return true;
     return name.n >= sizeof customer - 1 &&
            (bytes_starts_str_nocase(name, customer) ||
@@ -191,9 +204,17 @@ static const char *operation(const struct req *r)
     return action ? action : r->op ? r->op->name : "";
 }
 
+static struct bytes version_of(const struct req *r)
+{
+    for (size_t i = 0; i < r->query.n; i++)
+        if (bytes_eq(r->query.params[i].name, BYTES_LIT("versionId")))
+            return r->query.params[i].value;
+    return (struct bytes){0};
+}
+
 static void put_api(struct line *l, const struct req *r, uint64_t ns)
 {
-    struct bytes version = req_param(r, "versionId");
+    struct bytes version = version_of(r);
     put(l, ",\"api\":{\"name\":\"");
     put_some(l, bytes_str(operation(r)));
     put(l, "\"");
