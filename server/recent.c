@@ -107,7 +107,7 @@ void recent_request(struct recent *all, const struct req *r)
         address = client_addr_of(&r->server->proxies, address, r->conn->ssl != NULL, &r->head).ip;
     pthread_mutex_lock(&s->lock);
     struct recent_entry *e = &s->entries[s->n++ % RECENT_REQUESTS];
-    e->ns = clock_mono_ns() - r->began_ns;
+    e->ns = r->ended_ns - r->began_ns;
     e->ms = r->now_ms + (int64_t)(e->ns / 1000000);
     e->in = r->body_bytes;
     e->out = r->conn->sent;
