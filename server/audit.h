@@ -27,7 +27,7 @@ struct config;
 struct req;
 
 #define AUDIT_FLUSH_MS   100
-#define AUDIT_WAKE_BYTES (128u << 10) /* of them are written at once: still in the processor's cache */
+#define AUDIT_WAKE_BYTES (256u << 10) /* of them are written at once: still in the processor's cache */
 #define AUDIT_BUFFER     (4u << 20)   /* bytes of lines that wait for the disk */
 #define AUDIT_LINE_MAX   (24u << 10)  /* bytes; longer names are cut */
 #define AUDIT_BATCH_MAX  (1u << 20)   /* bytes of one request to the webhook */

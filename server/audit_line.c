@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/clock.h"
 #include "server/conn.h"
 #include "server/http/date.h"
 #include "server/iam/identities.h"
@@ -51,53 +50,81 @@ static void put_number(struct line *l, uint64_t v)
     put_bytes(l, digits + at, sizeof digits - at);
 }
 
-/* Each byte of 8: 1 where it needs an escape or is no ASCII, in its highest bit. Others may be marked beside such a
- * one. */
-static uint64_t odd_bytes(uint64_t x)
+/* Sixteen bytes of text; the compiler makes one register of it. */
+typedef signed char text16 __attribute__((vector_size(16)));
+typedef uint64_t pair64 __attribute__((vector_size(16)));
+
+/* Not 0 where one needs an escape or is no ASCII (those are negative). */
+static inline text16 odd_of(text16 x)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
-    uint64_t quote = x ^ ones * '"', slash = x ^ ones * '\\', del = x ^ ones * 0x7f;
-    uint64_t below = (x - ones * 0x20) & ~x, equal = ((quote - ones) & ~quote) | ((slash - ones) & ~slash);
-    return (x | below | equal | ((del - ones) & ~del)) & high;
+    return (x < 0x20) | (x == '"') | (x == '\\') | (x == 0x7f);
+}
+
+static inline bool any(text16 odd)
+{
+    pair64 halves = (pair64)odd;
+    return (halves[0] | halves[1]) != 0;
 }
 
 /* Copies them, and tells of odd ones. */
-static uint64_t copy_eight(char *to, const char *from)
+static inline text16 copy_16(char *to, const char *from)
+{
+    text16 x;
+    memcpy(&x, from, sizeof x);
+    memcpy(to, &x, sizeof x);
+    return odd_of(x);
+}
+
+static inline uint64_t copy_8(char *to, const char *from)
 {
     uint64_t x;
     memcpy(&x, from, sizeof x);
     memcpy(to, &x, sizeof x);
-    return odd_bytes(x);
+    return x;
 }
 
-static uint64_t copy_few(char *to, const char *from, size_t n)
+static inline uint32_t copy_4(char *to, const char *from)
 {
-    char x[8] = "........";
-    for (size_t i = 0; i < n; i++)
-        x[i] = to[i] = from[i];
-    return copy_eight(x, x);
+    uint32_t x;
+    memcpy(&x, from, sizeof x);
+    memcpy(to, &x, sizeof x);
+    return x;
 }
 
-/* True: nothing needs an escape, as in nearly all texts, and `to` has it. The last eight bytes may be copied twice. */
-static bool copy_plain(char *to, struct bytes s)
+/* Fewer than 16. Some may be copied twice; put together in registers, since reading back what was just stored waits. */
+static inline text16 copy_few(char *to, const char *from, size_t n)
 {
-    uint64_t odd = 0;
-    if (s.n < 8)
-        return copy_few(to, s.p, s.n) == 0;
-    for (size_t i = 0; i + 8 < s.n; i += 8)
-        odd |= copy_eight(to + i, s.p + i);
-    return (odd | copy_eight(to + s.n - 8, s.p + s.n - 8)) == 0;
+    uint64_t x[2] = {UINT64_C(0x2e2e2e2e2e2e2e2e), UINT64_C(0x2e2e2e2e2e2e2e2e)};
+    if (n >= 8) {
+        x[0] = copy_8(to, from);
+        x[1] = copy_8(to + n - 8, from + n - 8);
+    } else if (n >= 4) {
+        x[0] = copy_4(to, from) | (uint64_t)copy_4(to + n - 4, from + n - 4) << 32;
+    } else {
+        for (size_t i = 0; i < n; i++) {
+            to[i] = from[i];
+            x[0] = x[0] << 8 | (unsigned char)from[i];
+        }
+    }
+    return odd_of((text16)(pair64){x[0], x[1]});
+}
+
+/* True: nothing needs an escape, as in nearly all texts, and `to` has it. */
+static inline bool copy_plain(char *to, struct bytes s)
+{
+    if (s.n < 16)
+        return !any(copy_few(to, s.p, s.n));
+    text16 odd = copy_16(to + s.n - 16, s.p + s.n - 16);
+    for (size_t i = 0; i + 16 < s.n; i += 16)
+        odd |= copy_16(to + i, s.p + i);
+    return !any(odd);
 }
 
 /* Escaped as JSON; bytes that are no ASCII go as they are when they are UTF-8, which the whole text must be. */
-static void put_text(struct line *l, struct bytes s)
+static __attribute__((noinline)) void put_escaped(struct line *l, struct bytes s)
 {
     static const char hex[] = "0123456789abcdef";
     size_t limit = l->max - REST;
-    if (l->n + s.n + 6 <= limit && copy_plain(l->p + l->n, s)) {
-        l->n += s.n;
-        return;
-    }
     bool utf8 = utf8_valid(s);
     for (size_t i = 0; i < s.n && l->n + 6 < limit; i++) {
         unsigned char c = (unsigned char)s.p[i];
@@ -118,13 +145,17 @@ static void put_text(struct line *l, struct bytes s)
         l->n--;
 }
 
-static void put_member(struct line *l, const char *name, size_t name_n, struct bytes value)
+/* A client's text, and the quote behind it. */
+static void put_text(struct line *l, struct bytes s)
 {
-    put_bytes(l, name, name_n);
-    put_text(l, value);
+    if (l->n + s.n + 6 <= l->max - REST && copy_plain(l->p + l->n, s))
+        l->n += s.n;
+    else
+        put_escaped(l, s);
     put(l, "\"");
 }
-#define member(l, name, value) put_member(l, ",\"" name "\":\"", sizeof(",\"" name "\":\"") - 1, value)
+
+#define member(l, name, value) (put(l, ",\"" name "\":\""), put_text(l, value))
 
 /* Parameters that are, or could give away, a signature, a token or a key. */
 static bool is_secret(struct bytes name)
@@ -138,11 +169,13 @@ static bool is_secret(struct bytes name)
         SECRET("X-Amz-Credential"), SECRET("AWSAccessKeyId"),
 #undef SECRET
     };
+    static const char customer[] = "x-amz-server-side-encryption-customer";
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (name.n == names[i].n && bytes_eq_str_nocase(name, names[i].name))
+        if (name.n == names[i].n && ((name.p[name.n - 1] ^ names[i].name[name.n - 1]) & ~0x20) == 0 &&
+            bytes_eq_str_nocase(name, names[i].name))
             return true;
-    return name.n >= sizeof "x-amz-server-side-encryption-customer" - 1 &&
-           (bytes_starts_str_nocase(name, "x-amz-server-side-encryption-customer") ||
+    return name.n >= sizeof customer - 1 &&
+           (bytes_starts_str_nocase(name, customer) ||
             bytes_starts_str_nocase(name, "x-amz-copy-source-server-side-encryption-customer"));
 }
 
@@ -159,9 +192,8 @@ static void put_query(struct line *l, const struct req *r)
         first = false;
         put(l, "\"");
         put_text(l, q->name);
-        put(l, "\":\"");
+        put(l, ":\"");
         put_text(l, q->value);
-        put(l, "\"");
     }
     put(l, "}");
 }
@@ -172,9 +204,17 @@ static const char *operation(const struct req *r)
     return action ? action : r->op ? r->op->name : "";
 }
 
+static struct bytes version_of(const struct req *r)
+{
+    for (size_t i = 0; i < r->query.n; i++)
+        if (bytes_eq(r->query.params[i].name, BYTES_LIT("versionId")))
+            return r->query.params[i].value;
+    return (struct bytes){0};
+}
+
 static void put_api(struct line *l, const struct req *r, uint64_t ns)
 {
-    struct bytes version = req_param(r, "versionId");
+    struct bytes version = version_of(r);
     put(l, ",\"api\":{\"name\":\"");
     put_some(l, bytes_str(operation(r)));
     put(l, "\"");
@@ -217,12 +257,12 @@ static void put_decision(struct line *l, const struct req *r)
         put(l, ",\"interrupted\":true");
 }
 
-/* Of this moment. The second's text is kept: all but the milliseconds is the same for thousands of lines. */
-static void put_now(struct line *l)
+/* The second's text is kept: all but the milliseconds is the same for thousands of lines. */
+static void put_time(struct line *l, int64_t now_ms)
 {
     static _Thread_local int64_t second = -1;
     static _Thread_local char text[DATE_ISO_LEN + 1];
-    int64_t now_ms = clock_wall_ms(), ms = now_ms % 1000;
+    int64_t ms = now_ms % 1000;
     if (now_ms / 1000 != second) {
         date_format_iso(now_ms, text);
         second = now_ms / 1000;
@@ -234,20 +274,19 @@ static void put_now(struct line *l)
     put_bytes(l, text, DATE_ISO_LEN);
 }
 
-size_t audit_line(const struct req *r, const char *deployment, char *out, size_t max)
+size_t audit_line(const struct req *r, char *out, size_t max)
 {
     struct line line = {.p = out, .max = max}, *l = &line;
     const struct principal *who = r->who.principal;
-    put(l, "{\"version\":\"1\",\"deploymentid\":\"");
-    put_some(l, bytes_str(deployment));
-    put(l, "\",\"time\":\"");
-    put_now(l);
+    uint64_t took_ns = r->ended_ns - r->began_ns;
+    put(l, "{\"version\":\"1\",\"deploymentid\":\"pail\",\"time\":\"");
+    put_time(l, r->now_ms + (int64_t)(took_ns / 1000000));
     put(l, "\",\"trigger\":\"incoming\"");
-    put_api(l, r, clock_mono_ns() - r->began_ns);
+    put_api(l, r, took_ns);
     put(l, ",\"remotehost\":\"");
     put_some(l, bytes_str(r->conn->peer_text));
     put(l, "\",\"requestID\":\"");
-    put_some(l, bytes_str(r->id));
+    put_bytes(l, r->id, REQ_ID_TEXT);
     put(l, "\"");
     if (r->head_ok) {
         member(l, "userAgent", bytes_cut(http_head_value(&r->head, HDR_USER_AGENT), 0, 512));

@@ -8,6 +8,6 @@
 struct req;
 
 /* Bytes written to `out`, at most `max` (2,048 or more), the line's end included. */
-size_t audit_line(const struct req *, const char *deployment, char *out, size_t max);
+size_t audit_line(const struct req *, char *out, size_t max);
 
 #endif

@@ -417,13 +417,12 @@ void metrics_end(struct req *r)
     if (!m)
         return;
     struct shard *s = shard_of(r);
-    uint64_t now_ns = clock_mono_ns();
     struct event e = {.op = index_of(m, r->op),
                       .status = r->first_byte_ns ? r->resp.status : 0,
                       .code = r->err.code,
                       .in = r->body_bytes + r->head.head_len,
                       .out = r->conn->sent,
-                      .whole_ns = now_ns - r->began_ns};
+                      .whole_ns = r->ended_ns - r->began_ns};
     e.canceled = !r->replied;
     e.first_ns = r->first_byte_ns ? r->first_byte_ns - r->began_ns : 0;
     e.direction = m->info[e.op].direction;

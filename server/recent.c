@@ -64,6 +64,15 @@ static void keep_line(enum log_level level, const char *event, struct bytes text
     pthread_mutex_unlock(&lines_lock);
 }
 
+void recent_keep_lines(void)
+{
+    pthread_mutex_lock(&lines_lock);
+    if (!lines)
+        lines = xcalloc(RECENT_LINES, sizeof *lines);
+    pthread_mutex_unlock(&lines_lock);
+    log_listen(keep_line);
+}
+
 struct recent *recent_open(unsigned n_loops)
 {
     struct recent *r = xcalloc(1, sizeof *r);
@@ -71,11 +80,6 @@ struct recent *recent_open(unsigned n_loops)
     r->shards = xcalloc(n_loops, sizeof *r->shards);
     for (unsigned i = 0; i < n_loops; i++)
         pthread_mutex_init(&r->shards[i].lock, NULL);
-    pthread_mutex_lock(&lines_lock);
-    if (!lines)
-        lines = xcalloc(RECENT_LINES, sizeof *lines);
-    pthread_mutex_unlock(&lines_lock);
-    log_listen(keep_line);
     return r;
 }
 
@@ -84,10 +88,6 @@ void recent_close(struct recent **pr)
     struct recent *r = *pr;
     if (!r)
         return;
-    pthread_mutex_lock(&lines_lock);
-    free(lines);
-    lines = NULL;
-    pthread_mutex_unlock(&lines_lock);
     for (unsigned i = 0; i < r->n_shards; i++)
         pthread_mutex_destroy(&r->shards[i].lock);
     free(r->shards);
@@ -107,7 +107,7 @@ void recent_request(struct recent *all, const struct req *r)
         address = client_addr_of(&r->server->proxies, address, r->conn->ssl != NULL, &r->head).ip;
     pthread_mutex_lock(&s->lock);
     struct recent_entry *e = &s->entries[s->n++ % RECENT_REQUESTS];
-    e->ns = clock_mono_ns() - r->began_ns;
+    e->ns = r->ended_ns - r->began_ns;
     e->ms = r->now_ms + (int64_t)(e->ns / 1000000);
     e->in = r->body_bytes;
     e->out = r->conn->sent;
@@ -144,6 +144,28 @@ size_t recent_lines(struct recent *r, struct arena *a, enum log_level worst, uin
     pthread_mutex_unlock(&lines_lock);
     *ret = out;
     return n;
+}
+
+bool recent_line_after(uint64_t *at, uint64_t *ret_missed, struct recent_line *ret)
+{
+    pthread_mutex_lock(&lines_lock);
+    uint64_t first = last_line > RECENT_LINES ? last_line - RECENT_LINES : 0;
+    *ret_missed = *at && *at < first ? first - *at : 0;
+    if (*at < first)
+        *at = first;
+    bool is = lines && *at < last_line;
+    if (is)
+        *ret = lines[++*at % RECENT_LINES];
+    pthread_mutex_unlock(&lines_lock);
+    return is;
+}
+
+uint64_t recent_last_line(void)
+{
+    pthread_mutex_lock(&lines_lock);
+    uint64_t id = last_line;
+    pthread_mutex_unlock(&lines_lock);
+    return id;
 }
 
 static int newer_first(const void *a, const void *b)

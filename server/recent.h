@@ -25,7 +25,8 @@ struct arena;
 struct recent;
 struct req;
 
-struct recent *recent_open(unsigned n_loops); /* one in a process; from now on lines are kept */
+void recent_keep_lines(void); /* from now on, for as long as the process lives */
+struct recent *recent_open(unsigned n_loops);
 void recent_close(struct recent **);          /* accepts NULL inside */
 void recent_request(struct recent *, const struct req *);
 
@@ -39,6 +40,11 @@ struct recent_line {
 /* The newest first: of this level and worse, with ids below `before` (0: all). At most `max`, in the arena. */
 size_t recent_lines(struct recent *, struct arena *, enum log_level, uint64_t before, size_t max,
                     const struct recent_line **ret);
+
+/* Those that come, one after the other: the oldest that is kept of those after `*at` (0 at first), which becomes its id;
+ * `ret_missed` tells how many were pushed out before. False: there is none yet. */
+bool recent_line_after(uint64_t *at, uint64_t *ret_missed, struct recent_line *ret);
+uint64_t recent_last_line(void); /* its id; 0: none yet */
 
 struct recent_entry {
     int64_t ms; /* when it ended */

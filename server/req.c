@@ -144,6 +144,7 @@ static void close_write(struct req *r)
 
 void req_end(struct req *r)
 {
+    r->ended_ns = clock_mono_ns();
     access_log_request(r);
     if (r->console != CONSOLE_PAGE) { /* those are no requests to the store */
         metrics_end(r);

@@ -61,6 +61,7 @@ struct req {
     struct arena *arena;
     char id[REQ_ID_TEXT + 1], host_id[REQ_HOST_ID + 1];
     uint64_t began_ns, first_byte_ns; /* of the request; of the reply, 0: there was none */
+    uint64_t ended_ns;                /* 0 until then */
     bool replied;                     /* to its last byte */
     int64_t now_ms;                   /* wall clock at the beginning */
 

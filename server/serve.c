@@ -539,7 +539,7 @@ static int serve(const struct config *cfg, char **argv)
     p->argv = argv;
     p->handover.channel = -1;
     block_signals(&p->signals);
-    admin_logs_open();
+    recent_keep_lines();
     bool ready = prepare(p, error);
     if (ready && !log_writer_start()) {
         snprintf(error, sizeof error, "the system has no thread for the log");

@@ -59,7 +59,6 @@ int admin_get_quota(struct req *);
 int admin_set_quota(struct req *);
 int admin_list_nothing(struct req *);
 /* logs.c */
-void admin_logs_open(void); /* the first lines of the log are kept, too: at start */
 int admin_logs(struct req *);
 /* realtime.c */
 int admin_realtime(struct req *);

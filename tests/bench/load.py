@@ -210,6 +210,18 @@ def cpu_seconds(pids):
     return user, system
 
 
+def thread_seconds(pid, name):
+    """Processor time of the process's threads of this name."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/comm") as f:
+            if f.read().strip() != name:
+                continue
+        with open(f"/proc/{pid}/task/{task}/schedstat") as f:
+            total += int(f.read().split()[0])
+    return total / 1e9
+
+
 def memory(pid):
     """Bytes of memory that are not pages of files: RssAnon + RssShmem."""
     with open(f"/proc/{pid}/status") as f:
