@@ -58,9 +58,9 @@ function want(check: Check) {
   timer ??= setTimeout(() => void flush(), GATHER_MS);
 }
 
-/** After a change of policies: ask anew. */
+/** After a change of policies: ask anew. What was known stays until then, so that pages keep what they show. */
 export function forgetPermissions(): void {
-  cache.clear();
+  for (const entry of cache.values()) entry.until = 0;
   notify();
 }
 
@@ -81,6 +81,8 @@ export function useCan(checks: readonly Check[]): Can {
     again();
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [keys]);
+  // What is out of date is asked anew when it is drawn again; the rest costs a look into the cache.
+  useEffect(() => checks.forEach(want));
   const entries = checks.map((c) => cache.get(keyOf(c)));
   const allowed = entries.map((e) => e?.allowed ?? false);
   return { allowed, all: allowed.every(Boolean), any: allowed.some(Boolean) || checks.length === 0, isLoading: entries.some((e) => e === undefined) };

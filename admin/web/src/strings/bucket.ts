@@ -343,6 +343,7 @@ export const bucket = {
   templates: 'Add from a template',
   theObjects: 'Objects',
   tidying: 'Tidying up',
+  tlsYourself: 'This page itself is not served over TLS: a policy that asks for TLS shuts it out as well.',
   toBuckets: 'All buckets',
   toOverview: 'To the bucket’s overview',
   traffic: 'Traffic',

@@ -9,6 +9,7 @@ export const buckets = {
   badSuffix: 'Names that end with -s3alias, --ol-s3, .mrap, --x-s3 or --table-s3 are reserved.',
   badUpper: 'Upper-case letters are not allowed in names of buckets.',
   browse: 'Browse objects',
+  browseNamed: 'Browse objects of {name}',
   bypass: 'Also versions under governance retention',
   bypassHelp: 'Versions under compliance retention or legal hold stay in any case.',
   create: 'Create bucket',

@@ -170,6 +170,7 @@ function Editor({ bucket, rights, now }: SectionProps & { now: string }) {
               </ul>
             ) : null}
           </div>
+          {changed && location.protocol === 'http:' && /aws:SecureTransport/i.test(text) && <Callout tone="warning">{t('bucket.tlsYourself')}</Callout>}
           {action.error !== null && !locksOut && <ErrorState error={action.error} compact />}
           {locksOut && (
             <Callout

@@ -75,7 +75,7 @@ export function RuleDialog({ bucket, rule: first, isNew, others, versioned, mayP
         </>
       }
     >
-      <div className="grid3">
+      <div className={css.top}>
         <TextField label={t('bucket.ruleName')} value={r.id} onChange={(id) => change({ id })} maxLength={255} />
         <Switch label={t('bucket.enabled')} isSelected={r.enabled} onChange={(enabled) => change({ enabled })} />
       </div>

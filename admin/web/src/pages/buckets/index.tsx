@@ -52,7 +52,7 @@ export default function Page(_: PageProps) {
       cell: (r) => (
         <span className={css.name}>
           <Database size={15} aria-hidden />
-          <Link href={`/objects/${encodeURIComponent(r.name)}`} className="ellipsis" title={r.name}>
+          <Link href={`/buckets/${encodeURIComponent(r.name)}`} className="ellipsis" title={r.name}>
             {r.name}
           </Link>
         </span>
@@ -77,7 +77,7 @@ export default function Page(_: PageProps) {
       overflow: true,
       cell: (r) => (
         <>
-          <IconButton size="sm" icon={Settings2} label={`${t('buckets.settings')}: ${r.name}`} onPress={() => go(`/buckets/${encodeURIComponent(r.name)}`)} />
+          <IconButton size="sm" icon={FolderOpen} label={t('buckets.browseNamed', { name: r.name })} onPress={() => go(`/objects/${encodeURIComponent(r.name)}`)} />
           <RowMenu row={r} onAsk={(what) => setAsk({ what, row: r })} />
         </>
       ),
