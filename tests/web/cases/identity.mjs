@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// Users, keys, policies, the simulator; and what somebody with few rights sees.
+import { FILES, HOSTILE, SETTINGS, VERSIONED } from '../data.mjs';
+import { allow, deny } from '../lib/pail.mjs';
+import { axe, equal, go, ok, settle, shot, test, until } from '../lib/rig.mjs';
+import { write } from './buckets.mjs';
+
+test('identity: a user with a key, whose secret is shown once', async (t) => {
+  const page = await t.page('/identity/users?new');
+  const dialog = page.getByRole('dialog', { name: 'Create user' });
+  await dialog.getByLabel('Name', { exact: true }).or(dialog.getByRole('textbox', { name: /^Name/ })).first().fill('bad name!');
+  await dialog.getByRole('button', { name: 'Create user' }).click();
+  await dialog.getByText('Letters, digits and + = , . @ - _ only', { exact: false }).waitFor();
+  await dialog.getByRole('textbox', { name: /^Name/ }).fill('made-here');
+  await dialog.getByRole('button', { name: 'Create user' }).click();
+  const shown = page.getByRole('dialog').filter({ hasText: /secret/i });
+  await shown.waitFor();
+  await shot(page, 'flow-new-key');
+  const text = await shown.innerText();
+  const id = (await until(async () => (await t.pail.root.iam('ListAccessKeys', { UserName: 'made-here' })).value('AccessKeyId'), 'a key'));
+  ok(text.includes(id), 'the key is shown');
+  const words = text.split(/\s+/);
+  const secret = words.find((w) => w.length >= 32 && w !== id);
+  ok(secret, `a secret is shown: ${text}`);
+  equal((await t.pail.as({ accessKeyId: id, secretAccessKey: secret }).ask('GET', '/pail/v1/session')).json.name, 'made-here', 'it works');
+  await shown.getByRole('button').last().click();
+  await page.waitForURL(/\/identity\/users\/made-here$/);
+  await settle(page);
+  ok(!(await page.content()).includes(secret), 'the secret is gone from the page');
+  await page.reload();
+  await settle(page);
+  ok((await page.locator('#content').innerText()).includes(id.slice(0, 8)), 'the key is listed');
+});
+
+test('identity: a policy made by the builder', async (t) => {
+  const page = await t.page('/identity/policies?new');
+  await page.getByRole('dialog').or(page.locator('#content')).getByRole('textbox', { name: /^Name/ }).first().fill('built-here');
+  const json = { Version: '2012-10-17', Statement: [allow(['s3:GetObject'], `arn:aws:s3:::${FILES}/*`)] };
+  await page.getByRole('tab', { name: /JSON/ }).or(page.getByRole('radio', { name: /JSON/ })).or(page.getByText('JSON', { exact: true })).first().click();
+  await write(page, JSON.stringify(json));
+  await page.getByRole('tab', { name: 'Builder' }).or(page.getByText('Builder', { exact: true })).first().click();
+  await page.getByRole('region', { name: 'Statement 1' }).waitFor();
+  await page.getByRole('region', { name: 'In words' }).waitFor();
+  await shot(page, 'flow-policy-builder');
+  await page.getByRole('region', { name: 'Statement 1' }).getByText('Deny', { exact: true }).click();
+  await page.getByRole('button', { name: 'Create policy' }).last().click();
+  const arn = await until(async () => (await t.pail.root.iam('ListPolicies', { Scope: 'Local' })).values('Arn').find((a) => a.endsWith('/built-here')), 'the policy');
+  const version = await t.pail.root.iam('GetPolicyVersion', { PolicyArn: arn, VersionId: 'v1' });
+  const document = JSON.parse(decodeURIComponent(version.value('Document')));
+  equal([document.Statement[0].Effect, [].concat(document.Statement[0].Action)], ['Deny', ['s3:GetObject']], 'what was built');
+});
+
+test('identity: the simulator says why', async (t) => {
+  await t.pail.user('asked', allow('s3:*', '*'), deny('s3:DeleteObject', `arn:aws:s3:::${FILES}/*`, { Sid: 'NoDeleting' }));
+  const page = await t.page('/identity/simulator');
+  const principal = page.getByRole('combobox', { name: 'Principal' });
+  await principal.fill('asked');
+  await page.getByRole('option', { name: /asked/ }).first().click();
+  const actions = page.getByRole('combobox', { name: 'Actions' });
+  await actions.fill('s3:DeleteObject');
+  await page.keyboard.press('Enter');
+  const resources = page.getByRole('group', { name: 'Resources' });
+  await until(async () => (await page.getByText('s3:DeleteObject', { exact: true }).count()) > 0, 'the action is chosen');
+  await shot(page, 'flow-simulator-form');
+  const bucket = resources.getByRole('combobox').first();
+  if (await bucket.count()) {
+    await bucket.fill(FILES);
+    await page.keyboard.press('Escape');
+  }
+  await page.getByRole('button', { name: 'Simulate' }).click();
+  await page.getByText('Denied', { exact: true }).first().waitFor();
+  const text = await page.locator('#content').innerText();
+  ok(/A denial always wins|Denied by/.test(text), `why: ${text.slice(-600)}`);
+  await shot(page, 'flow-simulator');
+  equal(await axe(page), [], 'axe');
+});
+
+test('identity: a group with a member', async (t) => {
+  await t.pail.user('joiner');
+  const page = await t.page('/identity/groups?new');
+  await page.getByRole('dialog').getByRole('textbox').first().fill('crew');
+  await page.getByRole('dialog').getByRole('button', { name: 'Create group' }).click();
+  await until(async () => (await t.pail.root.iam('ListGroups')).values('GroupName').includes('crew'), 'the group');
+  await go(page, `${t.pail.console}/identity/groups/crew`);
+  await page.getByRole('button', { name: 'Add members' }).first().click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('joiner', { exact: true }).first().click();
+  await dialog.getByRole('button', { name: /^Add/ }).last().click();
+  await until(async () => (await t.pail.root.iam('GetGroup', { GroupName: 'crew' })).values('UserName').includes('joiner'), 'the member');
+});
+
+/** What stands in the page and can be pressed, beside the ways through it. */
+const controls = (page) =>
+  page.evaluate(() =>
+    [...document.querySelectorAll('#content button, #content [role=switch], #content input, [role=dialog] button, [role=menuitem]')]
+      .filter((e) => !e.disabled && e.getAttribute('aria-disabled') !== 'true' && e.offsetParent !== null)
+      .map((e) => (e.getAttribute('aria-label') || e.textContent || e.labels?.[0]?.textContent || '').trim())
+      .filter(Boolean),
+  );
+const WRITES = /^(upload|new folder|delete|create|add|save|rename|move|copy to|edit|empty|remove|make it|bring back|attach|abort|enable|rotate|reset|begin with|put in force|upload link)/i;
+
+test('read-only: nobody sees a button that the server would refuse', async (t) => {
+  const reader = await t.pail.user('only-reads', allow(['s3:Get*', 's3:List*', 'iam:Get*', 'iam:List*', 'iam:SimulatePrincipalPolicy', 'admin:ServerInfo']));
+  const page = await t.page('/', { as: reader });
+  const paths = ['/objects', `/objects/${FILES}`, `/objects/${FILES}?key=welcome.txt`, `/objects/${VERSIONED}?key=story.txt&tab=versions`, '/buckets', '/identity/users', '/identity/users/reader', '/identity/groups', '/identity/roles', '/identity/policies', '/identity/policies/hostile', '/identity/keys', '/identity/accounts', '/identity/providers', '/system/health', '/system/tiers', '/system/encryption', '/system/settings'];
+  for (const section of ['', '/versioning', '/object-lock', '/encryption', '/lifecycle', '/policy', '/access', '/public-access', '/ownership', '/cors', '/tags', '/quota', '/uploads', '/danger']) paths.push(`/buckets/${SETTINGS}${section}`);
+  const dead = [];
+  for (const path of paths) {
+    await go(page, t.pail.console + path);
+    for (const name of await controls(page)) if (WRITES.test(name)) dead.push(`${path}: ${name}`);
+    const actions = page.getByRole('button', { name: /^(Actions for|More actions)/ }).first();
+    if ((await actions.count()) && (await actions.isEnabled())) {
+      await actions.click();
+      await page.getByRole('menu').waitFor({ timeout: 2000 }).catch(() => dead.push(`${path}: a menu that does not open`));
+      for (const name of await page.getByRole('menuitem').allInnerTexts()) if (WRITES.test(name)) dead.push(`${path}: ${name} in a menu`);
+      await page.keyboard.press('Escape');
+    }
+  }
+  await shot(page, 'flow-read-only');
+  equal(dead, [], 'buttons that would be refused');
+  // What they may do works.
+  await go(page, `${t.pail.console}/objects/${FILES}?key=welcome.txt&tab=preview`);
+  await page.getByText('Hello from a bucket.').waitFor();
+}, { seconds: 240 });
+
+test('read-only: somebody who may do nothing is told so', async (t) => {
+  const nobody = await t.pail.user('may-nothing');
+  const page = await t.page('/', { as: nobody });
+  const links = await page.locator('nav a').allInnerTexts();
+  ok(!links.some((l) => /Users|Policies|Audit|Settings|trace/i.test(l)), `links: ${links}`);
+  for (const path of ['/', '/objects', `/objects/${FILES}`, '/buckets', `/buckets/${FILES}`, '/identity/users', '/monitoring/logs', '/system/settings', '/profile', '/connect']) {
+    await go(page, t.pail.console + path);
+    const text = await page.locator('#content').innerText();
+    ok(text.trim().length > 20, `${path} is empty`);
+    equal((await axe(page)).map((l) => `${path}: ${l}`), [], 'axe');
+  }
+  await shot(page, 'flow-nobody');
+});
+
+test('names: of users, policies, tags and buckets are text everywhere', async (t) => {
+  const page = await t.page('/identity/users');
+  for (const path of [`/buckets/${HOSTILE}`, `/buckets/${HOSTILE}/tags`, '/identity/policies/hostile', '/monitoring/audit', '/monitoring/logs', '/system/health', '/buckets']) await go(page, t.pail.console + path);
+  await go(page, `${t.pail.console}/objects/${encodeURIComponent('<img src=x onerror=__tripwire()>')}`);
+  await go(page, `${t.pail.console}/identity/users/${encodeURIComponent('<img src=x onerror=__tripwire()>')}`);
+  await go(page, `${t.pail.console}/objects/${HOSTILE}?prefix=${encodeURIComponent('"><script>__tripwire()</script>')}&key=${encodeURIComponent('javascript:__tripwire()')}`);
+  await go(page, `${t.pail.console}/${encodeURIComponent('<script>__tripwire()</script>')}`);
+});

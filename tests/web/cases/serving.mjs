@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the console is served: below a path, not at all, small and fast.
+import { FILES } from '../data.mjs';
+import { Pail } from '../lib/pail.mjs';
+import { prefixProxy } from '../lib/prefix.mjs';
+import { NARROW, equal, go, ok, test, until } from '../lib/rig.mjs';
+import { signIn } from './sign_in.mjs';
+
+const FIRST_LOAD = 300 * 1024;
+const INTERACTIVE_MS = 1000;
+const LISTING_MS = 200;
+const ROUNDS = 5;
+const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
+
+test('serving: below a path of another server', async (t) => {
+  const prefix = '/some/where/';
+  const pail = new Pail('web-prefix', { args: ['--browser-redirect-url', `http://127.0.0.1${prefix}`] });
+  t.servers.push(pail);
+  await pail.start();
+  const proxy = await prefixProxy(pail.console, prefix);
+  try {
+    await pail.bucket('deep', { 'a/b.txt': 'below' });
+    const page = await t.page(`${prefix}objects/deep?prefix=a%2F`, { as: null, base: proxy.address });
+    await signIn(page);
+    await page.getByText('b.txt').first().waitFor();
+    for (const [path, text] of [['buckets', 'Buckets'], ['identity/users', 'Users'], ['objects/deep?key=a%2Fb.txt&tab=preview', 'below'], ['system/health', 'Health'], ['', 'Overview']]) {
+      await go(page, `${proxy.address}${prefix}${path}`);
+      await page.getByText(text).first().waitFor();
+    }
+    await page.getByRole('link', { name: 'Objects' }).first().click();
+    await page.waitForURL(`${proxy.address}${prefix}objects`);
+    await page.reload();
+    await page.getByText('deep').first().waitFor();
+    equal(proxy.strange.filter((u) => u !== '/favicon.ico'), [], 'requests beside the path');
+    await pail.stop();
+  } finally {
+    proxy.close();
+  }
+});
+
+test('serving: PAIL_BROWSER=off leaves no console', async (t) => {
+  const pail = await t.server({ env: { PAIL_BROWSER: 'off' } });
+  equal([pail.console, pail.consolePort], [null, 0], 'the console’s address');
+  equal((await pail.root.ask('GET', '/')).status, 200, 'the server works');
+  await pail.stop();
+});
+
+test('serving: menu and drawer on a phone', async (t) => {
+  const page = await t.page('/', { size: NARROW, hasTouch: true, isMobile: true });
+  await page.getByRole('button', { name: 'Menu', exact: true }).click();
+  await page.getByRole('dialog').getByRole('link', { name: 'Buckets' }).click();
+  await page.waitForURL(/\/buckets$/);
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+});
+
+test('serving: the first load is small', async (t) => {
+  const page = await t.page(null);
+  const client = await page.context().newCDPSession(page);
+  await client.send('Network.enable');
+  let bytes = 0;
+  client.on('Network.loadingFinished', (e) => (bytes += e.encodedDataLength));
+  await go(page, t.pail.console);
+  await page.getByRole('heading', { name: 'Overview' }).waitFor();
+  process.stdout.write(`# first load: ${(bytes / 1024).toFixed(1)} KiB\n`);
+  ok(bytes > 10_000 && bytes < FIRST_LOAD, `the first load is ${(bytes / 1024).toFixed(1)} KiB`);
+});
+
+test('serving: interactive and listing within their times', async (t) => {
+  const times = { interactive: [], listing: [] };
+  for (let i = 0; i < ROUNDS; i++) {
+    const page = await t.page('/', { as: null });
+    const before = performance.now();
+    await page.goto(t.pail.console);
+    await page.getByLabel('Access key').waitFor();
+    times.interactive.push(await page.evaluate(() => Math.max(...performance.getEntriesByType('paint').map((p) => p.startTime), performance.getEntriesByType('navigation')[0].domInteractive)));
+    ok(performance.now() - before < 20 * INTERACTIVE_MS, 'it came at all');
+    await page.context().close();
+  }
+  const page = await t.page('/objects');
+  for (let i = 0; i < ROUNDS; i++) {
+    await go(page, `${t.pail.console}/objects`);
+    await page.getByText(FILES, { exact: true }).first().waitFor();
+    times.listing.push(
+      await page.evaluate(async (bucket) => {
+        const link = [...document.querySelectorAll('#content a, #content [role=row]')].find((e) => e.textContent.includes(bucket));
+        const start = performance.now();
+        link.click();
+        while (!/welcome\.txt/.test(document.querySelector('#content').textContent)) await new Promise((r) => requestAnimationFrame(r));
+        return performance.now() - start;
+      }, FILES),
+    );
+  }
+  process.stdout.write(`# interactive ${times.interactive.map((n) => n.toFixed(0))} ms, listing ${times.listing.map((n) => n.toFixed(0))} ms\n`);
+  ok(median(times.interactive) < INTERACTIVE_MS, `interactive: ${times.interactive}`);
+  ok(median(times.listing) < LISTING_MS, `listing: ${times.listing}`);
+}, { lonely: true });
+
+test('serving: a server that is away is waited for', async (t) => {
+  const pail = await t.server();
+  await pail.bucket('stays');
+  const page = await t.page('/buckets', { pail, base: pail.console });
+  await page.getByText('stays').first().waitFor();
+  await pail.kill();
+  await page.locator('nav').getByRole('link', { name: 'Objects' }).first().click();
+  await page.getByText('The server cannot be reached. Trying again…').waitFor({ timeout: 20_000 });
+  await pail.start();
+  await page.getByText('The server cannot be reached. Trying again…').waitFor({ state: 'detached', timeout: 20_000 });
+  await until(async () => (await page.locator('#content').innerText()).includes('stays'), 'the page is there again', 20);
+}, { seconds: 100 });
