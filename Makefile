@@ -198,14 +198,34 @@ test:
 	@$(PYTHON) tests/run --build $(BUILD) --config $(CONFIG) \
 	    --sanitized $(if $(findstring address,$(TEST_SANITIZER)),asan,$(if $(filter thread,$(TEST_SANITIZER)),tsan,$(subst $(comma),-,$(TEST_SANITIZER)))) $(SUITES)
 
+# Manual pages and completions go where their programs look for them.
+SHARE = $(DESTDIR)$(PREFIX)/share
+MAN_PAGES = $(wildcard docs/man/*.[1-8])
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/pail
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/doc/pail
 	install -m 755 $(B)/pail $(DESTDIR)$(PREFIX)/bin/pail
-	install -m 644 $(wildcard LICENSE README.md ARCHITECTURE.md) $(DESTDIR)$(PREFIX)/share/doc/pail/
+	install -m 644 $(wildcard LICENSE README.md ARCHITECTURE.md) $(SHARE)/doc/pail/
+	$(foreach page,$(MAN_PAGES),install -D -m 644 $(page) $(SHARE)/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)) &&) :
+	$(if $(wildcard deploy/completion/pail.bash),install -D -m 644 deploy/completion/pail.bash $(SHARE)/bash-completion/completions/pail)
+	$(if $(wildcard deploy/completion/_pail),install -D -m 644 deploy/completion/_pail $(SHARE)/zsh/vendor-completions/_pail)
+	$(if $(wildcard deploy/completion/pail.fish),install -D -m 644 deploy/completion/pail.fish $(SHARE)/fish/vendor_completions.d/pail.fish)
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/pail
-	rm -rf $(DESTDIR)$(PREFIX)/share/doc/pail
+	rm -f $(DESTDIR)$(PREFIX)/bin/pail $(SHARE)/bash-completion/completions/pail $(SHARE)/zsh/vendor-completions/_pail \
+	    $(SHARE)/fish/vendor_completions.d/pail.fish
+	rm -f $(foreach page,$(MAN_PAGES),$(SHARE)/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
+	rm -rf $(SHARE)/doc/pail
+
+# The Debian package, and a test that installs, upgrades and purges it in a system of its own (as root).
+.PHONY: deb test-deb
+deb:
+	@deploy/deps.sh build deb
+	@deploy/deb.sh $(BUILD)/deb
+	@lintian --allow-root --fail-on error,warning $(if $(MAN_PAGES),,--suppress-tags no-manual-page) $(BUILD)/deb/pail_*.changes
+
+test-deb: deb
+	@deploy/deps.sh test-deb
+	@PAIL_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/deploy/run_deb.py
 
 clean:
 	rm -rf $(BUILD)
@@ -276,6 +296,7 @@ help:
 	@echo 'make run             install what is missing, build, serve ./data  (DATA=dir ARGS="--region eu-west-1")'
 	@echo 'make test            install what the tests need, build, run all suites  (SUITES="unit sdk-boto3")'
 	@echo 'make install         PREFIX=/usr/local DESTDIR='
+	@echo 'make deb             the Debian package, in build/deb; make test-deb installs, upgrades and purges it'
 	@echo 'make check           layout, warnings of gcc and clang, static analysis, the rules of the tree'
 	@echo 'make fuzz            all fuzzers, FUZZ_SECONDS=60 each'
 	@echo 'make torture         the crash suites for hours (TORTURE_HOURS=1)'
