@@ -198,22 +198,31 @@ test:
 	@$(PYTHON) tests/run --build $(BUILD) --config $(CONFIG) \
 	    --sanitized $(if $(findstring address,$(TEST_SANITIZER)),asan,$(if $(filter thread,$(TEST_SANITIZER)),tsan,$(subst $(comma),-,$(TEST_SANITIZER)))) $(SUITES)
 
-# Manual pages and completions go where their programs look for them.
+# Manual pages and completion, made by the program itself from what it says with --help; they go where their programs
+# look for them.
 SHARE = $(DESTDIR)$(PREFIX)/share
-MAN_PAGES = $(wildcard docs/man/*.[1-8])
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/doc/pail
+.PHONY: man
+man: $(B)/man/pail.1
+$(B)/man/pail.1: $(B)/pail
+	@rm -rf $(B)/man $(B)/completion && mkdir -p $(B)/man $(B)/completion
+	$(call say,MAN,$(@D))
+	$(Q)for shell in bash zsh fish; do $(B)/pail completion $$shell > $(B)/completion/$$shell || exit 1; done
+	$(Q)$(B)/pail man $(B)/man
+
+install: all man
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/doc/pail $(SHARE)/man/man1
 	install -m 755 $(B)/pail $(DESTDIR)$(PREFIX)/bin/pail
 	install -m 644 $(wildcard LICENSE README.md ARCHITECTURE.md) $(SHARE)/doc/pail/
-	$(foreach page,$(MAN_PAGES),install -D -m 644 $(page) $(SHARE)/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)) &&) :
-	$(if $(wildcard deploy/completion/pail.bash),install -D -m 644 deploy/completion/pail.bash $(SHARE)/bash-completion/completions/pail)
-	$(if $(wildcard deploy/completion/_pail),install -D -m 644 deploy/completion/_pail $(SHARE)/zsh/vendor-completions/_pail)
-	$(if $(wildcard deploy/completion/pail.fish),install -D -m 644 deploy/completion/pail.fish $(SHARE)/fish/vendor_completions.d/pail.fish)
+	set -e; for page in $(B)/man/*.1; do gzip -9nc $$page > $(SHARE)/man/man1/$${page##*/}.gz; \
+	    chmod 644 $(SHARE)/man/man1/$${page##*/}.gz; done
+	install -D -m 644 $(B)/completion/bash $(SHARE)/bash-completion/completions/pail
+	install -D -m 644 $(B)/completion/zsh $(SHARE)/zsh/vendor-completions/_pail
+	install -D -m 644 $(B)/completion/fish $(SHARE)/fish/vendor_completions.d/pail.fish
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/pail $(SHARE)/bash-completion/completions/pail $(SHARE)/zsh/vendor-completions/_pail \
 	    $(SHARE)/fish/vendor_completions.d/pail.fish
-	rm -f $(foreach page,$(MAN_PAGES),$(SHARE)/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
+	rm -f $(SHARE)/man/man1/pail.1.gz $(SHARE)/man/man1/pail-*.1.gz
 	rm -rf $(SHARE)/doc/pail
 
 # The Debian package, and a test that installs, upgrades and purges it in a system of its own (as root).
@@ -221,7 +230,7 @@ uninstall:
 deb:
 	@deploy/deps.sh build deb
 	@deploy/deb.sh $(BUILD)/deb
-	@lintian --allow-root --fail-on error,warning $(if $(MAN_PAGES),,--suppress-tags no-manual-page) $(BUILD)/deb/pail_*.changes
+	@lintian --allow-root --fail-on error,warning $(BUILD)/deb/pail_*.changes
 
 test-deb: deb
 	@deploy/deps.sh test-deb
@@ -295,6 +304,7 @@ help:
 	@echo 'make                 build the server (build/release/pail), nothing else'
 	@echo 'make run             install what is missing, build, serve ./data  (DATA=dir ARGS="--region eu-west-1")'
 	@echo 'make test            install what the tests need, build, run all suites  (SUITES="unit sdk-boto3")'
+	@echo 'make man             manual pages and shell completion (build/release/man, build/release/completion)'
 	@echo 'make install         PREFIX=/usr/local DESTDIR='
 	@echo 'make deb             the Debian package, in build/deb; make test-deb installs, upgrades and purges it'
 	@echo 'make check           layout, warnings of gcc and clang, static analysis, the rules of the tree'
