@@ -223,14 +223,43 @@ test:
 	@$(PYTHON) tests/run --build $(BUILD) --config $(CONFIG) \
 	    --sanitized $(if $(findstring address,$(TEST_SANITIZER)),asan,$(if $(filter thread,$(TEST_SANITIZER)),tsan,$(subst $(comma),-,$(TEST_SANITIZER)))) $(SUITES)
 
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/pail
+# Manual pages and completion, made by the program itself from what it says with --help; they go where their programs
+# look for them.
+SHARE = $(DESTDIR)$(PREFIX)/share
+.PHONY: man
+man: $(B)/man/pail.1
+$(B)/man/pail.1: $(B)/pail
+	@rm -rf $(B)/man $(B)/completion && mkdir -p $(B)/man $(B)/completion
+	$(call say,MAN,$(@D))
+	$(Q)for shell in bash zsh fish; do $(B)/pail completion $$shell > $(B)/completion/$$shell || exit 1; done
+	$(Q)$(B)/pail man $(B)/man
+
+install: all man
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/doc/pail $(SHARE)/man/man1
 	install -m 755 $(B)/pail $(DESTDIR)$(PREFIX)/bin/pail
-	install -m 644 $(wildcard LICENSE README.md ARCHITECTURE.md) $(DESTDIR)$(PREFIX)/share/doc/pail/
+	install -m 644 $(wildcard LICENSE README.md ARCHITECTURE.md) $(SHARE)/doc/pail/
+	set -e; for page in $(B)/man/*.1; do gzip -9nc $$page > $(SHARE)/man/man1/$${page##*/}.gz; \
+	    chmod 644 $(SHARE)/man/man1/$${page##*/}.gz; done
+	install -D -m 644 $(B)/completion/bash $(SHARE)/bash-completion/completions/pail
+	install -D -m 644 $(B)/completion/zsh $(SHARE)/zsh/vendor-completions/_pail
+	install -D -m 644 $(B)/completion/fish $(SHARE)/fish/vendor_completions.d/pail.fish
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/pail
-	rm -rf $(DESTDIR)$(PREFIX)/share/doc/pail
+	rm -f $(DESTDIR)$(PREFIX)/bin/pail $(SHARE)/bash-completion/completions/pail $(SHARE)/zsh/vendor-completions/_pail \
+	    $(SHARE)/fish/vendor_completions.d/pail.fish
+	rm -f $(SHARE)/man/man1/pail.1.gz $(SHARE)/man/man1/pail-*.1.gz
+	rm -rf $(SHARE)/doc/pail
+
+# The Debian package, and a test that installs, upgrades and purges it in a system of its own (as root).
+.PHONY: deb test-deb
+deb:
+	@deploy/deps.sh build deb
+	@deploy/deb.sh $(BUILD)/deb
+	@lintian --allow-root --fail-on error,warning $(BUILD)/deb/pail_*.changes
+
+test-deb: deb
+	@deploy/deps.sh test-deb
+	@PAIL_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/deploy/run_deb.py
 
 clean:
 	rm -rf $(BUILD)
@@ -300,7 +329,9 @@ help:
 	@echo 'make                 build the server (build/release/pail), nothing else'
 	@echo 'make run             install what is missing, build, serve ./data  (DATA=dir ARGS="--region eu-west-1")'
 	@echo 'make test            install what the tests need, build, run all suites  (SUITES="unit sdk-boto3")'
+	@echo 'make man             manual pages and shell completion (build/release/man, build/release/completion)'
 	@echo 'make install         PREFIX=/usr/local DESTDIR='
+	@echo 'make deb             the Debian package, in build/deb; make test-deb installs, upgrades and purges it'
 	@echo 'make check           layout, warnings of gcc and clang, static analysis, the rules of the tree'
 	@echo 'make fuzz            all fuzzers, FUZZ_SECONDS=60 each'
 	@echo 'make torture         the crash suites for hours (TORTURE_HOURS=1)'

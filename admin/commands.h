@@ -7,9 +7,23 @@
 #define PAIL_ADMIN_COMMANDS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "maintenance.h"
 
+/* A row of the table. Completion and manual pages are made from what the commands say with --help. */
+struct command {
+    const char *name;
+    const char *arguments, *help;      /* help NULL: it is listed nowhere */
+    int (*run)(int argc, char **argv); /* what comes after the command's name */
+    const char *(*words)(size_t i);    /* its own commands, such as "users list"; NULL at the end */
+};
+const struct command *command_table(size_t *ret_n); /* admin/main.c */
+
+int admin_command(int argc, char **argv);
+const char *admin_words(size_t i); /* good until the next call */
+int completion_command(int argc, char **argv);
+int man_command(int argc, char **argv);
 int account_command(int argc, char **argv);
 int key_command(int argc, char **argv);
 int check_command(int argc, char **argv);

@@ -14,27 +14,38 @@
 #include "serve.h"
 #include "version.h"
 
-static const struct command {
-    const char *name;
-    const char *arguments, *help;
-    int (*run)(int argc, char **argv); /* what comes after the command's name */
-} commands[] = {
-    {"server", "DIR [settings]", "serve the S3 protocol over the data in DIR", serve_command},
-    {"account", "create|list|delete", "the accounts of a server, each with a root of its own", account_command},
-    {"key", "create|list|rotate|...", "the keys that encrypt objects, and the master key", key_command},
-    {"check", "DIR [--fast] [--repair]", "look at all data and the index, while the server runs or not", check_command},
-    {"backup", "DIR DEST [--verify]", "copy all data, while the server runs; again: only what is new", backup_command},
-    {"restore", "BACKUP DIR", "make a data folder from a backup", restore_command},
-    {"import", "SRC DEST", "bring objects in: from any S3 endpoint or a folder", import_command},
-    {"export", "SRC DEST", "take objects out: to a folder or any S3 endpoint", export_command},
-    {"recover", "DIR", "make a lost or broken index anew from a snapshot and the blobs", recover_command},
+static const struct command commands[] = {
+    {"server", "DIR [settings]", "serve the S3 protocol over the data in DIR", serve_command, NULL},
+    {"admin", "COMMAND", "a running server: status, users, keys, policies, buckets, trace, ...", admin_command,
+     admin_words},
+    {"account", "create|list|delete", "the accounts of a server, each with a root of its own", account_command, NULL},
+    {"key", "create|list|rotate|...", "the keys that encrypt objects, and the master key", key_command, NULL},
+    {"check", "DIR [--fast] [--repair]", "look at all data and the index, while the server runs or not", check_command,
+     NULL},
+    {"backup", "DIR DEST [--verify]", "copy all data, while the server runs; again: only what is new", backup_command,
+     NULL},
+    {"restore", "BACKUP DIR", "make a data folder from a backup", restore_command, NULL},
+    {"import", "SRC DEST", "bring objects in: from any S3 endpoint or a folder", import_command, NULL},
+    {"export", "SRC DEST", "take objects out: to a folder or any S3 endpoint", export_command, NULL},
+    {"recover", "DIR", "make a lost or broken index anew from a snapshot and the blobs", recover_command, NULL},
+    {"completion", "bash|zsh|fish", "completion of this program's commands and flags, for a shell", completion_command,
+     NULL},
+    {"man", "DIR", NULL, man_command, NULL},
 };
+
+const struct command *command_table(size_t *ret_n)
+{
+    *ret_n = ARRAY_LEN(commands);
+    return commands;
+}
 
 static void usage(FILE *to)
 {
     fputs("Usage: pail COMMAND\n\n", to);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         char left[64];
+        if (!commands[i].help)
+            continue;
         snprintf(left, sizeof left, "pail %s %s", commands[i].name, commands[i].arguments);
         fprintf(to, "  %-34s %s\n", left, commands[i].help);
     }

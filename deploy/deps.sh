@@ -49,6 +49,8 @@ test  strace             fault injection below a running server
 test  procps             finds the successor of a server
 test  nginx-light        requests through a proxy
 test  haproxy            requests through another proxy
+test  systemd            looks at the unit
+test  shellcheck         looks at the shell scripts
 test  prometheus         scrapes of metrics, and their text
 test  chromium           the web console in a browser
 check clang              the second compiler
@@ -57,6 +59,12 @@ check clang-tidy         static analysis
 check cppcheck           static analysis
 check python3            the project's own rules
 check libcriterion-dev   the tests are compiled too
+deb   dpkg-dev           builds packages
+deb   debhelper          builds packages
+deb   fakeroot           packages hold files of root
+deb   lintian            looks at the package
+test-deb debootstrap     a Debian of its own to install the package in
+test-deb python3         runs the test
 bench python3            runs the measurements
 bench openssl            the speed of one core's MD5
 bench nginx-light        the raw limit to compare with

@@ -1,0 +1,36 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Builds the Debian package from the tree as git knows it, uncommitted changes too; `make deb` calls it.
+#
+#   deploy/deb.sh OUT [JOBS]      OUT/pail_VERSION_ARCH.deb, its .changes and .buildinfo
+#
+# The packaging is in deploy/debian; dpkg-buildpackage wants it as debian/ of a folder of its own. The version is that
+# of include/version.h, PAIL_DEB_REVISION (for tests, nightly builds) comes after it.
+set -eu
+cd "$(dirname "$0")/.."
+mkdir -p "$1"
+out=$(cd "$1" && pwd)
+jobs=${2:-$(nproc)}
+version=$(sed -n 's/^#define PAIL_VERSION "\(.*\)"$/\1/p' include/version.h)${PAIL_DEB_REVISION:-}
+date=$(git log -1 --format=%cD 2>/dev/null || date -R)
+
+rm -rf "$out"/pail-* "$out"/pail_* "$out"/pail-dbgsym_*
+source=$out/pail-$version
+mkdir "$source"
+git ls-files -z --cached --others --exclude-standard -- . ':!deploy/debian' |
+    xargs -0 sh -c 'for f; do [ ! -f "$f" ] || printf "%s\0" "$f"; done' sh |
+    tar -c --null -T - | tar -x -C "$source"
+cp -R deploy/debian "$source/debian"
+cat > "$source/debian/changelog" <<EOF
+pail ($version) unstable; urgency=medium
+
+  * The package of version $version, built from its own tree.
+
+ -- $(sed -n 's/^Maintainer: //p' deploy/debian/control)  $date
+EOF
+cd "$source"
+DEB_BUILD_OPTIONS="parallel=$jobs ${DEB_BUILD_OPTIONS:-}" dpkg-buildpackage --build=binary --no-sign
+cd "$out"
+rm -rf "$source"
+ls "$out"/pail_*.deb

@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The Debian package in a system of its own: installed, upgraded, removed, purged.
+
+Needs root, debootstrap and `make deb`. A bare Debian 12 is made once, in build/deb-root, and copied for each run, or
+taken from PAIL_DEBOOTSTRAP_ROOT. No service manager runs in a chroot, so that `pail server` is started as the unit
+would start it: same user, same settings, same master key.
+"""
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import traceback
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+from cases import equal, report, true  # noqa: E402
+from pail import BUILD, ROOT  # noqa: E402
+import s3client  # noqa: E402
+
+BASE = os.environ.get("PAIL_DEBOOTSTRAP_ROOT") or os.path.join(BUILD, "deb-root")
+PORT = 29000 + os.getpid() % 1000
+
+
+def run(*command, ok=True, env=None, timeout=600):
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, env=env, timeout=timeout,
+                          stdin=subprocess.DEVNULL)
+    if ok and done.returncode != 0:
+        raise AssertionError(f"{' '.join(map(str, command))} ended with code {done.returncode}:\n"
+                             f"{done.stdout[-3000:]}{done.stderr[-3000:]}")
+    return done
+
+
+class Box:
+    """A copy of the bare system, with /proc, gone at the end."""
+
+    def __init__(self):
+        self.root = os.path.join(BUILD, f"deb-box-{os.getpid()}")
+        self.server = None
+
+    def __enter__(self):
+        if not os.path.exists(os.path.join(BASE, "etc", "os-release")):
+            run("debootstrap", "--variant=minbase", "bookworm", BASE)
+        run("cp", "-a", "--reflink=auto", BASE, self.root)
+        shutil.copy("/etc/resolv.conf", os.path.join(self.root, "etc"))
+        run("mount", "-t", "proc", "proc", self.path("proc"))
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        run("umount", self.path("proc"), ok=False)
+        if not os.path.ismount(self.path("proc")):
+            shutil.rmtree(self.root, ignore_errors=True)
+
+    def path(self, *parts):
+        return os.path.join(self.root, *parts)
+
+    def sh(self, script, ok=True):
+        env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+        return run("chroot", self.root, "sh", "-c", script, ok=ok, env=env).stdout
+
+    def apt(self, words):
+        return self.sh(f"apt-get -y -q -o Dpkg::Use-Pty=0 --no-install-recommends {words} 2>&1")
+
+    def settings(self):
+        with open(self.path("etc/pail/pail.env")) as f:
+            return dict(line.strip().split("=", 1) for line in f if re.match(r"[A-Z]", line))
+
+    def start(self):
+        """As the unit does: the credential is a file for the service's user alone."""
+        self.sh("install -d -o pail -m 0500 /run/pail-credentials && "
+                "install -o pail -m 0400 /etc/pail/master.key /run/pail-credentials/pail-master-key")
+        log = open(self.path("tmp/server.log"), "wb")
+        self.server = subprocess.Popen(
+            ["chroot", "--userspec=pail:pail", self.root, "/usr/bin/env", "PAIL_CONFIG_FILE=/etc/pail/pail.env",
+             "CREDENTIALS_DIRECTORY=/run/pail-credentials", "/usr/bin/pail", "server", "/var/lib/pail",
+             "--address", f"127.0.0.1:{PORT}", "--console-address", "127.0.0.1:0"],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, close_fds=True)
+        log.close()
+        made = self.settings()
+        for _ in range(200):
+            try:
+                client = s3client.Client("127.0.0.1", PORT, made["PAIL_ROOT_USER"], made["PAIL_ROOT_PASSWORD"])
+                client.list_buckets()
+                return client
+            except OSError:
+                time.sleep(0.1)
+        with open(self.path("tmp/server.log")) as f:
+            raise AssertionError("the server does not answer:\n" + f.read()[-3000:])
+
+    def stop(self):
+        if self.server:
+            self.server.terminate()
+            code, self.server = self.server.wait(60), None
+            equal(code, 0, "the server's exit code")
+
+
+def mode_of(path):
+    st = os.stat(path)
+    return f"{st.st_mode & 0o7777:04o} {st.st_uid}:{st.st_gid}"
+
+
+def installs(box):
+    box.sh("mkdir -p /debs")
+    for deb in glob.glob(os.path.join(BUILD, "deb", "pail_*.deb")):
+        shutil.copy(deb, box.path("debs", "pail.deb"))
+    box.apt("update")
+    said = box.apt("install /debs/pail.deb")
+    true("master key was made" in said, f"the key is spoken of:\n{said[-800:]}")
+    uid, gid = box.sh("id -u pail; id -g pail").split()
+    equal(mode_of(box.path("etc/pail/pail.env")), f"0640 0:{gid}", "pail.env")
+    equal(mode_of(box.path("etc/pail/master.key")), "0600 0:0", "master.key")
+    equal(mode_of(box.path("var/lib/pail")), f"0700 {uid}:{gid}", "/var/lib/pail")
+    true(os.path.islink(box.path("etc/systemd/system/multi-user.target.wants/pail.service")), "the unit is enabled")
+    made = box.settings()
+    true(re.fullmatch(r"admin-[0-9a-f]{8}", made["PAIL_ROOT_USER"]), "a user of its own")
+    true(re.fullmatch(r"[0-9a-f]{40}", made["PAIL_ROOT_PASSWORD"]), "a random password")
+
+
+def serves_as_its_unit_would(box):
+    client = box.start()
+    equal(client.create_bucket("kept").status, 200, "the bucket")
+    equal(client.put("kept", "object", b"bytes" * 1000).status, 200, "the object")
+    box.stop()
+    true(not os.path.exists(box.path("var/lib/pail/pail.key")), "no key lies beside the data")
+
+
+def state(box):
+    with open(box.path("etc/pail/pail.env"), "rb") as a, open(box.path("etc/pail/master.key"), "rb") as b:
+        return a.read(), b.read()
+
+
+def reads_after(box):
+    client = box.start()
+    equal(client.get("kept", "object").body, b"bytes" * 1000, "the object")
+    box.stop()
+
+
+def upgrades_and_keeps_everything(box):
+    with open(box.path("etc/pail/pail.env"), "a") as f:
+        f.write("PAIL_REGION=eu-test-1\n")
+    with open(box.path("etc/pail/pail.env")) as f:
+        text = f.read()
+    with open(box.path("etc/pail/pail.env"), "w") as f:
+        f.write(text.replace("PAIL_REGION=eu-test-1\n", "# mine\n"))
+    before = state(box)
+    # The same package with a later number: taken apart and packed again.
+    box.sh("cd /debs && dpkg-deb -R pail.deb tree && sed -i 's/^Version: .*/&+later1/' tree/DEBIAN/control && "
+           "dpkg-deb -b --root-owner-group tree later.deb >/dev/null")
+    box.apt("install /debs/later.deb")
+    true(box.sh("dpkg-query -W -f '${Version}' pail").endswith("+later1"), "the later one is installed")
+    equal(state(box), before, "settings and key")
+    reads_after(box)
+
+
+def removed_and_installed_again(box):
+    before = state(box)
+    box.apt("remove pail")
+    true(not os.path.exists(box.path("usr/bin/pail")), "the program is gone")
+    equal(state(box), before, "settings and key")
+    box.apt("install /debs/later.deb")
+    equal(state(box), before, "settings and key after that")
+    reads_after(box)
+
+
+def purge_keeps_objects_and_their_key(box):
+    before = state(box)
+    box.apt("purge pail")
+    true(not os.path.exists(box.path("etc/pail/pail.env")), "the settings are gone")
+    with open(box.path("etc/pail/master.key"), "rb") as f:
+        equal(f.read(), before[1], "the key")
+    box.apt("install /debs/later.deb")
+    with open(box.path("etc/pail/master.key"), "rb") as f:
+        equal(f.read(), before[1], "the key after a new installation")
+    reads_after(box)
+
+
+def purge_without_objects_leaves_nothing(box):
+    box.sh("rm -rf /var/lib/pail/* /var/lib/pail/.[!.]*")
+    box.apt("purge pail")
+    for path in ("etc/pail", "var/lib/pail", "usr/share/pail", "usr/share/doc/pail", "usr/bin/pail",
+                 "etc/systemd/system/multi-user.target.wants/pail.service"):
+        true(not os.path.lexists(box.path(path)), f"/{path} is gone")
+    true("pail" not in box.sh("getent passwd pail", ok=False), "the user is gone")
+
+
+def main():
+    cases = [installs, serves_as_its_unit_would, upgrades_and_keeps_everything, removed_and_installed_again,
+             purge_keeps_objects_and_their_key, purge_without_objects_leaves_nothing]
+    if os.geteuid() != 0 or not shutil.which("debootstrap"):
+        report(True, "deb", skip="only root can make a system of its own, with debootstrap")
+        return 0
+    if not glob.glob(os.path.join(BUILD, "deb", "pail_*.deb")):
+        report(False, "deb", f"no package in {os.path.relpath(BUILD, ROOT)}/deb; `make deb` builds it")
+        return 1
+    good = True
+    with Box() as box:
+        for case in cases:
+            start = time.monotonic()
+            try:
+                case(box)
+                report(True, f"{case.__name__} ({time.monotonic() - start:.1f} s)")
+            except Exception:
+                report(False, case.__name__, traceback.format_exc(limit=-3))
+                good = False
+                break  # the next one builds upon it
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
