@@ -62,6 +62,8 @@ def start():
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PAIL_", "AWS_", "MINIO_"))}
     for name, value in re.findall(r"^Environment=(\w+)=(.*)$", unit, re.M):
         environment[name] = value
+    for name in re.findall(r"^LogsDirectory=(.*)$", unit, re.M):
+        os.makedirs(root + "/var/log/" + name, exist_ok=True)
     folder = root + "/credentials"
     os.makedirs(folder, exist_ok=True)
     for name, path in re.findall(r"^LoadCredential=([\w-]+):(.*)$", unit, re.M):
