@@ -237,6 +237,8 @@ def names_exist():
     variables = OTHER_VARIABLES | {name for row in settings() for name in row[2]}
     problems = []
     for path in [*handbook(), "README.md"]:
+        if path == "docs/promises.md":  # it speaks of the tests' own
+            continue
         for number, line in enumerate(read(path).splitlines(), 1):
             where = f"{path}:{number}: "
             for command in re.findall(r"(?:`|^ *(?:sudo )?)pail ([a-z]+)\b", line):
@@ -273,9 +275,9 @@ def blocks_are_marked():
 
 def main():
     if sys.argv[1:] == ["--write"]:
-        for path, make in PAGES.items():
+        for path, text in [(path, make()) for path, make in PAGES.items()]:
             with open(os.path.join(ROOT, path), "w", encoding="utf-8") as f:
-                f.write(make())
+                f.write(text)
         return 0
     bad = False
     for check in (generated_pages, links, index_is_complete, names_exist, blocks_are_marked):
