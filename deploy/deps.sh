@@ -55,6 +55,7 @@ check clang-tidy         static analysis
 check cppcheck           static analysis
 check python3            the project's own rules
 check libcriterion-dev   the tests are compiled too
+deb   build-essential    what every package may be built with
 deb   dpkg-dev           builds packages
 deb   debhelper          builds packages
 deb   fakeroot           packages hold files of root

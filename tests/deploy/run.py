@@ -187,22 +187,6 @@ def dockerfile_copies_what_is_there():
 
 
 @case
-def compose_file_fits_its_schema():
-    import clients
-    import jsonschema
-    compose = yaml.safe_load(text_of("deploy", "docker", "compose.yaml"))
-    true(os.path.exists(os.path.join(DEPLOY, "docker", compose["services"]["pail"]["build"]["context"], "deploy", "docker",
-                                     "Dockerfile")), "the build's context")
-    named = {v.split(":")[0] for s in compose["services"].values() for v in s["volumes"]}
-    equal(named, set(compose["volumes"]), "volumes")
-    why = clients.kube()
-    if why:
-        raise Skip(why)
-    with open(clients.path("kube", "compose-spec.json")) as f:
-        jsonschema.validate(compose, json.load(f))
-
-
-@case
 def task_definition_is_what_amazon_takes():
     task = json.loads(text_of("deploy", "ecs", "task-definition.json"))
     model = botocore.session.get_session().get_service_model("ecs").operation_model("RegisterTaskDefinition")

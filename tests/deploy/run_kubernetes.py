@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The Helm chart and the plain manifests: rendered by helm, compared with Kubernetes' schemas by kubeconform.
+"""The Helm chart, the plain manifests and the compose file: rendered by helm, compared with Kubernetes' schemas by kubeconform.
 
 A ServiceMonitor is the Prometheus operator's, whose own types read it (monitor/).
 """
@@ -9,6 +9,7 @@ import json
 import os
 import tempfile
 
+import jsonschema
 import yaml
 
 import clients
@@ -171,6 +172,20 @@ def plain_manifests_conform():
     text = text_of("deploy", "kubernetes", "pail.yaml")
     equal(conform(text), 3, "objects")
     equal(one(text, "StatefulSet")["spec"]["template"]["spec"]["containers"][0]["image"], f"pail:{version()}", "image")
+
+
+@case
+def compose_file_fits_its_schema():
+    compose = yaml.safe_load(text_of("deploy", "docker", "compose.yaml"))
+    context = os.path.join(DEPLOY, "docker", compose["services"]["pail"]["build"]["context"])
+    true(os.path.exists(os.path.join(context, compose["services"]["pail"]["build"]["dockerfile"])), "the Dockerfile")
+    named = {v.split(":")[0] for s in compose["services"].values() for v in s["volumes"]}
+    equal(named, set(compose["volumes"]), "volumes")
+    with open(clients.path("kube", "compose-spec.json")) as f:
+        schema = json.load(f)
+    jsonschema.validate(compose, schema)
+    compose["services"]["pail"]["port"] = []
+    true(list(jsonschema.Draft7Validator(schema).iter_errors(compose)), "a mistake is found")
 
 
 @case
