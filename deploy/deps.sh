@@ -48,6 +48,10 @@ test  nginx-light        requests through a proxy
 test  haproxy            requests through another proxy
 test  systemd            looks at the unit
 test  shellcheck         looks at the shell scripts
+test  zsh                completion in it
+test  fish               completion in it
+test  man-db             manual pages
+test  mandoc             looks at manual pages
 test  prometheus         scrapes of metrics, and their text
 check clang              the second compiler
 check clang-format       layout
