@@ -32,6 +32,7 @@ pail ($version) unstable; urgency=medium
  -- $(sed -n 's/^Maintainer: //p' deploy/debian/control)  $date
 EOF
 cd "$source"
+unset MAKEFLAGS MFLAGS MAKELEVEL # what `make deb` was called with is not meant for this build
 DEB_BUILD_OPTIONS="parallel=$jobs ${DEB_BUILD_OPTIONS:-}" dpkg-buildpackage --build=binary --no-sign
 cd "$out"
 rm -rf "$source"

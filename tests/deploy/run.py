@@ -92,16 +92,51 @@ def calls_of(systemd, name):
     return found
 
 
-@case
-def the_unit_allows_what_the_server_itself_allows():
-    systemd = needs("systemd-analyze")
+def calls_of_the_unit(systemd):
     allowed = set()
     for line in re.findall(r"^SystemCallFilter=(.*)$", text_of("deploy", "systemd", "pail.service"), re.M):
         words = line.lstrip("~").split()
         calls = set().union(*(calls_of(systemd, w) if w.startswith("@") else {w} for w in words))
         allowed = allowed - calls if line.startswith("~") else allowed | calls
+    return allowed
+
+
+@case
+def the_unit_allows_what_the_server_itself_allows():
     source = re.search(r"allowed\[\] = \{(.*?)\};", text_of("server", "sandbox.c"), re.S).group(1)
-    equal(sorted(set(re.findall(r'"(\w+)"', source)) - allowed), [], "calls that only the unit forbids")
+    only_unit = set(re.findall(r'"(\w+)"', source)) - calls_of_the_unit(needs("systemd-analyze"))
+    equal(sorted(only_unit), [], "calls that only the unit forbids")
+
+
+@case
+def the_unit_allows_what_a_start_calls():
+    """Before the server gives up system calls itself, and after; nor does it map memory to write and execute."""
+    systemd, strace, place = needs("systemd-analyze"), needs("strace"), folder()
+    port = free_port()
+    env = {"PATH": "/usr/bin:/bin", "PAIL_ROOT_USER": ACCESS_KEY, "PAIL_ROOT_PASSWORD": SECRET_KEY}
+    server = subprocess.Popen([strace, "-D", "-f", "-qq", "-o", f"{place}/calls", default_binary(), "server", f"{place}/data",
+                               "--address", f"127.0.0.1:{port}", "--console-address", "127.0.0.1:0"], env=env,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(port, 60)
+        s3 = client(f"http://127.0.0.1:{port}")
+        s3.create_bucket(Bucket="traced")
+        s3.put_object(Bucket="traced", Key="key", Body=pattern(2 * MIB))
+        equal(len(s3.get_object(Bucket="traced", Key="key")["Body"].read()), 2 * MIB, "bytes")
+    finally:
+        server.terminate()
+        server.wait(60)
+    text = ""
+    for _ in range(100):  # strace writes its last lines after the server's end
+        with open(f"{place}/calls", errors="replace") as f:
+            text = f.read()
+        if "exit_group(" in text:
+            break
+        time.sleep(0.1)
+    called = set(re.findall(r"^\d+ +(?:<\.\.\. )?(\w+)[( ]", text, re.M))
+    true("epoll_wait" in called or "epoll_pwait2" in called or "epoll_pwait" in called, f"calls are seen: {sorted(called)}")
+    equal(sorted(called - calls_of_the_unit(systemd)), [], "calls that the unit forbids")
+    equal(re.findall(r"mmap\(.*PROT_WRITE\|PROT_EXEC.*|mprotect\(.*PROT_EXEC.*", text), [], "memory to write and execute")
 
 
 @case
