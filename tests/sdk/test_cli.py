@@ -551,6 +551,21 @@ def every_command_has_help(t):
         contains(t.place.run("admin", *words, "--help").stdout, f"Usage: pail admin {' '.join(words)}")
 
 
-if __name__ == "__main__":
+def main():
     os.makedirs(TEST_DIR, exist_ok=True)
-    sys.exit(0 if run_cases("cli", False, setup, sys.argv[1:]) else 1)
+    places = []
+
+    def prepare(t):
+        setup(t)
+        places.append(t.place)
+
+    try:
+        return run_cases("cli", False, prepare, sys.argv[1:])
+    finally:
+        for place in places:
+            place.other.stop()
+            place.other.remove_data()
+
+
+if __name__ == "__main__":
+    sys.exit(0 if main() else 1)
