@@ -12,7 +12,7 @@
 
 #define POLICY_MAX (256u << 10) /* bytes of a document */
 
-#define WORDS(...) ((const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
+#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 static const char *text_at(const json_t *j, const char *name)
 {
@@ -250,7 +250,8 @@ int admin_keys_list(struct admin_call *c)
                                                   {"STATUS", "Status", ADMIN_TEXT},
                                                   {"CREATED", "CreateDate", ADMIN_TEXT}};
     json_t *users = NULL, *rows = json_array();
-    int rc = c->words[0] ? add_keys(c, rows, c->words[0]) : admin_iam_list(c, "ListUsers", WORDS(), "Users", &users);
+    int rc =
+        c->words[0] ? add_keys(c, rows, c->words[0]) : admin_iam_list(c, "ListUsers", WORDS(NULL), "Users", &users);
     for (size_t i = 0; i < json_array_size(users) && rc == 0; i++)
         rc = add_keys(c, rows, text_at(json_array_get(users, i), "UserName"));
     json_decref(users);
@@ -306,7 +307,7 @@ int admin_users_list(struct admin_call *c)
     static const struct admin_column columns[] = {
         {"NAME", "UserName", ADMIN_TEXT}, {"CREATED", "CreateDate", ADMIN_TEXT}, {"ARN", "Arn", ADMIN_TEXT}};
     json_t *list;
-    if (admin_iam_list(c, "ListUsers", WORDS(), "Users", &list) != 0)
+    if (admin_iam_list(c, "ListUsers", WORDS(NULL), "Users", &list) != 0)
         return 1;
     return admin_print_rows(c, list, columns, ARRAY_LEN(columns));
 }
@@ -390,7 +391,7 @@ int admin_groups_list(struct admin_call *c)
     static const struct admin_column columns[] = {
         {"NAME", "GroupName", ADMIN_TEXT}, {"CREATED", "CreateDate", ADMIN_TEXT}, {"ARN", "Arn", ADMIN_TEXT}};
     json_t *list;
-    if (admin_iam_list(c, "ListGroups", WORDS(), "Groups", &list) != 0)
+    if (admin_iam_list(c, "ListGroups", WORDS(NULL), "Groups", &list) != 0)
         return 1;
     return admin_print_rows(c, list, columns, ARRAY_LEN(columns));
 }

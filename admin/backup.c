@@ -24,7 +24,10 @@ static const char backup_help[] =
     "                     the backup can read the data\n"
     "  --copy             copy the data also where DEST is on the same file system. The default there is to link it,\n"
     "                     which takes no room and no time and guards against deletion, but not against a failing disk\n"
-    "  --tier CLASS=DIR   where the data of a storage class lies, as given to the server\n";
+    "  --tier CLASS=DIR   where the data of a storage class lies, as given to the server\n\n"
+    "Examples:\n"
+    "  pail backup /srv/pail /backup/pail\n"
+    "  pail backup /srv/pail /backup/pail --verify --without-key\n";
 
 static const char restore_help[] =
     "Usage: pail restore BACKUP DIR [--fast] [--copy] [--tier CLASS=DIR]...\n\n"
@@ -32,7 +35,9 @@ static const char restore_help[] =
     "it.\n\n"
     "  --fast             check without reading the data again\n"
     "  --copy             copy the data also where it could be linked: then DIR shares no bytes with the backup\n"
-    "  --tier CLASS=DIR   an empty folder for the data of a storage class that had one of its own\n";
+    "  --tier CLASS=DIR   an empty folder for the data of a storage class that had one of its own\n\n"
+    "Examples:\n"
+    "  pail restore /backup/pail /srv/pail-2\n";
 
 struct talking {
     struct progress_bar bar;

@@ -31,7 +31,11 @@ static const char help[] =
     "                     nothing refers to are moved to DIR/found, references that nobody needs are dropped, missing\n"
     "                     ones are put back\n"
     "  --tier CLASS=DIR   where the data of a storage class lies, as given to the server\n\n"
-    "Exit status: 0 no damage (blobs without owner are none), 1 damage was found, 2 it could not be looked at.\n";
+    "Exit status: 0 no damage (blobs without owner are none), 1 damage was found, 2 it could not be looked at.\n\n"
+    "Examples:\n"
+    "  pail check /srv/pail\n"
+    "  pail check /srv/pail --fast --json\n"
+    "  pail check /backup/pail\n";
 
 struct showing {
     bool json;

@@ -80,7 +80,7 @@ static void read_indented(struct reading *r, struct bytes line, size_t blanks)
         add(r, HELP_EXAMPLE, BYTES_NONE, text, false);
     else if (begins)
         add(r, HELP_ENTRY, bytes_trim(bytes_cut(text, 0, begins)), bytes_cut(text, begins, text.n), true);
-    else if (r->open && (blanks > ENTRY_FROM || last->kind == HELP_PARAGRAPH))
+    else if (r->open && last && (blanks > ENTRY_FROM || last->kind == HELP_PARAGRAPH))
         go_on(r, text);
     else
         add(r, HELP_PARAGRAPH, BYTES_NONE, text, true);

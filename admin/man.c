@@ -13,6 +13,7 @@
 #include "version.h"
 
 #define PATH_MAX_TEXT 4096
+#define STATUS_TITLE  "Exit status:"
 
 /* ---- text as roff takes it ---- */
 
@@ -116,6 +117,20 @@ static void put_examples(FILE *f, const struct help_doc *doc, size_t *i)
     --*i;
 }
 
+/* A paragraph that has its own title. */
+static bool is_status(const struct help_item *item)
+{
+    return item->kind == HELP_PARAGRAPH && bytes_starts(item->text, BYTES_LIT(STATUS_TITLE));
+}
+
+static bool says_status(const struct help_doc *doc)
+{
+    for (size_t i = 0; i < doc->n; i++)
+        if (is_status(&doc->items[i]))
+            return true;
+    return false;
+}
+
 /* What follows the usage. `heading`: SH of a page, SS of a command in one. */
 static void put_items(FILE *f, const struct help_doc *doc, const char *heading, struct arena *a)
 {
@@ -130,9 +145,12 @@ static void put_items(FILE *f, const struct help_doc *doc, const char *heading, 
             shown = false;
             continue;
         case HELP_PARAGRAPH:
-            if (shown)
+            if (is_status(item))
+                fputs(".SH EXIT STATUS\n", f);
+            else if (shown)
                 fputs(".PP\n", f);
-            put_lines(f, item->text);
+            put_lines(f, is_status(item) ? bytes_trim(bytes_cut(item->text, sizeof STATUS_TITLE - 1, item->text.n))
+                                         : item->text);
             break;
         case HELP_ENTRY:
             fputs(".TP\n", f);
@@ -206,9 +224,10 @@ static bool command_page(const char *dir, const struct command *c, struct arena 
         fputs(".SH EACH COMMAND\n", f);
     for (size_t i = 0; c->words && (words = c->words(i)) != NULL; i++)
         put_own(f, c, bytes_cstr(a, bytes_str(words)), a);
-    fputs(".SH EXIT STATUS\n0: done. 1: it failed or was refused, and one line on standard error says why. "
-          "2: it was called wrongly.\n",
-          f);
+    if (!says_status(&doc))
+        fputs(".SH EXIT STATUS\n0: done. 1: it failed or was refused, and one line on standard error says why. "
+              "2: it was called wrongly.\n",
+              f);
     put_also(f, c->name);
     return end_page(f);
 }

@@ -26,7 +26,9 @@ static const char help[] =
     "part\n"
     "                      of up to 16 KiB would be lost without a trace\n"
     "  --force             also when the present index is whole\n"
-    "  --tier CLASS=DIR    where the data of a storage class lies, as given to the server\n";
+    "  --tier CLASS=DIR    where the data of a storage class lies, as given to the server\n\n"
+    "Examples:\n"
+    "  pail recover /srv/pail\n";
 
 static void say(void *arg, const char *text)
 {

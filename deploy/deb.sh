@@ -18,6 +18,8 @@ date=$(git log -1 --format=%cD 2>/dev/null || date -R)
 rm -rf "$out"/pail-* "$out"/pail_* "$out"/pail-dbgsym_*
 source=$out/pail-$version
 mkdir "$source"
+# Files that were removed and not yet committed are listed, too.
+# shellcheck disable=SC2016 # the inner shell expands them
 git ls-files -z --cached --others --exclude-standard -- . ':!deploy/debian' |
     xargs -0 sh -c 'for f; do [ ! -f "$f" ] || printf "%s\0" "$f"; done' sh |
     tar -c --null -T - | tar -x -C "$source"
@@ -30,6 +32,7 @@ pail ($version) unstable; urgency=medium
  -- $(sed -n 's/^Maintainer: //p' deploy/debian/control)  $date
 EOF
 cd "$source"
+unset MAKEFLAGS MFLAGS MAKELEVEL # what `make deb` was called with is not meant for this build
 DEB_BUILD_OPTIONS="parallel=$jobs ${DEB_BUILD_OPTIONS:-}" dpkg-buildpackage --build=binary --no-sign
 cd "$out"
 rm -rf "$source"

@@ -8,6 +8,7 @@
 #   deploy/deps.sh build test     also what `make test` needs
 #   deploy/deps.sh build check    also what `make check` needs
 #   deploy/deps.sh build bench    also what `make bench` needs
+#   deploy/deps.sh build deb      also what `make deb` needs, test-deb: its test
 #   deploy/deps.sh --list TASK... only names the packages, one a line
 #
 # Root installs directly, others through sudo. Written for Debian 12; elsewhere
@@ -51,6 +52,10 @@ test  nginx-light        requests through a proxy
 test  haproxy            requests through another proxy
 test  systemd            looks at the unit
 test  shellcheck         looks at the shell scripts
+test  zsh                completion in it
+test  fish               completion in it
+test  man-db             manual pages
+test  mandoc             looks at manual pages
 test  prometheus         scrapes of metrics, and their text
 test  chromium           the web console in a browser
 check clang              the second compiler
@@ -59,6 +64,7 @@ check clang-tidy         static analysis
 check cppcheck           static analysis
 check python3            the project's own rules
 check libcriterion-dev   the tests are compiled too
+deb   build-essential    what every package may be built with
 deb   dpkg-dev           builds packages
 deb   debhelper          builds packages
 deb   fakeroot           packages hold files of root
@@ -130,8 +136,25 @@ if [ "$(id -u)" -ne 0 ]; then
 else
     echo "They are installed with apt-get."
 fi
+
+# The tests start their own nginx, HAProxy and Prometheus on ports of their own. A package starts its service when it
+# is installed, on :80 or :9090: not with this answer, which is here only as long as apt-get works.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+    trap '$sudo rm -f "$policy"' EXIT
+    trap 'exit 1' HUP INT TERM
+    printf '#!/bin/sh\nexit 101\n' | $sudo sh -c "cat > $policy && chmod 755 $policy"
+fi
 # shellcheck disable=SC2086 # both are lists of words
 {
     $sudo apt-get update -qq
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 $missing
 }
+# Nor at the next start of the machine.
+for service in nginx haproxy prometheus; do
+    case "$missing " in
+    *" $service "* | *" $service-light "*)
+        ! command -v systemctl >/dev/null || $sudo systemctl disable --quiet $service || true
+        ;;
+    esac
+done

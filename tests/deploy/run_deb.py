@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The Debian package in a system of its own: installed, upgraded, removed, purged.
+"""The Debian package in a system of its own: installed, upgraded, removed, purged; and the steps of the Dockerfile.
 
 Needs root, debootstrap and `make deb`. A bare Debian 12 is made once, in build/deb-root, and copied for each run, or
 taken from PAIL_DEBOOTSTRAP_ROOT. No service manager runs in a chroot, so that `pail server` is started as the unit
@@ -10,6 +10,7 @@ import glob
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -36,8 +37,8 @@ def run(*command, ok=True, env=None, timeout=600):
 class Box:
     """A copy of the bare system, with /proc, gone at the end."""
 
-    def __init__(self):
-        self.root = os.path.join(BUILD, f"deb-box-{os.getpid()}")
+    def __init__(self, name="deb"):
+        self.root = os.path.join(BUILD, f"{name}-box-{os.getpid()}")
         self.server = None
 
     def __enter__(self):
@@ -56,6 +57,10 @@ class Box:
 
     def path(self, *parts):
         return os.path.join(self.root, *parts)
+
+    def folder(self, *parts):
+        os.makedirs(self.path(*parts), exist_ok=True)
+        return self.path(*parts)
 
     def sh(self, script, ok=True):
         env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
@@ -186,18 +191,95 @@ def purge_without_objects_leaves_nothing(box):
     true("pail" not in box.sh("getent passwd pail", ok=False), "the user is gone")
 
 
+def dockerfile_steps(box):
+    """What the Dockerfile's RUN, COPY and USER do, in two stages, each a system of its own; then its health check."""
+    with open(os.path.join(ROOT, "deploy", "docker", "Dockerfile")) as f:
+        lines = re.sub(r"\\\n", " ", f.read()).splitlines()
+    stages = []
+    for line in lines:
+        word, _, rest = line.strip().partition(" ")
+        if word == "FROM":
+            stages.append([])
+        elif word in ("RUN", "COPY"):
+            stages[-1].append((word, rest))
+    equal(len(stages), 2, "stages")
+    with Box("build") as build:
+        for word, rest in stages[0]:
+            if word == "COPY":
+                equal(rest, ". .", "what the build is given")
+                done = run("sh", "-c", "cd \"$1\" && git ls-files -z --cached --others --exclude-standard | "
+                           "xargs -0 sh -c 'for f; do [ ! -f \"$f\" ] || printf \"%s\\0\" \"$f\"; done' sh | "
+                           "tar -c --null -T - | tar -x -C \"$2\"", "sh", ROOT, build.folder("src"))
+                equal(done.returncode, 0, "copying")
+            else:
+                build.sh(f"mkdir -p /src && cd /src && {rest}")
+        box_run(build, stages[1])
+
+
+def box_run(build, steps):
+    with Box("image") as image:
+        for word, rest in steps:
+            if word == "RUN":
+                image.sh(rest)
+            elif rest.startswith("--from=build"):
+                _, source, target = rest.split()
+                shutil.copy(build.path(source.lstrip("/")), image.path(target.lstrip("/")))
+            else:
+                *sources, target = rest.split()
+                os.makedirs(image.path(target.lstrip("/")), exist_ok=True)
+                for source in sources:
+                    shutil.copy(os.path.join(ROOT, source), image.path(target.lstrip("/")))
+        env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PAIL_ROOT_USER": "admin", "PAIL_ROOT_PASSWORD": "a-long-secret",
+               "PAIL_ADDRESS": f"127.0.0.1:{PORT}", "PAIL_CONSOLE_ADDRESS": "127.0.0.1:0"}
+        user = ["chroot", "--userspec=10001:10001", image.root]
+        image.server = subprocess.Popen([*user, "/usr/lib/pail/entrypoint", "server", "/data"], env=env,
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for attempt in range(100):
+            checked = run(*user, "/usr/lib/pail/healthcheck", env=env, ok=False)
+            if checked.returncode == 0:
+                break
+            time.sleep(0.1)
+        equal(checked.returncode, 0, f"the health check, {checked.stdout}{checked.stderr}")
+        image.stop()
+        equal(os.stat(image.path("data", "pail.key")).st_uid, 10001, "who owns the data")
+        run(*user, "/usr/lib/pail/entrypoint", "backup", "/data", "/backup/first", env=env)
+
+
+def deps_start_no_service(box):
+    """deploy/deps.sh installs with a policy that forbids starts, and takes it away, whatever happens."""
+    shutil.copy(os.path.join(ROOT, "deploy", "deps.sh"), box.path("tmp", "deps.sh"))
+    policy = box.path("usr/sbin/policy-rc.d")
+    fake = "#!/bin/sh\nsh /usr/sbin/policy-rc.d; echo \"$1 $?\" >> /tmp/asked; exit $(cat /tmp/code)\n"
+    os.makedirs(box.path("tmp/fake"), exist_ok=True)
+    with open(box.path("tmp/fake/apt-get"), "w") as f:
+        f.write(fake)
+    os.chmod(box.path("tmp/fake/apt-get"), 0o755)
+    for code in (0, 7):
+        box.sh(f"echo {code} > /tmp/code; PATH=/tmp/fake:$PATH sh /tmp/deps.sh test", ok=code == 0)
+        true(not os.path.exists(policy), "the policy is gone")
+    with open(box.path("tmp/asked")) as f:
+        equal(f.read().split("\n")[:2], ["update 101", "install 101"], "policies")
+    with open(policy, "w") as f:
+        f.write("#!/bin/sh\nexit 0\n")
+    box.sh("echo 0 > /tmp/code; PATH=/tmp/fake:$PATH sh /tmp/deps.sh test")
+    with open(policy) as f:
+        equal(f.read(), "#!/bin/sh\nexit 0\n", "an administrator's own policy")
+    os.remove(policy)
+
+
 def main():
-    cases = [installs, serves_as_its_unit_would, upgrades_and_keeps_everything, removed_and_installed_again,
-             purge_keeps_objects_and_their_key, purge_without_objects_leaves_nothing]
+    cases = [deps_start_no_service, installs, serves_as_its_unit_would, upgrades_and_keeps_everything, removed_and_installed_again,
+             purge_keeps_objects_and_their_key, purge_without_objects_leaves_nothing, dockerfile_steps]
     if os.geteuid() != 0 or not shutil.which("debootstrap"):
         report(True, "deb", skip="only root can make a system of its own, with debootstrap")
         return 0
     if not glob.glob(os.path.join(BUILD, "deb", "pail_*.deb")):
         report(False, "deb", f"no package in {os.path.relpath(BUILD, ROOT)}/deb; `make deb` builds it")
         return 1
-    good = True
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leaves no mount behind
+    good, words = True, sys.argv[1:]
     with Box() as box:
-        for case in cases:
+        for case in [c for c in cases if not words or any(w in c.__name__ for w in words)]:
             start = time.monotonic()
             try:
                 case(box)

@@ -7,6 +7,7 @@ counted). Anything else that goes wrong raises, and fails the suite: a registry 
 reach must not look like a success. What was made is reused until its recipe changes.
 """
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -173,6 +174,40 @@ def mc():
         _run("go", "install", MC, cwd=path("mc"), env=dict(os.environ, GOBIN=path("mc")))
 
     _once("mc", _recipe(MC), make)
+    return None
+
+
+HELM = "helm.sh/helm/v3/cmd/helm@v3.22.0"
+KUBECONFORM = "github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0"
+KUBERNETES_SCHEMAS = "kubernetes-validate==1.37.0"  # the schemas of Kubernetes' own objects, 1.25 to 1.37
+COMPOSE = "github.com/compose-spec/compose-go/v2@v2.6.0"  # has the schema of compose files
+
+
+def _go_module(name):
+    """The folder of a module's sources."""
+    done = subprocess.run(["go", "mod", "download", "-json", name], capture_output=True, text=True, cwd=path("kube"))
+    if done.returncode != 0:
+        raise RuntimeError(f"go mod download {name}: {done.stdout}{done.stderr}")
+    return json.loads(done.stdout)["Dir"]
+
+
+def kube():
+    """helm, kubeconform, and the schemas that files in deploy/ are compared with."""
+    missing = _go_missing()
+    if missing:
+        return missing
+
+    def make():
+        for program in (HELM, KUBECONFORM):
+            _run("go", "install", program, cwd=path("kube"), env=dict(os.environ, GOBIN=path("kube")))
+        _run(path("python", "bin", "pip"), "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--upgrade",
+             "--target", path("kube", "schemas"), KUBERNETES_SCHEMAS)
+        shutil.copyfile(os.path.join(_go_module(COMPOSE), "schema", "compose-spec.json"), path("kube", "compose-spec.json"))
+        _run("go", "build", "-o", path("kube", "monitor"), ".", cwd=monitor)
+
+    monitor = os.path.join(ROOT, "tests", "deploy", "monitor")
+    _once("kube", _recipe(HELM, KUBECONFORM, KUBERNETES_SCHEMAS, COMPOSE,
+                          *(os.path.join(monitor, n) for n in ("main.go", "go.mod"))), make)
     return None
 
 
