@@ -7,7 +7,7 @@ import { useSearch } from 'wouter';
 import * as iam from '../../../api/iam';
 import { listBuckets } from '../../../api/s3';
 import { api, useCan, type PageProps } from '../../../app';
-import { ACTIONS, complete, KEYS, keyOf, refusal, validate, VALUES } from '../../../policy';
+import { ACTIONS, complete, KEYS, keyOf, pretty, refusal, validate, VALUES } from '../../../policy';
 import { t } from '../../../strings';
 import { Badge, Button, Callout, Card, CodeEditor, ComboBox, cx, EmptyState, ErrorState, IconButton, PageHeader, RadioGroup, Select, Table, Tabs, type Column } from '../../../ui';
 import css from '../identity.module.css';
@@ -16,19 +16,21 @@ import { ResourceRow } from '../PolicyEditor';
 import { cut, remarks, sourceInWords, statementInWords, why } from '../verdict';
 
 type Entry = { name: string; type: string; values: string };
-type Asked = { who: string; arn: string | null; text: string; bounded: boolean; results: iam.SimulationResult[]; texts: Map<string, string> };
+type Asked = { who: string; arn: string | null; text: string; bounded: boolean; results: iam.SimulationResult[]; texts: Map<string, string>; builtIn: ReadonlySet<string> };
 
 const TYPES = ['string', 'stringList', 'numeric', 'boolean', 'date', 'ip', 'binary'] as const;
 const TYPE_OF: Record<string, string> = { numeric: 'numeric', date: 'date', bool: 'boolean', ip: 'ip', list: 'stringList' };
 const START = '{\n  "Version": "2012-10-17",\n  "Statement": [\n    {\n      "Effect": "Allow",\n      "Action": ["s3:GetObject"],\n      "Resource": ["arn:aws:s3:::*"]\n    }\n  ]\n}';
 
+const WIDE_PX = 1024;
+
 const keyOfSource = (s: iam.SimulationStatement) => `${s.policyType}\n${s.policyId}`;
 
 /** The texts of the policies that decided, as far as the caller may read them. */
-async function textsOf(arn: string | null, custom: string, results: iam.SimulationResult[]): Promise<Map<string, string>> {
+async function textsOf(arn: string | null, custom: string, results: iam.SimulationResult[]): Promise<{ texts: Map<string, string>; builtIn: ReadonlySet<string> }> {
   const sources = new Map(results.flatMap((r) => r.statements).map((s) => [keyOfSource(s), s] as const));
   const texts = new Map<string, string>();
-  const managed = [...sources.values()].some((s) => /-managed$/.test(s.policyType)) ? await iam.listPolicies(api()).catch(() => []) : [];
+  const managed = arn ? await iam.listPolicies(api()).catch(() => []) : [];
   for (const [key, s] of sources) {
     const inline = /^(user|group|role)_(.*)$/s.exec(s.policyId);
     if (s.policyType === 'none') texts.set(key, custom);
@@ -46,14 +48,15 @@ async function textsOf(arn: string | null, custom: string, results: iam.Simulati
       }
     }
   }
-  return texts;
+  const own = new Set(managed.filter((p) => !p.builtIn).map((p) => p.name));
+  return { texts, builtIn: new Set(managed.filter((p) => p.builtIn && !own.has(p.name)).map((p) => p.name)) };
 }
 
 export default function Page(_: PageProps) {
   const search = useSearch();
   const given = new URLSearchParams(search);
-  const can = useCan([{ action: 'iam:SimulatePrincipalPolicy' }, { action: 'iam:SimulateCustomPolicy' }]);
-  const [mayPrincipal, mayCustom] = can.allowed;
+  const can = useCan(['iam:SimulatePrincipalPolicy', 'iam:SimulateCustomPolicy', 's3:ListAllMyBuckets', 'iam:ListUsers', 'iam:ListGroups', 'iam:ListRoles'].map((action) => ({ action })));
+  const [mayPrincipal, mayCustom, seesBuckets, seesUsers, seesGroups, seesRoles] = can.allowed;
   const [mode, setMode] = useState<'principal' | 'custom'>('principal');
   const [principal, setPrincipal] = useState(given.get('principal') ?? '');
   const [text, setText] = useState(START);
@@ -67,15 +70,16 @@ export default function Page(_: PageProps) {
   const [asked, setAsked] = useState<Asked | null>(null);
   const outcome = useRef<HTMLDivElement>(null);
   const people = useQuery({
-    queryKey: ['principals', 'all'],
+    queryKey: ['principals', 'all', seesUsers, seesGroups, seesRoles],
     staleTime: 60_000,
+    enabled: !can.isLoading,
     queryFn: async ({ signal }) => {
-      const some = await Promise.allSettled([iam.listUsers(api(), { signal }), iam.listGroups(api(), { signal }), iam.listRoles(api(), { signal })]);
+      const some = await Promise.allSettled([seesUsers ? iam.listUsers(api(), { signal }) : [], seesGroups ? iam.listGroups(api(), { signal }) : [], seesRoles ? iam.listRoles(api(), { signal }) : []]);
       const kinds = ['user', 'group', 'role'] as const;
       return some.flatMap((r, i) => (r.status === 'fulfilled' ? r.value.map((p) => ({ id: p.arn, label: p.name, description: t(`identity.kind_${kinds[i] ?? 'user'}`), bounded: Boolean((p as iam.User).boundary) })) : []));
     },
   });
-  const buckets = useQuery({ queryKey: ['buckets', 'names'], queryFn: ({ signal }) => listBuckets(api(), { signal }).then((l) => l.map((b) => b.name)), staleTime: 60_000 });
+  const buckets = useQuery({ queryKey: ['buckets', 'names'], queryFn: ({ signal }) => listBuckets(api(), { signal }).then((l) => l.map((b) => b.name)), staleTime: 60_000, enabled: Boolean(seesBuckets) });
 
   const noPrincipal = mode === 'principal' && !principal.startsWith('arn:');
   const badText = mode === 'custom' ? refusal(text, { kind: 'identity' }) : null;
@@ -100,8 +104,9 @@ export default function Page(_: PageProps) {
       const results = mode === 'principal' ? await iam.simulatePrincipalPolicy(api(), principal, input) : await iam.simulateCustomPolicy(api(), [text], input);
       const person = people.data?.find((p) => p.id === principal);
       const arn = mode === 'principal' ? principal : null;
-      setAsked({ who: person?.label ?? (arn ? (principal.split('/').pop() ?? principal) : t('identity.thisPolicy')), arn, text, bounded: Boolean(person?.bounded), results, texts: await textsOf(arn, text, results) });
-      setTimeout(() => outcome.current?.scrollIntoView({ block: 'nearest', behavior: 'smooth' }), 50);
+      setAsked({ who: person?.label ?? (arn ? (principal.split('/').pop() ?? principal) : t('identity.thisPolicy')), arn, text, bounded: Boolean(person?.bounded), results, ...(await textsOf(arn, text, results)) });
+      // Where the answer stands below the form it comes into sight.
+      if (window.innerWidth < WIDE_PX) setTimeout(() => outcome.current?.scrollIntoView({ block: 'start', behavior: 'smooth' }), 50);
     } catch (failure) {
       setError(failure);
       setAsked(null);
@@ -213,7 +218,7 @@ export default function Page(_: PageProps) {
             </div>
           </form>
         </Card>
-        <div ref={outcome} aria-live="polite" className="stack">
+        <div ref={outcome} aria-live="polite" className="stack" style={{ scrollMarginTop: 'calc(var(--topbar) + var(--s3))' }}>
           {error !== null ? (
             <ErrorState error={error} compact />
           ) : asked ? (
@@ -236,12 +241,12 @@ const SHOWN = { allowed: CircleCheck, explicitDeny: Ban, implicitDeny: CircleX }
 
 function Outcome({ asked, onGive }: { asked: Asked; onGive: (keys: string[]) => void }) {
   const yes = asked.results.filter((r) => r.decision === 'allowed').length;
-  const notes = [...new Set(asked.results.flatMap(remarks))];
+  const notes = [...new Set(asked.results.flatMap((r) => remarks(r, asked.builtIn)))];
   const columns: Column<iam.SimulationResult>[] = [
     { id: 'action', header: t('identity.action'), width: 'minmax(0, 1fr)', cell: (r) => <code className="ellipsis">{r.action}</code> },
     { id: 'resource', header: t('identity.resource'), width: 'minmax(0, 1fr)', minTable: 480, cell: (r) => <code className="ellipsis">{r.resource}</code> },
     { id: 'decision', header: t('identity.decision'), width: '9.5rem', cell: (r) => <Decision decision={r.decision} /> },
-    { id: 'by', header: t('identity.decidedBy'), width: 'minmax(0, 1fr)', minTable: 640, cell: (r) => <span className="ellipsis">{r.statements.map(sourceInWords).join(', ') || '–'}</span> },
+    { id: 'by', header: t('identity.decidedBy'), width: 'minmax(0, 1fr)', minTable: 640, cell: (r) => <span className="ellipsis">{[...new Set(r.statements.map(sourceInWords))].join(', ') || '–'}</span> },
   ];
   const words = (
     <Card flush>
@@ -263,7 +268,7 @@ function Outcome({ asked, onGive }: { asked: Asked; onGive: (keys: string[]) => 
                       {sourceInWords(s)}
                       {said && `: ${said}`}
                     </div>
-                    <pre tabIndex={0}>{text}</pre>
+                    <pre tabIndex={0}>{pretty(text)}</pre>
                   </div>
                 );
               })}
