@@ -314,7 +314,7 @@ export function ResourceRow({ value, buckets, onChange, onRemove }: { value: str
   const choose = (next: ResourceKind) => {
     setForced(next === 'arn' ? next : null);
     if (next === 'all') onChange('*');
-    else if (next !== 'arn') onChange(writeS3Resource({ ...s3, bucket: s3.bucket || '*', what: next }));
+    else if (next !== 'arn') onChange(writeS3Resource({ ...s3, bucket: s3.bucket, what: next }));
   };
   return (
     <div className={css.resource}>
@@ -358,7 +358,7 @@ function ResourcesForm({ names, value, onChange }: PartProps & { names: Required
         <ResourceRow key={i} value={r} buckets={names.buckets} onChange={(arn) => set(value.resources.map((old, k) => (k === i ? arn : old)))} onRemove={() => set(value.resources.filter((_, k) => k !== i))} />
       ))}
       <div className="row wrap">
-        <Button size="sm" variant="ghost" icon={Plus} onPress={() => set([...value.resources, 'arn:aws:s3:::*'])}>
+        <Button size="sm" variant="ghost" icon={Plus} onPress={() => set([...value.resources, 'arn:aws:s3:::'])}>
           {t('identity.addResource')}
         </Button>
       </div>

@@ -26,6 +26,13 @@ const WIDE_PX = 1024;
 
 const keyOfSource = (s: iam.SimulationStatement) => `${s.policyType}\n${s.policyId}`;
 
+async function isBounded(arn: string): Promise<boolean> {
+  const [, kind, name = ''] = /:(user|role)\/(?:.*\/)?([^/]+)$/.exec(arn) ?? [];
+  if (!kind) return false;
+  const found = await (kind === 'user' ? iam.getUser(api(), name) : iam.getRole(api(), name)).catch(() => undefined);
+  return found?.boundary !== undefined;
+}
+
 /** The texts of the policies that decided, as far as the caller may read them. */
 async function textsOf(arn: string | null, custom: string, results: iam.SimulationResult[]): Promise<{ texts: Map<string, string>; builtIn: ReadonlySet<string> }> {
   const sources = new Map(results.flatMap((r) => r.statements).map((s) => [keyOfSource(s), s] as const));
@@ -76,7 +83,7 @@ export default function Page(_: PageProps) {
     queryFn: async ({ signal }) => {
       const some = await Promise.allSettled([seesUsers ? iam.listUsers(api(), { signal }) : [], seesGroups ? iam.listGroups(api(), { signal }) : [], seesRoles ? iam.listRoles(api(), { signal }) : []]);
       const kinds = ['user', 'group', 'role'] as const;
-      return some.flatMap((r, i) => (r.status === 'fulfilled' ? r.value.map((p) => ({ id: p.arn, label: p.name, description: t(`identity.kind_${kinds[i] ?? 'user'}`), bounded: Boolean((p as iam.User).boundary) })) : []));
+      return some.flatMap((r, i) => (r.status === 'fulfilled' ? r.value.map((p) => ({ id: p.arn, label: p.name, description: t(`identity.kind_${kinds[i] ?? 'user'}`) })) : []));
     },
   });
   const buckets = useQuery({ queryKey: ['buckets', 'names'], queryFn: ({ signal }) => listBuckets(api(), { signal }).then((l) => l.map((b) => b.name)), staleTime: 60_000, enabled: Boolean(seesBuckets) });
@@ -97,14 +104,15 @@ export default function Page(_: PageProps) {
     setError(null);
     const input: iam.SimulationInput = {
       actions: all,
-      resources: resources.filter(Boolean),
+      resources: resources.filter((r) => r !== '' && r !== 'arn:aws:s3:::'),
       context: context.filter((c) => c.name).map((c) => ({ name: c.name, type: c.type, values: c.type.endsWith('List') ? c.values.split(/\s*,\s*/) : [c.values] })),
     };
     try {
       const results = mode === 'principal' ? await iam.simulatePrincipalPolicy(api(), principal, input) : await iam.simulateCustomPolicy(api(), [text], input);
       const person = people.data?.find((p) => p.id === principal);
+      const bounded = mode === 'principal' && results.some((r) => r.decision === 'implicitDeny') && (await isBounded(principal));
       const arn = mode === 'principal' ? principal : null;
-      setAsked({ who: person?.label ?? (arn ? (principal.split('/').pop() ?? principal) : t('identity.thisPolicy')), arn, text, bounded: Boolean(person?.bounded), results, ...(await textsOf(arn, text, results)) });
+      setAsked({ who: person?.label ?? (arn ? (principal.split('/').pop() ?? principal) : t('identity.thisPolicy')), arn, text, bounded, results, ...(await textsOf(arn, text, results)) });
       // Where the answer stands below the form it comes into sight.
       if (window.innerWidth < WIDE_PX) setTimeout(() => outcome.current?.scrollIntoView({ block: 'start', behavior: 'smooth' }), 50);
     } catch (failure) {
@@ -186,7 +194,7 @@ export default function Page(_: PageProps) {
                 <ResourceRow key={i} value={r} buckets={buckets.data ?? []} onChange={(arn) => setResources(resources.map((old, k) => (k === i ? arn : old)))} onRemove={resources.length > 1 ? () => setResources(resources.filter((_, k) => k !== i)) : undefined} />
               ))}
               <div>
-                <Button size="sm" variant="ghost" icon={Plus} onPress={() => setResources([...resources, 'arn:aws:s3:::*'])}>
+                <Button size="sm" variant="ghost" icon={Plus} onPress={() => setResources([...resources, 'arn:aws:s3:::'])}>
                   {t('identity.addResource')}
                 </Button>
               </div>
