@@ -264,6 +264,7 @@ export const bucket = {
   pOperator: '{name} is no operator of conditions.',
   pOperatorNear: '{name} is no operator of conditions. Is {near} meant?',
   pPrincipalArn: '{text} is neither an account’s number nor an ARN such as arn:aws:iam::123456789012:user/anna.',
+  pPrincipalName: 'Put a real name in the place of {text}.',
   pPrincipalText: 'Principal is "*" or an object such as {example}',
   pResourceArn: 'A resource is an ARN: arn:aws:s3:::{bucket} or arn:aws:s3:::{bucket}/*',
   pResourceOther: 'A bucket’s policy can only be about this bucket, {bucket}.',
