@@ -66,7 +66,7 @@ test('buckets: versioning, encryption, tags, quota and public access are set', a
   const tags = await root.get('/set-small', { tagging: '' });
   equal([tags.value('Key'), tags.value('Value')], ['team', 'blue = sky'], 'tags');
   await go(page, `${t.pail.console}/buckets/set-small/quota`);
-  await page.getByLabel('Quota').first().fill('3');
+  await page.getByRole('textbox', { name: 'Quota' }).fill('3');
   await save(page);
   ok((await root.get('/minio/admin/v3/get-bucket-quota', { bucket: 'set-small' })).json.quota >= 3 * 1024 ** 2, 'quota');
   await go(page, `${t.pail.console}/buckets/set-small/public-access`);

@@ -45,7 +45,7 @@ const places = {
     ['encryption', '/system/encryption', 'Encryption'],
     ['tiers', '/system/tiers', 'Tiers'],
     ['connect', '/connect', 'Connect'],
-    ['profile', '/profile', 'Profile'],
+    ['profile', '/profile', 'access key'],
     ['not-found', '/no/such/page', 'no such page'],
   ],
 };

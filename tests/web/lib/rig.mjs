@@ -124,6 +124,8 @@ class Context {
     page.on('pageerror', (e) => this.complain(`page error: ${String(e.stack ?? e).slice(0, 700)}`));
     page.on('crash', () => this.complain('the page crashed'));
     page.on('dialog', (d) => {
+      // Leaving while something is under way asks, as it should.
+      if (d.type() === 'beforeunload') return void d.accept().catch(() => {});
       this.complain(`a dialog said: ${d.message()}`);
       void d.dismiss().catch(() => {});
     });
