@@ -115,8 +115,8 @@ test('serving: a server that is away is waited for', async (t) => {
   // What was loaded counts as fresh for ten seconds.
   await page.waitForTimeout(10_500);
   await page.locator('nav').getByRole('link', { name: 'Buckets' }).first().click();
-  await page.getByText('The server cannot be reached. Trying again…').waitFor({ timeout: 20_000 });
+  await page.getByText('The server cannot be reached. Trying again…').waitFor({ timeout: 60_000 });
   await pail.start();
   await page.getByText('The server cannot be reached. Trying again…').waitFor({ state: 'detached', timeout: 20_000 });
   await until(async () => (await page.locator('#content').innerText()).includes('stays'), 'the page is there again', 20);
-}, { seconds: 100 });
+}, { seconds: 150 });
