@@ -59,7 +59,7 @@ packages() {
     cmp -s "$source/package-lock.json" "$site/.lock" && [ -d "$site/node_modules" ] && return 0
     say "packages of the web console (once)"
     rm -f "$site/.lock"
-    (cd "$site" && npm ci --no-audit --no-fund --prefer-offline --loglevel=error) || return 1
+    (cd "$site" && npm ci --ignore-scripts --no-audit --no-fund --prefer-offline --loglevel=error) || return 1
     cp "$source/package-lock.json" "$site/.lock"
 }
 

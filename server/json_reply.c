@@ -8,9 +8,12 @@
 #include "server/iam/records.h"
 #include "server/req.h"
 
+/* With 17 digits 0.1 would be 0.10000000000000001; every decimal number of 15 digits comes out as it is. */
+#define REAL_DIGITS 15
+
 int json_reply(struct req *r, json_t *j)
 {
-    char *rendered = json_dumps(j, JSON_COMPACT);
+    char *rendered = json_dumps(j, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS));
     json_decref(j);
     if (!rendered)
         return req_fail(r, S3E_INTERNAL_ERROR);

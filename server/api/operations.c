@@ -4,6 +4,7 @@
  * /pail/v1/settings/NAME. docs/openapi.yaml describes the replies. Threads: workers.
  */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -33,13 +34,23 @@ static int read_limit(struct req *r, uint64_t most, uint64_t *ret)
 
 /* ---- history ---- */
 
+/* What a chart can show; hundreds of numbers of all their digits would be most of the reply. */
+static double rounded(double x)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.4g", x);
+    return strtod(text, NULL);
+}
+
 static json_t *series_json(const struct history_view *v, enum history_series s)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < v->n; i++) {
         double x = v->rows[i * HISTORY_SERIES_COUNT + s];
         bool whole = !isnan(x) && x < 9e15 && x == (double)(int64_t)x;
-        json_array_append_new(list, isnan(x) ? json_null() : whole ? json_integer((json_int_t)x) : json_real(x));
+        json_array_append_new(list, isnan(x) ? json_null()
+                                    : whole  ? json_integer((json_int_t)x)
+                                             : json_real(rounded(x)));
     }
     return list;
 }

@@ -278,6 +278,9 @@ def history_of_each_range(t):
     last = [i for i, x in enumerate(series["requests"]) if x is not None][-1]
     true(series["disk_total"][last] >= series["disk_free"][last] > 0 and series["memory"][last] > 1 << 20, "gauges")
     true(any(x and 0 < x < 60_000 for x in series["latency_p99_ms"]), "latencies")
+    numbers = [x for s in series.values() for x in s if isinstance(x, float)]
+    true(numbers and all(float(f"{x:.4g}") == x for x in numbers), "fractions have four digits")
+    true(len(json.dumps(series)) < 40_000, "an hour is a small reply")
     true(series["requests"][0] is None, "before the start there is nothing")
 
 

@@ -50,13 +50,14 @@ test('buckets: versioning, encryption, tags, quota and public access are set', a
   const { root } = t.pail;
   await t.pail.bucket('set-small');
   const page = await t.page('/buckets/set-small/versioning');
-  await label(page.locator('#content'), 'On').click();
+  await page.getByRole('radio', { name: /^On/ }).locator('xpath=ancestor-or-self::label').first().click();
   await save(page);
   equal((await root.get('/set-small', { versioning: '' })).value('Status'), 'Enabled', 'versioning');
   await go(page, `${t.pail.console}/buckets/set-small/encryption`);
-  await label(page, 'The server’s own key (SSE-S3)').click();
+  await label(page, 'Refuse keys that clients bring (SSE-C)').click();
   await save(page);
-  equal((await root.get('/set-small', { encryption: '' })).value('SSEAlgorithm'), 'AES256', 'encryption');
+  const encryption = await root.get('/set-small', { encryption: '' });
+  equal([encryption.value('SSEAlgorithm'), encryption.values('EncryptionType')], ['AES256', ['SSE-C']], 'encryption');
   await go(page, `${t.pail.console}/buckets/set-small/tags`);
   await page.getByRole('button', { name: 'Add a tag' }).click();
   await page.getByLabel('Key of tag 1').fill('team');
@@ -65,7 +66,7 @@ test('buckets: versioning, encryption, tags, quota and public access are set', a
   const tags = await root.get('/set-small', { tagging: '' });
   equal([tags.value('Key'), tags.value('Value')], ['team', 'blue = sky'], 'tags');
   await go(page, `${t.pail.console}/buckets/set-small/quota`);
-  await page.getByLabel('Quota').first().fill('3');
+  await page.getByRole('textbox', { name: 'Quota' }).fill('3');
   await save(page);
   ok((await root.get('/minio/admin/v3/get-bucket-quota', { bucket: 'set-small' })).json.quota >= 3 * 1024 ** 2, 'quota');
   await go(page, `${t.pail.console}/buckets/set-small/public-access`);
@@ -126,6 +127,8 @@ test('buckets: a lifecycle rule says what it does and what it matches now', asyn
 test('buckets: the policy editor refuses what is wrong, and saves what is right', async (t) => {
   const { root } = t.pail;
   await t.pail.bucket('set-policy', { 'a.txt': 'A' });
+  // Buckets begin closed to the public.
+  await root.ask('DELETE', '/set-policy', { query: { publicAccessBlock: '' } });
   const page = await t.page('/buckets/set-policy/policy');
   await page.getByRole('button', { name: 'Begin with an empty one' }).click();
   await page.locator('.cm-content').waitFor();

@@ -31,7 +31,7 @@ async function saved(page, press) {
   return { name: file.suggestedFilename(), body: readFileSync(await file.path()) };
 }
 
-test('objects: upload chosen files, in parts where they are large', async (t) => {
+test('objects: upload chosen files, in parts where they are big', async (t) => {
   const { root } = t.pail;
   await t.pail.bucket('up-chosen');
   const folder = t.folder();

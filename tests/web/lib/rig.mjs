@@ -124,6 +124,8 @@ class Context {
     page.on('pageerror', (e) => this.complain(`page error: ${String(e.stack ?? e).slice(0, 700)}`));
     page.on('crash', () => this.complain('the page crashed'));
     page.on('dialog', (d) => {
+      // Leaving while something is under way asks, as it should.
+      if (d.type() === 'beforeunload') return void d.accept().catch(() => {});
       this.complain(`a dialog said: ${d.message()}`);
       void d.dismiss().catch(() => {});
     });
@@ -160,17 +162,24 @@ export async function visit(page, path) {
 
 export async function settle(page, milliseconds = 8000) {
   await page.waitForLoadState('networkidle', { timeout: milliseconds }).catch(() => {});
-  await page.waitForFunction(() => !document.querySelector('#content [aria-busy="true"]'), null, { timeout: milliseconds }).catch(() => {});
+  await page.waitForFunction(() => document.querySelector('h1') && !document.querySelector('#content [aria-busy="true"]'), null, { timeout: milliseconds }).catch(() => {});
 }
 
 /** Colours that are still changing are not what anybody reads. */
-const still = (page) => page.evaluate(() => Promise.all(document.getAnimations().filter((a) => a instanceof CSSTransition).map((a) => a.finished.catch(() => {})))).catch(() => {});
+const still = (page) =>
+  page.evaluate(async () => {
+    // What inherits from something that moves begins when that has ended.
+    for (let i = 0; i < 6; i++) {
+      await new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)));
+      const moving = document.getAnimations().filter((a) => a instanceof CSSTransition && a.playState !== 'finished');
+      await Promise.all(moving.map((a) => a.finished.catch(() => {})));
+    }
+  });
 
 /** Light or dark, wide or narrow, and at rest. */
 export async function dress(page, theme, size) {
   await page.setViewportSize(size);
   await page.emulateMedia({ colorScheme: theme });
-  await page.evaluate(() => new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r))));
   await still(page);
 }
 
@@ -215,7 +224,7 @@ async function runOne({ name, run, seconds = CASE_SECONDS }, pail) {
     if (process.env.PAIL_WEB_DEBUG)
       for (const [i, page] of t.contexts.flatMap((c) => c.pages()).entries()) await shot(page, `failed-${name.replace(/\W+/g, '-')}-${i}`).catch(() => {});
     const problems = t.problems.length > 0 ? `\n${[...new Set(t.problems)].slice(0, 12).join('\n')}` : '';
-    report(false, name, (error.stack ?? String(error)) + (String(error.message).includes(t.problems[0]) ? '' : problems));
+    report(false, name, String(error.stack ?? error).replace(/Browser logs:[^]*/, '') + (String(error.message).includes(t.problems[0]) ? '' : problems));
     return false;
   } finally {
     clearTimeout(timer);

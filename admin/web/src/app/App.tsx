@@ -54,13 +54,25 @@ function NotFound() {
   );
 }
 
+/** The router leaves what could be a separator as it is: %40 in the address of alice@example.com. */
+function decoded(params: Record<string, string | undefined>): Record<string, string | undefined> {
+  const whole = (text: string) => {
+    try {
+      return decodeURIComponent(text);
+    } catch {
+      return text;
+    }
+  };
+  return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, value === undefined ? undefined : whole(value)]));
+}
+
 function Places() {
   const search = useSearch();
   return (
     <Switch>
       {routes.map((r) => (
         <Route key={r.path} path={r.path}>
-          {(params) => <Page route={r} params={params as Record<string, string | undefined>} />}
+          {(params) => <Page route={r} params={decoded(params as Record<string, string | undefined>)} />}
         </Route>
       ))}
       {Object.entries(redirects).map(([from, to]) => (

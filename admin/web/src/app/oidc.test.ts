@@ -65,6 +65,12 @@ describe('the way back from an identity provider', () => {
     arrive('error=access_denied&error_description=Not%20you&state=S');
     await expect(finishProvider()).rejects.toThrow('Not you');
   });
+  it.each([['nobody asked', false], ['another state', true]])('does not show what a made-up address says: %s', async (_what, asked) => {
+    if (asked) pend();
+    arrive('error=access_denied&error_description=Call%20555&state=X');
+    await expect(finishProvider()).rejects.not.toThrow('Call 555');
+    expect(location.hash).toBe('');
+  });
   it('leaves other fragments alone', async () => {
     arrive('section');
     await finishProvider();

@@ -50,8 +50,10 @@ export async function finishProvider(): Promise<void> {
   sessionStorage.removeItem(STORED);
   const sameSite = pending && pending.back.startsWith(`${location.origin}${basePath}/`);
   history.replaceState(null, '', sameSite ? pending.back : `${basePath}/`);
+  // Words of an address that somebody else made up are not shown either.
+  if (!pending || got.get('state') !== pending.state) throw new Error(t('app.providerState'));
   if (failure) throw new Error(got.get('error_description') ?? failure);
-  if (!pending || !token || got.get('state') !== pending.state || claimsOf(token).nonce !== pending.nonce) throw new Error(t('app.providerState'));
+  if (!token || claimsOf(token).nonce !== pending.nonce) throw new Error(t('app.providerState'));
   const { credentials } = await assumeRoleWithWebIdentity(api(), { token, sessionName: 'console', ...(pending.roleArn ? { roleArn: pending.roleArn } : {}) });
   await signInWith(credentials);
 }

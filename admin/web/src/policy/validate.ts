@@ -210,6 +210,7 @@ class Checker {
         levels.add('b').add('o').add('*');
       } else if (!/^arn:[^:]*:[^:]*:[^:]*:[^:]*:./s.test(n.text)) this.error(n, t('identity.vResourceForm', { name: shown(n.text) }));
       else if (this.c.kind === 'bucket') this.bucketResource(n, levels);
+      else if (/^arn:aws:s3:::\//.test(n.text)) this.say('warning', n, t('identity.vResourceForm', { name: shown(n.text) }));
       else levels.add(/^arn:[^:]*:s3:/.test(n.text) ? (n.text.includes('/') ? 'o' : n.text.endsWith('*') ? 'bo' : 'b') : '*');
     }
     if (levels.has('bo')) levels.add('b').add('o');

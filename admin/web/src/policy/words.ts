@@ -32,6 +32,14 @@ export function resourceInWords(arn: string): string {
   return iam ? t(`identity.w_${iam[1] as 'user' | 'group' | 'role' | 'policy'}`, { name: iam[2] ?? '' }) : arn;
 }
 
+export function principalInWords(value: string): string {
+  const account = /^(?:arn:aws:iam::)?(\d{12})(?::root)?$/.exec(value);
+  if (account) return t('identity.wAccount', { id: account[1] ?? '' });
+  const provider = /^arn:aws:iam::\d{12}:oidc-provider\/(.+)$/s.exec(value);
+  if (provider) return t('identity.wProvider', { name: provider[1] ?? '' });
+  return resourceInWords(value);
+}
+
 const RELATIONS: Readonly<Record<string, 'wIs' | 'wIsNot' | 'wLike' | 'wNotLike' | 'wLess' | 'wAtMost' | 'wMoreThan' | 'wAtLeast' | 'wIn' | 'wNotIn'>> = {
   StringLike: 'wLike',
   ArnLike: 'wLike',
@@ -68,7 +76,7 @@ export function conditionInWords(c: Condition): string {
 /** One sentence: who may (not) do what, on what, and when. */
 export function sentence(s: Statement): string {
   const resources = s.resources.map(resourceInWords);
-  const who = s.principals.length === 0 ? '' : s.principals.some((p) => p.value === '*') ? t('identity.wAnyone') : joined(s.principals.map((p) => p.value));
+  const who = s.principals.length === 0 ? '' : s.principals.some((p) => p.value === '*') ? t('identity.wAnyone') : joined(s.principals.map((p) => principalInWords(p.value)));
   const what = { actions: actionsInWords(s) };
   const head = who
     ? t(s.effect === 'Allow' ? (s.notPrincipal ? 'identity.wAllowAllBut' : 'identity.wAllowWho') : s.notPrincipal ? 'identity.wDenyAllBut' : 'identity.wDenyWho', { ...what, who })

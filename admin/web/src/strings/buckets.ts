@@ -32,7 +32,7 @@ export const buckets = {
   emptyAdvice: 'Create one here, or with any S3 client.',
   emptyAdviceReader: 'When somebody gives you access to a bucket, it shows up here.',
   emptyBody: 'All objects, all of their versions and delete markers, and all uploads in progress are deleted for good. The bucket and its settings stay.',
-  emptyCounts: '{objects} objects and {versions} older versions, {size}',
+  emptyCounts: 'Objects: {objects} · older versions: {versions} · {size}',
   emptyDone: 'The bucket is empty.',
   emptyDoneCounts: 'Deleted: {versions} versions and markers. Aborted: {uploads} uploads.',
   emptyFailed: { one: '{count} version could not be deleted', other: '{count} versions could not be deleted' },

@@ -2,11 +2,13 @@
 // A table of any length: only the rows in sight are in the document. It is an ARIA grid of rows: arrows, Home, End and the page keys
 // move, Space selects (with Shift a range, Ctrl+A all), Enter opens. All rows have one height. Browsers cannot make elements
 // taller than some 16 million pixels, so a longer list's scroll position stands for a place in it.
+//
+// Scrolling is what it must do fast. Rows lie in the flow of one block that is moved as a whole, and are drawn again only when
+// they themselves change; what happens to them is heard on the block; their checkboxes are the browser's own.
 import { ArrowDown, ArrowUp } from 'lucide-react';
-import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode } from 'react';
+import { memo, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type ChangeEvent, type FocusEvent, type KeyboardEvent, type MouseEvent, type ReactNode } from 'react';
 import { t } from '../strings';
 import { cx } from './cx';
-import { Checkbox } from './Toggles';
 import css from './Table.module.css';
 
 export type Column<T> = {
@@ -54,7 +56,10 @@ export type TableProps<T> = {
 };
 
 const TALLEST_PX = 12_000_000;
-const OVERSCAN = 8;
+const OVERSCAN = 4;
+/** Rows come and go by so many at once. */
+const STEP = 4;
+const floorTo = (n: number) => Math.floor(n / STEP) * STEP;
 const NEAR_END_ROWS = 60;
 const HEAD_PX = 36;
 const INTERACTIVE = 'a,button,input,select,textarea,label,[role="button"],[role="menuitem"],[role="checkbox"]';
@@ -65,10 +70,13 @@ export function windowOf(count: number, rowHeight: number, scrollTop: number, vi
   const height = Math.min(total, TALLEST_PX);
   const range = height - viewport;
   const at = total <= TALLEST_PX || range <= 0 ? scrollTop : (Math.min(scrollTop, range) / range) * (total - viewport);
-  const first = Math.max(0, Math.floor(at / rowHeight) - OVERSCAN);
-  const last = Math.min(count, Math.ceil((at + viewport) / rowHeight) + OVERSCAN);
+  const first = Math.max(0, floorTo(Math.floor(at / rowHeight) - OVERSCAN));
+  const last = Math.min(count, floorTo(Math.ceil((at + viewport) / rowHeight) + OVERSCAN + STEP - 1));
   return { height, first, last, shift: scrollTop - at };
 }
+
+type Window = ReturnType<typeof windowOf>;
+const sameWindow = (a: Window, b: Window) => a.first === b.first && a.last === b.last && a.shift === b.shift;
 
 /** The scroll position at which a row is in sight, as near to the present one as it can be. */
 export function scrollToRow(index: number, count: number, rowHeight: number, scrollTop: number, viewport: number): number {
@@ -79,6 +87,70 @@ export function scrollToRow(index: number, count: number, rowHeight: number, scr
   const top = index * rowHeight;
   const target = top < at ? top : top + rowHeight > at + viewport ? top + rowHeight - viewport : at;
   return Math.max(0, target / scale);
+}
+
+function Tick({ label, isSelected, isIndeterminate = false, onChange }: { label: string; isSelected: boolean; isIndeterminate?: boolean; onChange?: () => void }) {
+  return (
+    <label className={css.tick}>
+      <input
+        type="checkbox"
+        aria-label={label}
+        checked={isSelected}
+        ref={(el) => {
+          if (el) el.indeterminate = isIndeterminate;
+        }}
+        onChange={onChange ?? ignore}
+      />
+    </label>
+  );
+}
+/** Of a row: heard on the block of all rows. */
+const ignore = () => {};
+
+type RowProps<T> = {
+  row: T;
+  index: number;
+  columns: Column<T>[];
+  template: string;
+  height: number;
+  /** Undefined where nothing can be selected. */
+  isSelected: boolean | undefined;
+  /** The one that the Tab key reaches. */
+  isCurrent: boolean;
+  isClickable: boolean;
+  label: string;
+};
+
+function RowOf<T>({ row, index, columns, template, height, isSelected, isCurrent, isClickable, label }: RowProps<T>) {
+  return (
+    <div
+      role="row"
+      aria-rowindex={index + 2}
+      {...(isSelected === undefined ? {} : { 'aria-selected': isSelected })}
+      data-index={index}
+      tabIndex={isCurrent ? 0 : -1}
+      className={cx(css.row, isClickable && css.clickable)}
+      style={{ gridTemplateColumns: template, height }}
+    >
+      {isSelected !== undefined && (
+        <div role="gridcell">
+          <Tick label={label} isSelected={isSelected} />
+        </div>
+      )}
+      {columns.map((c) => (
+        <div key={c.id} role="gridcell" className={cx(css.cell, c.align === 'end' && css.end, c.overflow && css.visible)}>
+          {c.cell(row, index)}
+        </div>
+      ))}
+    </div>
+  );
+}
+const MemoRow = memo(RowOf) as typeof RowOf;
+
+/** The row that an event came from; -1: none. */
+function indexOf(target: EventTarget): number {
+  const row = (target as HTMLElement).closest<HTMLElement>('[data-index]');
+  return row ? Number(row.dataset['index']) : -1;
 }
 
 export function Table<T>(p: TableProps<T>) {
@@ -177,8 +249,9 @@ export function Table<T>(p: TableProps<T>) {
     }
   };
 
-  const onRowClick = (e: MouseEvent, index: number) => {
-    if ((e.target as HTMLElement).closest(INTERACTIVE)) return;
+  const onRowClick = (e: MouseEvent) => {
+    const index = indexOf(e.target);
+    if (index < 0 || (e.target as HTMLElement).closest(INTERACTIVE)) return;
     setFocused(index);
     if (onSelect && (e.ctrlKey || e.metaKey)) return select(index, 'toggle');
     if (onSelect && e.shiftKey) return select(index, 'range');
@@ -187,6 +260,15 @@ export function Table<T>(p: TableProps<T>) {
     if (row === undefined) return;
     if (p.onOpen) p.onOpen(row);
     else if (onSelect) select(index, 'toggle');
+  };
+
+  const onTick = (e: ChangeEvent<HTMLElement>) => {
+    const index = indexOf(e.target);
+    if (index >= 0 && (e.target as HTMLInputElement).parentElement?.className === css.tick) select(index, 'toggle');
+  };
+  const onRowFocus = (e: FocusEvent) => {
+    const index = indexOf(e.target);
+    if (index >= 0) setFocused(index);
   };
 
   const all = Boolean(selected && rows.length > 0 && selected.size >= rows.length);
@@ -199,7 +281,7 @@ export function Table<T>(p: TableProps<T>) {
         style={{ maxHeight: p.maxHeight ?? '70vh' }}
         onScroll={(e) => {
           const top = e.currentTarget.scrollTop;
-          setView((v) => (v.top === top ? v : { ...v, top }));
+          setView((v) => (sameWindow(windowOf(rows.length, rowHeight, v.top, v.height), windowOf(rows.length, rowHeight, top, v.height)) ? v : { ...v, top }));
         }}
       >
         <div role="grid" aria-label={p.label} aria-rowcount={rows.length + 1} aria-colcount={shown.length + (onSelect ? 1 : 0)} {...(onSelect ? { 'aria-multiselectable': true } : {})}>
@@ -207,9 +289,8 @@ export function Table<T>(p: TableProps<T>) {
             <div role="row" aria-rowindex={1} className={css.head} style={{ gridTemplateColumns: template }}>
               {onSelect && (
                 <div role="columnheader">
-                  <Checkbox
+                  <Tick
                     label={t('ui.selectAll')}
-                    hideLabel
                     isSelected={all}
                     isIndeterminate={!all && Boolean(selected?.size)}
                     onChange={() => onSelect(all ? new Set() : new Set(rows.map(rowKey)))}
@@ -234,37 +315,27 @@ export function Table<T>(p: TableProps<T>) {
               })}
             </div>
           </div>
-          <div role="rowgroup" className={css.body} style={{ height: w.height }} onKeyDown={onKeyDown}>
-            {rows.slice(w.first, w.last).map((row, i) => {
-              const index = w.first + i;
-              const key = rowKey(row);
-              const isSelected = selected?.has(key) ?? false;
-              return (
-                <div
-                  key={key}
-                  role="row"
-                  aria-rowindex={index + 2}
-                  {...(onSelect ? { 'aria-selected': isSelected } : {})}
-                  data-index={index}
-                  tabIndex={index === current ? 0 : -1}
-                  className={cx(css.row, p.onOpen && css.clickable)}
-                  style={{ gridTemplateColumns: template, height: rowHeight, transform: `translateY(${index * rowHeight + w.shift}px)` }}
-                  onFocus={() => setFocused(index)}
-                  onClick={(e) => onRowClick(e, index)}
-                >
-                  {onSelect && (
-                    <div role="gridcell">
-                      <Checkbox label={t('ui.selectRow', { name: p.rowLabel?.(row) ?? key })} hideLabel isSelected={isSelected} onChange={() => select(index, 'toggle')} />
-                    </div>
-                  )}
-                  {shown.map((c) => (
-                    <div key={c.id} role="gridcell" className={cx(css.cell, c.align === 'end' && css.end, c.overflow && css.visible)}>
-                      {c.cell(row, index)}
-                    </div>
-                  ))}
-                </div>
-              );
-            })}
+          <div role="rowgroup" className={css.body} style={{ height: w.height }} onKeyDown={onKeyDown} onClick={onRowClick} onFocus={onRowFocus} onChange={onTick}>
+            <div role="presentation" className={css.rows} style={{ transform: `translateY(${w.first * rowHeight + w.shift}px)` }}>
+              {rows.slice(w.first, w.last).map((row, i) => {
+                const index = w.first + i;
+                const key = rowKey(row);
+                return (
+                  <MemoRow
+                    key={key}
+                    row={row}
+                    index={index}
+                    columns={shown}
+                    template={template}
+                    height={rowHeight}
+                    isSelected={onSelect ? (selected?.has(key) ?? false) : undefined}
+                    isCurrent={index === current}
+                    isClickable={Boolean(p.onOpen)}
+                    label={onSelect ? t('ui.selectRow', { name: p.rowLabel?.(row) ?? key }) : ''}
+                  />
+                );
+              })}
+            </div>
           </div>
         </div>
       </div>

@@ -49,6 +49,11 @@ function Editor({ bucket, rights, now }: SectionProps & { now: string }) {
   const may = rights.putPolicy;
   const changed = text !== now;
 
+  const edit = (next: string) => {
+    setText(next);
+    if (action.error !== null) action.clear();
+  };
+  const detail = isApiError(action.error) ? action.error.detail?.get('Detail') : undefined;
   const choose = (make: (name: string, account: string) => Record<string, unknown>[]) => {
     setText(addStatements(begun ? text : '', make(bucket, who?.account ?? '000000000000')));
     setBegun(true);
@@ -153,7 +158,7 @@ function Editor({ bucket, rights, now }: SectionProps & { now: string }) {
         }
       >
         <div className="stack">
-          <CodeEditor label={t('bucket.policyEditor')} value={text} onChange={setText} readOnly={!may} complete={complete} lint={lint} minHeight="18rem" maxHeight="34rem" />
+          <CodeEditor label={t('bucket.policyEditor')} value={text} onChange={edit} readOnly={!may} complete={complete} lint={lint} minHeight="18rem" maxHeight="34rem" />
           <div aria-live="polite">
             {text.trim() !== '' && !isJson(text) ? (
               <Callout tone="warning">{t('bucket.pNotJson')}</Callout>
@@ -172,6 +177,7 @@ function Editor({ bucket, rights, now }: SectionProps & { now: string }) {
           </div>
           {changed && location.protocol === 'http:' && /aws:SecureTransport/i.test(text) && <Callout tone="warning">{t('bucket.tlsYourself')}</Callout>}
           {action.error !== null && !locksOut && <ErrorState error={action.error} compact />}
+          {detail && <p className="hostile muted">{detail}</p>}
           {locksOut && (
             <Callout
               tone="danger"

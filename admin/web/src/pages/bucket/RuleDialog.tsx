@@ -8,7 +8,7 @@ import { previewLifecycle } from '../../api/pail';
 import { lifecycleDocument, type LifecycleRule, type LifecycleTransition } from '../../api/s3';
 import { api } from '../../app';
 import { t } from '../../strings';
-import { Button, Callout, Checkbox, Dialog, ErrorState, formatBytes, formatNumber, IconButton, NumberField, RadioGroup, Select, Skeleton, Switch, TextField } from '../../ui';
+import { Button, Callout, Checkbox, cx, Dialog, ErrorState, formatBytes, formatNumber, IconButton, NumberField, RadioGroup, Select, Skeleton, Switch, TextField } from '../../ui';
 import { ALL_UNITS, AmountField, toAmount, toBytes, type Amount } from '../buckets/fields';
 import css from './bucket.module.css';
 import { actionsInWords, CLASSES, ruleProblems, scopeInWords } from './lifecycle';
@@ -68,6 +68,7 @@ export function RuleDialog({ bucket, rule: first, isNew, others, versioned, mayP
       }}
       footer={
         <>
+          {problems[0] && <span className={cx('grow', css.footNote)}>{problems[0]}</span>}
           <Button onPress={onClose}>{t('ui.cancel')}</Button>
           <Button type="submit" variant="primary" isPending={action.busy} isDisabled={!valid}>
             {t('ui.save')}
@@ -96,7 +97,7 @@ export function RuleDialog({ bucket, rule: first, isNew, others, versioned, mayP
         <RadioGroup
           label={t(versioned ? 'bucket.expireVersioned' : 'bucket.expire')}
           value={expires}
-          onChange={(when) => change({ expireDays: when === 'days' ? 30 : undefined, expireDate: when === 'date' ? `${new Date(Date.now() + 86_400_000).toISOString().slice(0, 10)}T00:00:00Z` : undefined })}
+          onChange={(when) => change({ expireDays: when === 'days' ? Math.max(0, ...r.transitions.map((m) => m.days ?? 0)) + 30 : undefined, expireDate: when === 'date' ? `${new Date(Date.now() + 86_400_000).toISOString().slice(0, 10)}T00:00:00Z` : undefined })}
           options={[
             { id: 'never', label: t('bucket.never') },
             { id: 'days', label: t('bucket.afterDays') },

@@ -188,6 +188,8 @@ class Checker {
         if (m.key !== 'AWS') continue;
         if (text.value === '*') {
           if (opens) this.say(text, t('bucket.pOpen'), 'warning');
+        } else if (/\/NAME$|:ACCOUNT:/.test(text.value)) {
+          this.say(text, t('bucket.pPrincipalName', { text: /\/NAME$/.test(text.value) ? 'NAME' : 'ACCOUNT' }));
         } else if (!/^\d{12}$/.test(text.value) && !/^arn:aws:(iam|sts)::\d{12}:(root|(user|role|assumed-role|federated-user)\/.+)$/.test(text.value) && !/^AIDA|^AROA/.test(text.value)) {
           this.say(text, t('bucket.pPrincipalArn', { text: text.value }));
         }

@@ -6,7 +6,7 @@ import { Ban, BookOpen, CircleAlert, CircleCheck, Info, Plus, Trash2, TriangleAl
 import { useMemo, useState } from 'react';
 import { listOidcProviders, listRoles, listUsers } from '../../api/iam';
 import { listBuckets } from '../../api/s3';
-import { api, useSession } from '../../app';
+import { api, useCan, useSession } from '../../app';
 import {
   complete,
   emptyStatement,
@@ -47,14 +47,15 @@ type Kind = Exclude<PolicyKind, 'bucket'>;
 
 /** Lists that the caller may not see are empty: names can be typed as well. */
 function useNames(kind: Kind): Required<Names> {
-  const buckets = useQuery({ queryKey: ['buckets', 'names'], queryFn: ({ signal }) => listBuckets(api(), { signal }).then((l) => l.map((b) => b.name)), staleTime: 60_000, enabled: kind === 'identity' });
+  const [seesBuckets, seesUsers, seesRoles, seesProviders] = useCan(['s3:ListAllMyBuckets', 'iam:ListUsers', 'iam:ListRoles', 'iam:ListOpenIDConnectProviders'].map((action) => ({ action }))).allowed;
+  const buckets = useQuery({ queryKey: ['buckets', 'names'], queryFn: ({ signal }) => listBuckets(api(), { signal }).then((l) => l.map((b) => b.name)), staleTime: 60_000, enabled: Boolean(kind === 'identity' && seesBuckets) });
   const people = useQuery({
     queryKey: ['principals', 'arns'],
     queryFn: async ({ signal }) => [...(await listUsers(api(), { signal })), ...(await listRoles(api(), { signal }))].map((p) => p.arn),
     staleTime: 60_000,
-    enabled: kind === 'trust',
+    enabled: Boolean(kind === 'trust' && seesUsers && seesRoles),
   });
-  const providers = useQuery({ queryKey: ['providers', 'arns'], queryFn: ({ signal }) => listOidcProviders(api(), { signal }), staleTime: 60_000, enabled: kind === 'trust' });
+  const providers = useQuery({ queryKey: ['providers', 'arns'], queryFn: ({ signal }) => listOidcProviders(api(), { signal }), staleTime: 60_000, enabled: Boolean(kind === 'trust' && seesProviders) });
   return { buckets: buckets.data ?? [], principals: people.data ?? [], providers: providers.data ?? [] };
 }
 
@@ -166,7 +167,9 @@ function Findings({ findings, text }: { findings: Finding[]; text: string }) {
 export function Sentences({ statements }: { statements: readonly Statement[] }) {
   return (
     <section aria-label={t('identity.inWords')}>
-      <h3 style={{ marginBottom: 'var(--s2)', fontSize: 'var(--size-md)' }}>{t('identity.inWords')}</h3>
+      <p style={{ marginBottom: 'var(--s2)' }}>
+        <strong>{t('identity.inWords')}</strong>
+      </p>
       <ul className={css.words} role="list">
         {statements.map((s, i) => (
           <li key={i}>
@@ -186,6 +189,7 @@ function StatementForm({ number, kind, names, value, onChange, onRemove }: FormP
     <section className={css.statement} data-effect={value.effect} aria-label={t('identity.statement', { n: number })}>
       <div className={css.statementHead}>
         <Select
+          className={css.effect}
           size="sm"
           label={t('identity.effect')}
           hideLabel
@@ -209,12 +213,16 @@ function StatementForm({ number, kind, names, value, onChange, onRemove }: FormP
 
 type PartProps = { value: Statement; onChange: (s: Statement) => void };
 
+/** What the server can do of what a trust policy may allow. */
+const TICKED = TRUST_ACTIONS.filter((a) => !/SAML|Context/.test(a));
+
 function ActionsForm({ kind, value, onChange }: PartProps & { kind: Kind }) {
   const [open, setOpen] = useState(value.actions.length === 0 && kind === 'identity');
   const set = (actions: string[]) => onChange({ ...value, actions });
   const SHOWN_MAX = 14;
   const [all, setAll] = useState(false);
-  const shown = all ? value.actions : value.actions.slice(0, SHOWN_MAX);
+  const listed = value.actions.map((action, at) => ({ action, at })).filter(({ action }) => kind === 'identity' || !TICKED.includes(action));
+  const shown = all ? listed : listed.slice(0, SHOWN_MAX);
   return (
     <div className={css.section} role="group" aria-label={t('identity.actions')}>
       <div className={css.sectionHead}>
@@ -228,23 +236,23 @@ function ActionsForm({ kind, value, onChange }: PartProps & { kind: Kind }) {
           )}
         </span>
       </div>
-      {value.actions.length > 0 && (
+      {listed.length > 0 && (
         <div className={css.chips}>
-          {shown.map((a, i) => (
-            <Chip key={`${i}${a}`} label={t('identity.removeName', { name: a })} onRemove={() => set(value.actions.filter((_, k) => k !== i))}>
-              {a}
+          {shown.map(({ action, at }) => (
+            <Chip key={`${at}${action}`} label={t('identity.removeName', { name: action })} onRemove={() => set(value.actions.filter((_, k) => k !== at))}>
+              {action}
             </Chip>
           ))}
-          {value.actions.length > SHOWN_MAX && (
+          {listed.length > SHOWN_MAX && (
             <Button size="sm" variant="ghost" onPress={() => setAll(!all)}>
-              {all ? t('identity.fewer') : t('identity.wMore', { count: value.actions.length - SHOWN_MAX })}
+              {all ? t('identity.fewer') : t('identity.wMore', { count: listed.length - SHOWN_MAX })}
             </Button>
           )}
         </div>
       )}
       {kind === 'trust' ? (
-        <div className="row wrap">
-          {TRUST_ACTIONS.slice(0, 5).map((a) => (
+        <div className="row wrap" style={{ columnGap: 'var(--s4)' }}>
+          {TICKED.map((a) => (
             <Checkbox key={a} label={a} isSelected={covers(value.actions, a)} onChange={(on) => set(on ? [...value.actions, a] : value.actions.filter((x) => x !== a))} />
           ))}
         </div>
@@ -306,7 +314,7 @@ export function ResourceRow({ value, buckets, onChange, onRemove }: { value: str
   const choose = (next: ResourceKind) => {
     setForced(next === 'arn' ? next : null);
     if (next === 'all') onChange('*');
-    else if (next !== 'arn') onChange(writeS3Resource({ ...s3, bucket: s3.bucket || '*', what: next }));
+    else if (next !== 'arn') onChange(writeS3Resource({ ...s3, bucket: s3.bucket, what: next }));
   };
   return (
     <div className={css.resource}>
@@ -350,7 +358,7 @@ function ResourcesForm({ names, value, onChange }: PartProps & { names: Required
         <ResourceRow key={i} value={r} buckets={names.buckets} onChange={(arn) => set(value.resources.map((old, k) => (k === i ? arn : old)))} onRemove={() => set(value.resources.filter((_, k) => k !== i))} />
       ))}
       <div className="row wrap">
-        <Button size="sm" variant="ghost" icon={Plus} onPress={() => set([...value.resources, 'arn:aws:s3:::*'])}>
+        <Button size="sm" variant="ghost" icon={Plus} onPress={() => set([...value.resources, 'arn:aws:s3:::'])}>
           {t('identity.addResource')}
         </Button>
       </div>

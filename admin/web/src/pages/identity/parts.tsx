@@ -9,7 +9,7 @@ import type { Tags } from '../../api/s3';
 import { api, forgetPermissions, useCan } from '../../app';
 import { pretty, refusal, validate, type PolicyKind } from '../../policy';
 import { t } from '../../strings';
-import { Badge, Button, Card, Checkbox, Dialog, EmptyState, ErrorState, IconButton, Loading, SearchField, Skeleton, TextField, Time, toast } from '../../ui';
+import { Badge, Button, Callout, Card, Checkbox, Dialog, EmptyState, ErrorState, IconButton, Loading, SearchField, Skeleton, TextField, Time, toast } from '../../ui';
 import css from './identity.module.css';
 import { found, place, type Kind } from './places';
 import { PolicyEditor } from './PolicyEditor';
@@ -134,7 +134,7 @@ export function Choices({ label, options, chosen, onChange, empty }: { label: st
     onChange(next);
   };
   return (
-    <fieldset className={css.section} style={{ padding: 0 }}>
+    <fieldset className={css.choices}>
       <legend className={css.legend}>
         {label}
         {chosen.size > 0 && <span className="muted"> · {t('identity.chosen', { count: chosen.size })}</span>}
@@ -143,7 +143,7 @@ export function Choices({ label, options, chosen, onChange, empty }: { label: st
       {options.length === 0 ? (
         <p className="muted">{empty}</p>
       ) : (
-        <div className={css.levels} style={{ maxHeight: '15rem', overflow: 'auto', padding: 'var(--s3)', gap: 'var(--s2)' }}>
+        <div className={css.options}>
           {shown.slice(0, SHOWN_MAX).map((o) => (
             <Checkbox key={o.id} className="hostile" label={o.label} description={o.note} isSelected={chosen.has(o.id)} onChange={(on) => toggle(o.id, on)} />
           ))}
@@ -453,6 +453,9 @@ export function BoundaryCard({ entity, arn, boundary }: { entity: iam.Entity & {
   );
 }
 
+/** What IAM allows in keys and values of tags. */
+const TAG = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
+
 /** Tags of a user. */
 export function TagsCard({ tags, mayEdit, save }: { tags: Tags; mayEdit: boolean; save: (tags: Tags, gone: string[]) => Promise<unknown> }) {
   const [draft, setDraft] = useState<Array<[string, string]> | null>(null);
@@ -460,7 +463,7 @@ export function TagsCard({ tags, mayEdit, save }: { tags: Tags; mayEdit: boolean
   const [error, setError] = useState<unknown>(null);
   const pairs = Object.entries(tags);
   const names = draft?.map(([k]) => k) ?? [];
-  const wrong = draft && (names.some((k) => k === '' || k.length > 128) || new Set(names).size !== names.length || draft.some(([, v]) => v.length > 256));
+  const wrong = draft && (names.some((k) => k === '' || k.length > 128) || new Set(names).size !== names.length || draft.some(([k, v]) => v.length > 256 || !TAG.test(k) || !TAG.test(v)));
   const edit = (i: number, pair: [string, string] | null) => setDraft((d) => (d ?? []).flatMap((old, k) => (k === i ? (pair ? [pair] : []) : [old])));
   const run = async () => {
     if (!draft || wrong) return;
@@ -528,6 +531,7 @@ export function TagsCard({ tags, mayEdit, save }: { tags: Tags; mayEdit: boolean
             {t('identity.tagAdd')}
           </Button>
         </div>
+        {wrong && <Callout tone="warning">{t('identity.badTags')}</Callout>}
         {error !== null && <ErrorState error={error} compact />}
       </div>
     </Card>

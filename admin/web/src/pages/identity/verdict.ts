@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The simulator's answers: the text of the statements that decided, and why, in words.
 import type { SimulationResult, SimulationStatement } from '../../api/iam';
-import { readDocument, sentence } from '../../policy';
+import { joined, readDocument, sentence } from '../../policy';
 import { t } from '../../strings';
 
 /** What stands between two places of a text. Lines and columns begin with 1, columns count bytes. */
@@ -35,12 +35,13 @@ export function sourceInWords(s: SimulationStatement): string {
 }
 
 export function why(r: SimulationResult, o: { bounded?: boolean } = {}): string {
-  const from = [...new Set(r.statements.map(sourceInWords))].join(', ');
+  const from = joined([...new Set(r.statements.map(sourceInWords))]);
   if (r.decision === 'allowed') return t('identity.whyAllowed', { from });
   if (r.decision === 'explicitDeny') return t('identity.whyDenied', { from });
   if (r.missingContext.length > 0) return t('identity.whyMissing', { keys: r.missingContext.join(', ') });
   return t(o.bounded ? 'identity.whyBounded' : 'identity.whyNot');
 }
 
-/** What the server says besides: unknown actions and keys. */
-export const remarks = (r: SimulationResult): string[] => r.details.map((d) => d.key).filter((k) => /^Unknown /.test(k));
+/** What the server says besides: unknown actions and keys. Those of policies that nobody here can change are left out. */
+export const remarks = (r: SimulationResult, builtIn: ReadonlySet<string> = new Set()): string[] =>
+  r.details.map((d) => d.key).filter((k) => /^Unknown /.test(k) && !builtIn.has(k.slice(k.lastIndexOf(' in ') + 4)));

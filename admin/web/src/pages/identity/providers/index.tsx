@@ -102,7 +102,7 @@ function Provider({ provider, mayAdd, mayRemove, onChanged, onRemove }: { provid
             </span>
           </KeyValue>
           {provider.thumbprints.length > 0 && (
-            <KeyValue label={t('identity.thumbprints')}>
+            <KeyValue label={t('identity.thumbprintsShown')}>
               <code className="hostile">{provider.thumbprints.join(', ')}</code>
             </KeyValue>
           )}

@@ -7,7 +7,7 @@ import { useSearch } from 'wouter';
 import * as iam from '../../../api/iam';
 import { listBuckets } from '../../../api/s3';
 import { api, useCan, type PageProps } from '../../../app';
-import { ACTIONS, complete, KEYS, keyOf, refusal, validate, VALUES } from '../../../policy';
+import { ACTIONS, complete, KEYS, keyOf, pretty, refusal, validate, VALUES } from '../../../policy';
 import { t } from '../../../strings';
 import { Badge, Button, Callout, Card, CodeEditor, ComboBox, cx, EmptyState, ErrorState, IconButton, PageHeader, RadioGroup, Select, Table, Tabs, type Column } from '../../../ui';
 import css from '../identity.module.css';
@@ -16,19 +16,28 @@ import { ResourceRow } from '../PolicyEditor';
 import { cut, remarks, sourceInWords, statementInWords, why } from '../verdict';
 
 type Entry = { name: string; type: string; values: string };
-type Asked = { who: string; arn: string | null; text: string; bounded: boolean; results: iam.SimulationResult[]; texts: Map<string, string> };
+type Asked = { who: string; arn: string | null; text: string; bounded: boolean; results: iam.SimulationResult[]; texts: Map<string, string>; builtIn: ReadonlySet<string> };
 
 const TYPES = ['string', 'stringList', 'numeric', 'boolean', 'date', 'ip', 'binary'] as const;
 const TYPE_OF: Record<string, string> = { numeric: 'numeric', date: 'date', bool: 'boolean', ip: 'ip', list: 'stringList' };
 const START = '{\n  "Version": "2012-10-17",\n  "Statement": [\n    {\n      "Effect": "Allow",\n      "Action": ["s3:GetObject"],\n      "Resource": ["arn:aws:s3:::*"]\n    }\n  ]\n}';
 
+const WIDE_PX = 1024;
+
 const keyOfSource = (s: iam.SimulationStatement) => `${s.policyType}\n${s.policyId}`;
 
+async function isBounded(arn: string): Promise<boolean> {
+  const [, kind, name = ''] = /:(user|role)\/(?:.*\/)?([^/]+)$/.exec(arn) ?? [];
+  if (!kind) return false;
+  const found = await (kind === 'user' ? iam.getUser(api(), name) : iam.getRole(api(), name)).catch(() => undefined);
+  return found?.boundary !== undefined;
+}
+
 /** The texts of the policies that decided, as far as the caller may read them. */
-async function textsOf(arn: string | null, custom: string, results: iam.SimulationResult[]): Promise<Map<string, string>> {
+async function textsOf(arn: string | null, custom: string, results: iam.SimulationResult[]): Promise<{ texts: Map<string, string>; builtIn: ReadonlySet<string> }> {
   const sources = new Map(results.flatMap((r) => r.statements).map((s) => [keyOfSource(s), s] as const));
   const texts = new Map<string, string>();
-  const managed = [...sources.values()].some((s) => /-managed$/.test(s.policyType)) ? await iam.listPolicies(api()).catch(() => []) : [];
+  const managed = arn ? await iam.listPolicies(api()).catch(() => []) : [];
   for (const [key, s] of sources) {
     const inline = /^(user|group|role)_(.*)$/s.exec(s.policyId);
     if (s.policyType === 'none') texts.set(key, custom);
@@ -46,14 +55,15 @@ async function textsOf(arn: string | null, custom: string, results: iam.Simulati
       }
     }
   }
-  return texts;
+  const own = new Set(managed.filter((p) => !p.builtIn).map((p) => p.name));
+  return { texts, builtIn: new Set(managed.filter((p) => p.builtIn && !own.has(p.name)).map((p) => p.name)) };
 }
 
 export default function Page(_: PageProps) {
   const search = useSearch();
   const given = new URLSearchParams(search);
-  const can = useCan([{ action: 'iam:SimulatePrincipalPolicy' }, { action: 'iam:SimulateCustomPolicy' }]);
-  const [mayPrincipal, mayCustom] = can.allowed;
+  const can = useCan(['iam:SimulatePrincipalPolicy', 'iam:SimulateCustomPolicy', 's3:ListAllMyBuckets', 'iam:ListUsers', 'iam:ListGroups', 'iam:ListRoles'].map((action) => ({ action })));
+  const [mayPrincipal, mayCustom, seesBuckets, seesUsers, seesGroups, seesRoles] = can.allowed;
   const [mode, setMode] = useState<'principal' | 'custom'>('principal');
   const [principal, setPrincipal] = useState(given.get('principal') ?? '');
   const [text, setText] = useState(START);
@@ -67,15 +77,16 @@ export default function Page(_: PageProps) {
   const [asked, setAsked] = useState<Asked | null>(null);
   const outcome = useRef<HTMLDivElement>(null);
   const people = useQuery({
-    queryKey: ['principals', 'all'],
+    queryKey: ['principals', 'all', seesUsers, seesGroups, seesRoles],
     staleTime: 60_000,
+    enabled: !can.isLoading,
     queryFn: async ({ signal }) => {
-      const some = await Promise.allSettled([iam.listUsers(api(), { signal }), iam.listGroups(api(), { signal }), iam.listRoles(api(), { signal })]);
+      const some = await Promise.allSettled([seesUsers ? iam.listUsers(api(), { signal }) : [], seesGroups ? iam.listGroups(api(), { signal }) : [], seesRoles ? iam.listRoles(api(), { signal }) : []]);
       const kinds = ['user', 'group', 'role'] as const;
-      return some.flatMap((r, i) => (r.status === 'fulfilled' ? r.value.map((p) => ({ id: p.arn, label: p.name, description: t(`identity.kind_${kinds[i] ?? 'user'}`), bounded: Boolean((p as iam.User).boundary) })) : []));
+      return some.flatMap((r, i) => (r.status === 'fulfilled' ? r.value.map((p) => ({ id: p.arn, label: p.name, description: t(`identity.kind_${kinds[i] ?? 'user'}`) })) : []));
     },
   });
-  const buckets = useQuery({ queryKey: ['buckets', 'names'], queryFn: ({ signal }) => listBuckets(api(), { signal }).then((l) => l.map((b) => b.name)), staleTime: 60_000 });
+  const buckets = useQuery({ queryKey: ['buckets', 'names'], queryFn: ({ signal }) => listBuckets(api(), { signal }).then((l) => l.map((b) => b.name)), staleTime: 60_000, enabled: Boolean(seesBuckets) });
 
   const noPrincipal = mode === 'principal' && !principal.startsWith('arn:');
   const badText = mode === 'custom' ? refusal(text, { kind: 'identity' }) : null;
@@ -93,15 +104,17 @@ export default function Page(_: PageProps) {
     setError(null);
     const input: iam.SimulationInput = {
       actions: all,
-      resources: resources.filter(Boolean),
+      resources: resources.filter((r) => r !== '' && r !== 'arn:aws:s3:::'),
       context: context.filter((c) => c.name).map((c) => ({ name: c.name, type: c.type, values: c.type.endsWith('List') ? c.values.split(/\s*,\s*/) : [c.values] })),
     };
     try {
       const results = mode === 'principal' ? await iam.simulatePrincipalPolicy(api(), principal, input) : await iam.simulateCustomPolicy(api(), [text], input);
       const person = people.data?.find((p) => p.id === principal);
+      const bounded = mode === 'principal' && results.some((r) => r.decision === 'implicitDeny') && (await isBounded(principal));
       const arn = mode === 'principal' ? principal : null;
-      setAsked({ who: person?.label ?? (arn ? (principal.split('/').pop() ?? principal) : t('identity.thisPolicy')), arn, text, bounded: Boolean(person?.bounded), results, texts: await textsOf(arn, text, results) });
-      setTimeout(() => outcome.current?.scrollIntoView({ block: 'nearest', behavior: 'smooth' }), 50);
+      setAsked({ who: person?.label ?? (arn ? (principal.split('/').pop() ?? principal) : t('identity.thisPolicy')), arn, text, bounded, results, ...(await textsOf(arn, text, results)) });
+      // Where the answer stands below the form it comes into sight.
+      if (window.innerWidth < WIDE_PX) setTimeout(() => outcome.current?.scrollIntoView({ block: 'start', behavior: 'smooth' }), 50);
     } catch (failure) {
       setError(failure);
       setAsked(null);
@@ -181,7 +194,7 @@ export default function Page(_: PageProps) {
                 <ResourceRow key={i} value={r} buckets={buckets.data ?? []} onChange={(arn) => setResources(resources.map((old, k) => (k === i ? arn : old)))} onRemove={resources.length > 1 ? () => setResources(resources.filter((_, k) => k !== i)) : undefined} />
               ))}
               <div>
-                <Button size="sm" variant="ghost" icon={Plus} onPress={() => setResources([...resources, 'arn:aws:s3:::*'])}>
+                <Button size="sm" variant="ghost" icon={Plus} onPress={() => setResources([...resources, 'arn:aws:s3:::'])}>
                   {t('identity.addResource')}
                 </Button>
               </div>
@@ -213,7 +226,7 @@ export default function Page(_: PageProps) {
             </div>
           </form>
         </Card>
-        <div ref={outcome} aria-live="polite" className="stack">
+        <div ref={outcome} aria-live="polite" className="stack" style={{ scrollMarginTop: 'calc(var(--topbar) + var(--s3))' }}>
           {error !== null ? (
             <ErrorState error={error} compact />
           ) : asked ? (
@@ -236,12 +249,12 @@ const SHOWN = { allowed: CircleCheck, explicitDeny: Ban, implicitDeny: CircleX }
 
 function Outcome({ asked, onGive }: { asked: Asked; onGive: (keys: string[]) => void }) {
   const yes = asked.results.filter((r) => r.decision === 'allowed').length;
-  const notes = [...new Set(asked.results.flatMap(remarks))];
+  const notes = [...new Set(asked.results.flatMap((r) => remarks(r, asked.builtIn)))];
   const columns: Column<iam.SimulationResult>[] = [
     { id: 'action', header: t('identity.action'), width: 'minmax(0, 1fr)', cell: (r) => <code className="ellipsis">{r.action}</code> },
     { id: 'resource', header: t('identity.resource'), width: 'minmax(0, 1fr)', minTable: 480, cell: (r) => <code className="ellipsis">{r.resource}</code> },
     { id: 'decision', header: t('identity.decision'), width: '9.5rem', cell: (r) => <Decision decision={r.decision} /> },
-    { id: 'by', header: t('identity.decidedBy'), width: 'minmax(0, 1fr)', minTable: 640, cell: (r) => <span className="ellipsis">{r.statements.map(sourceInWords).join(', ') || '–'}</span> },
+    { id: 'by', header: t('identity.decidedBy'), width: 'minmax(0, 1fr)', minTable: 640, cell: (r) => <span className="ellipsis">{[...new Set(r.statements.map(sourceInWords))].join(', ') || '–'}</span> },
   ];
   const words = (
     <Card flush>
@@ -263,7 +276,7 @@ function Outcome({ asked, onGive }: { asked: Asked; onGive: (keys: string[]) => 
                       {sourceInWords(s)}
                       {said && `: ${said}`}
                     </div>
-                    <pre tabIndex={0}>{text}</pre>
+                    <pre tabIndex={0}>{pretty(text)}</pre>
                   </div>
                 );
               })}

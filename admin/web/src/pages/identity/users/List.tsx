@@ -78,7 +78,7 @@ export function UserList() {
     },
     { id: 'groups', header: t('identity.groups'), width: 'minmax(0, 1.5fr)', minTable: 560, cell: (u) => <Fact name={u.name} show={(f) => (f.groups.length ? <span className="ellipsis">{f.groups.join(', ')}</span> : <span className="muted">–</span>)} /> },
     { id: 'policies', header: t('identity.policies'), width: '5.5rem', align: 'end', minTable: 760, cell: (u) => <Fact name={u.name} show={(f) => <span className="num">{formatNumber(f.policies)}</span>} /> },
-    { id: 'keys', header: t('identity.keys'), width: '7rem', align: 'end', minTable: 480, cell: (u) => <Fact name={u.name} show={(f) => <span className="num">{f.keys === f.active ? formatNumber(f.keys) : t('identity.keysActive', { n: f.active, count: f.keys })}</span>} /> },
+    { id: 'keys', header: t('identity.keys'), width: '6.5rem', align: 'end', minTable: 330, cell: (u) => <Fact name={u.name} show={(f) => <span className="num">{f.keys === f.active ? formatNumber(f.keys) : t('identity.keysActive', { n: f.active, count: f.keys })}</span>} /> },
     { id: 'used', header: t('identity.lastUsed'), width: '8.5rem', minTable: 640, cell: (u) => <Fact name={u.name} show={(f) => (f.used ? <Time value={f.used} /> : <span className="muted">{t('identity.never')}</span>)} /> },
     { id: 'created', header: t('identity.created'), width: '8.5rem', minTable: 900, sortable: true, cell: (u) => <Time value={u.created ?? null} /> },
     {
