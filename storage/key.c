@@ -31,6 +31,7 @@
  */
 #include "storage/key.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -220,8 +221,10 @@ bool key_after_prefix(struct buf *out, struct bytes prefix)
 
 void upload_id_new(int64_t initiated_ms, unsigned char ret[KEY_UPLOAD_BYTES])
 {
+    static _Atomic uint32_t made; /* so that uploads of one millisecond are listed as they were begun */
     put_be((char *)ret, (uint64_t)initiated_ms, 8);
-    rand_bytes(ret + 8, KEY_UPLOAD_BYTES - 8);
+    put_be((char *)ret + 8, atomic_fetch_add(&made, 1), 4);
+    rand_bytes(ret + 12, KEY_UPLOAD_BYTES - 12);
 }
 
 int64_t upload_id_time_ms(const unsigned char id[KEY_UPLOAD_BYTES])

@@ -11,7 +11,7 @@
 #include "blob.h"
 
 #define KEY_UID_BYTES    16 /* names one object, part or write for ever; random */
-#define KEY_UPLOAD_BYTES 24 /* milliseconds of initiation, big-endian, then 16 random bytes */
+#define KEY_UPLOAD_BYTES 24 /* milliseconds of initiation and a counter, big-endian, then 12 random bytes */
 #define KEY_UPLOAD_TEXT  32 /* characters of the same as base64url */
 
 enum key_kind { /* the first byte of every key */

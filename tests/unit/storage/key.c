@@ -37,6 +37,17 @@ Test(key, uploads_sort_by_key_then_time)
     teardown();
 }
 
+Test(key, upload_ids_of_one_millisecond_are_in_order)
+{
+    unsigned char before[KEY_UPLOAD_BYTES], next[KEY_UPLOAD_BYTES];
+    upload_id_new(1000, before);
+    for (int i = 0; i < 1000; i++) {
+        upload_id_new(1000, next);
+        cr_assert(memcmp(before, next, sizeof next) < 0);
+        memcpy(before, next, sizeof next);
+    }
+}
+
 Test(key, upload_ids_as_text)
 {
     setup();
