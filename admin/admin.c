@@ -93,7 +93,7 @@ static const struct admin_command commands[] = {
                {"threshold", "TIME", "only those that took longer, such as 100ms"},
                {"count", "N", "end after so many"}},
      .examples = {"pail admin trace", "pail admin trace --errors --count 10", "pail admin trace --threshold 500ms"}},
-    {"logs", NULL, "", "the last lines of the server's log, the oldest first", admin_logs,
+    {"logs", NULL, "", "the last lines of the server's log, the oldest first", admin_logs_show,
      .flags = {{"limit", "N", "how many, 1 to 1000; default 100"},
                {"level", "LEVEL", "error, warn, info or debug: not what matters less"}},
      .examples = {"pail admin logs --level warn", "pail admin logs --limit 20"}},

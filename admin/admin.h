@@ -107,7 +107,7 @@ bool admin_read_size(const char *text, uint64_t *ret);
 int admin_status(struct admin_call *);
 int admin_health(struct admin_call *);
 int admin_trace_show(struct admin_call *);
-int admin_logs(struct admin_call *);
+int admin_logs_show(struct admin_call *);
 int admin_buckets_list(struct admin_call *);
 int admin_buckets_show(struct admin_call *);
 int admin_buckets_create(struct admin_call *);

@@ -257,7 +257,7 @@ int admin_trace_show(struct admin_call *c)
 
 /* ---- logs ---- */
 
-int admin_logs(struct admin_call *c)
+int admin_logs_show(struct admin_call *c)
 {
     json_t *j, *lines;
     uint64_t limit;
