@@ -352,10 +352,25 @@ static struct bytes address_of(const struct req *r)
     return client_addr_of(&r->server->proxies, bytes_str(r->conn->peer_text), r->conn->ssl != NULL, &r->head).ip;
 }
 
-/* Who has signed in has a session's token. */
-static bool is_signin(const struct req *r)
+/*
+ * Does the request show a session's token, as all do of who has signed in? Others could be guesses of a secret,
+ * whatever they ask for. In doubt it shows none: a header beside a parameter, of which one is not looked at, or an
+ * empty one.
+ */
+static bool shows_token(struct req *r)
 {
-    return (r->op->flags & OP_QUERY) && !http_head_has(&r->head, HDR_X_AMZ_SECURITY_TOKEN);
+    struct bytes header = http_head_value(&r->head, HDR_X_AMZ_SECURITY_TOKEN), param = BYTES_NONE;
+    size_t params = 0;
+    for (size_t i = 0; i < r->query.n; i++) {
+        if (!bytes_eq_str_nocase(r->query.params[i].name, "x-amz-security-token"))
+            continue;
+        param = r->query.params[i].value;
+        params++;
+    }
+    if (params == 0)
+        return header.n > 0;
+    return params == 1 && param.n > 0 && req_param(r, "X-Amz-Signature").n > 0 &&
+           !http_head_has(&r->head, HDR_X_AMZ_SECURITY_TOKEN) && !http_head_has(&r->head, HDR_AUTHORIZATION);
 }
 
 int console_admit(struct req *r)
@@ -364,7 +379,7 @@ int console_admit(struct req *r)
         return 0;
     if (!is_of_the_page(r))
         return req_failf(r, S3E_ACCESS_DENIED, "The console's API is for requests of the console itself.");
-    if (!is_signin(r))
+    if ((r->op->flags & OP_PUBLIC) || shows_token(r))
         return 0;
     r->console_wait_s = console_signin_begin(r->server->console->signin, address_of(r), clock_mono_ms());
     r->console_signin = r->console_wait_s == 0;
@@ -375,8 +390,18 @@ int console_admit(struct req *r)
     return -1;
 }
 
+/* A query's signature may be known only with its body. */
+static void settle_signin(struct req *r)
+{
+    if (r->console_signin && !(r->op->flags & OP_QUERY) && !r->err.code) {
+        r->console_signin = false;
+        console_signin_good(r->server->console->signin, address_of(r));
+    }
+}
+
 int console_check_caller(struct req *r)
 {
+    settle_signin(r); /* now, not once a long reply has gone out */
     if (r->console != CONSOLE_API || !r->who.anonymous || (r->op->flags & (OP_QUERY | OP_AT_CONSOLE)))
         return 0;
     return req_failf(r, S3E_ACCESS_DENIED, "Requests to the console's API must be signed.");

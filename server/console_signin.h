@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Guesses of secrets at the web console: an address that failed CONSOLE_SIGNIN_FAILURES times within
- * CONSOLE_SIGNIN_WINDOW_MS has to wait for the rest of that time. A try counts as failed from its beginning on, until
- * it turns out well, so that many at once are no way around.
+ * CONSOLE_SIGNIN_WINDOW_MS has to wait for the rest of that time. A try is any request that shows no session's token,
+ * as each tells whether a secret is right. It counts as failed from its beginning on, until it turns out well, so that
+ * many at once are no way around.
  *
  * Memory is one table of fixed size. Addresses that share a set of it push out the one whose time is over first: who
  * has thousands of addresses is not stopped by counting them. Of IPv6 the first 64 bits count.

@@ -73,7 +73,7 @@ struct req {
     struct bytes bucket_name, key;
 
     enum console_place console;
-    bool console_signin;     /* counted as a try to sign in */
+    bool console_signin;     /* counted as a guess of a secret until it is known to be none */
     unsigned console_wait_s; /* that it was told to wait instead */
 
     const struct s3_op *op;

@@ -3,7 +3,8 @@
  * What lifecycle rules would do to a bucket now: POST /pail/v1/buckets/NAME/lifecycle-preview with a configuration that
  * is judged like one that is put, and changes nothing. All versions are visited in pages; the visit ends after
  * PREVIEW_MS or PREVIEW_VERSIONS, when the client has gone or the server stops, and then says that it is not complete.
- * Rules count as enabled; uploads are not looked at. Threads: workers.
+ * Rules count as enabled; uploads are not looked at. PREVIEW_AT_ONCE of them run, so that workers remain for others.
+ * Threads: workers.
  */
 #include <poll.h>
 #include <stdatomic.h>
@@ -21,6 +22,7 @@
 #define PREVIEW_MS       2000
 #define PREVIEW_VERSIONS 1000000
 #define PREVIEW_PAGE     1000
+#define PREVIEW_AT_ONCE  2
 #define FAR_MS           INT64_C(4102444800000) /* the year 2100: whatever a filter covers is due */
 
 struct version {
@@ -197,6 +199,19 @@ static void prepare(struct preview *v, const struct lifecycle *l)
     }
 }
 
+/* 0, or -1 after req_fail. */
+static int visit_in_turn(struct preview *v, bool *ret_complete)
+{
+    static atomic_uint running;
+    int rc = -1;
+    if (atomic_fetch_add(&running, 1) >= PREVIEW_AT_ONCE)
+        req_failf(v->r, S3E_SLOW_DOWN, "Other previews are being made. Try again in a moment.");
+    else if ((rc = visit(v, ret_complete)) != STORE_OK)
+        rc = req_fail_store(v->r, rc);
+    atomic_fetch_sub(&running, 1);
+    return rc;
+}
+
 static int check_right(struct req *r, struct bytes name)
 {
     struct bytes arn = arena_bytesf(r->arena, "arn:aws:s3:::%.*s", (int)name.n, name.p);
@@ -218,9 +233,8 @@ int preview_lifecycle(struct req *r)
     if (lifecycle_read(r, &l) < 0)
         return -1;
     prepare(&v, &l);
-    rc = visit(&v, &complete);
-    if (rc != STORE_OK)
-        return req_fail_store(r, rc);
+    if (visit_in_turn(&v, &complete) < 0)
+        return -1;
     json_t *rules = json_array();
     for (size_t i = 0; i < v.n; i++) {
         const struct tally *t = &v.rules[i];

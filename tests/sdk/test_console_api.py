@@ -568,6 +568,28 @@ def preview_over_pages(t):
 
 
 @case
+def preview_leaves_workers_to_others(t):
+    b = bucket(t, *(f"k{i}" for i in range(300)))
+    tagged = [f"<ID>{i}</ID><Filter><And><Prefix>k</Prefix><Tag><Key>a</Key><Value>{i}</Value></Tag></And></Filter>"
+              "<Expiration><Days>1</Days></Expiration><Status>Enabled</Status>" for i in range(1000)]
+    body, got = rules(*tagged), []
+
+    def ask():
+        got.append(Caller(t).send("POST", f"/pail/v1/buckets/{b}/lifecycle-preview", body=body))
+    threads = [threading.Thread(target=ask) for _ in range(12)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    for status, reply in got:
+        described("POST", f"/pail/v1/buckets/{b}/lifecycle-preview", status, reply)
+    equal({s for s, _ in got} - {200, 503}, set())
+    true(any(s == 200 for s, _ in got), "none was made")
+    true(any(r["code"] == "SlowDown" for s, r in got if s == 503), "none was told to wait")
+    equal(len(preview(t, b, *tagged)), 1000, "the next one")
+
+
+@case
 def preview_is_refused(t):
     b = bucket(t)
     good = "<ID>a</ID><Filter/><Expiration><Days>1</Days></Expiration><Status>Enabled</Status>"

@@ -476,6 +476,30 @@ def CON_21_guesses_are_counted_by_address(t):
     t.same("a wrong clock is no guess", [sign_in_late(c).status for _ in range(12)][-1], 403)
 
 
+@front.case
+def CON_23_guesses_by_other_requests_count_too(t):
+    c = on_console(t)
+    token = ("x-amz-security-token", "")
+    ways = (
+        ("listing buckets", lambda by, secret: api(c, "GET", "/", headers=by, secret=secret)),
+        ("a page's question", lambda by, secret: api(c, "GET", "/pail/v1/session", headers=by, secret=secret)),
+        ("signing in with an empty token", lambda by, secret: sign_in(c, secret, [token, *by])),
+    )
+    for n, (label, guess) in enumerate(ways):
+        by = [("X-Forwarded-For", f"203.0.113.{n + 1}")]
+        for i in range(12):
+            t.true(f"{label}, well, {i}", guess(by, None).status != 429)
+        for i in range(10):
+            t.true(f"{label}, {i}", guess(by, f"wrong{i}").status in (400, 403))
+        for what, reply in ((label, guess(by, None)), (f"{label}, then signing in", sign_in(c, headers=by))):
+            t.same(f"{what}: has to wait", reply.status, 429)
+            t.true(f"{what}: told how long", 1 <= int(reply.headers["retry-after"]) <= 60)
+    session = sign_in(c, headers=[("X-Forwarded-For", "203.0.113.99")])
+    t.same("who has signed in goes on", api(c, "GET", "/", headers=[("x-amz-security-token", session.value("SessionToken")),
+                                            ("X-Forwarded-For", "203.0.113.1")], key=session.value("AccessKeyId"),
+                                            secret=session.value("SecretAccessKey")).status, 200)
+
+
 def sign_in_late(c):
     return api(c, "POST", "/", body=SIGN_IN, headers=[*FORM, ("X-Forwarded-For", "192.0.2.9")], service="sts", offset=-7200)
 
