@@ -62,17 +62,18 @@ static int get_block(struct req *r)
 static const struct member {
     const char *file, *status; /* status: as the reply of an import calls it; NULL: it has no word for it */
     int (*get)(struct req *), (*put)(struct req *);
+    const char *right; /* to put it */
 } members[] = {
-    {"versioning.xml", "versioning", versioning_get, versioning_put},
-    {"object-lock.xml", "olock", lock_get_configuration, lock_put_configuration},
-    {"public-access-block.xml", NULL, get_block, public_access_put},
-    {"ownership.xml", NULL, ownership_get, ownership_put},
-    {"policy.json", "policy", policy_get, policy_put},
-    {"tagging.xml", "tagging", tagging_get_bucket, tagging_put_bucket},
-    {"bucket-encryption.xml", "sse", encryption_get, encryption_put},
-    {"lifecycle.xml", "lifecycle", lifecycle_get, lifecycle_put},
-    {"cors.xml", "cors", cors_get, cors_put},
-    {"quota.json", "quota", get_quota, put_quota},
+    {"versioning.xml", "versioning", versioning_get, versioning_put, "s3:PutBucketVersioning"},
+    {"object-lock.xml", "olock", lock_get_configuration, lock_put_configuration, "s3:PutBucketObjectLockConfiguration"},
+    {"public-access-block.xml", NULL, get_block, public_access_put, "s3:PutBucketPublicAccessBlock"},
+    {"ownership.xml", NULL, ownership_get, ownership_put, "s3:PutBucketOwnershipControls"},
+    {"policy.json", "policy", policy_get, policy_put, "s3:PutBucketPolicy"},
+    {"tagging.xml", "tagging", tagging_get_bucket, tagging_put_bucket, "s3:PutBucketTagging"},
+    {"bucket-encryption.xml", "sse", encryption_get, encryption_put, "s3:PutEncryptionConfiguration"},
+    {"lifecycle.xml", "lifecycle", lifecycle_get, lifecycle_put, "s3:PutLifecycleConfiguration"},
+    {"cors.xml", "cors", cors_get, cors_put, "s3:PutBucketCORS"},
+    {"quota.json", "quota", get_quota, put_quota, "admin:SetBucketQuota"},
 };
 
 /* ---- a request about one bucket ---- */
@@ -182,6 +183,13 @@ static bool note(struct req *r, struct req *sub, json_t *status, const char *wha
     return good;
 }
 
+/* Of the administrator, on the bucket. 0, or -1 with sub->err. */
+static int check_right(struct req *r, struct req *sub, const char *action)
+{
+    struct bytes arn = arena_bytesf(r->arena, "arn:aws:s3:::%.*s", (int)sub->bucket_name.n, sub->bucket_name.p);
+    return authorize_can(r, action, arn) ? 0 : req_failf(sub, S3E_ACCESS_DENIED, "It needs the right %s, too.", action);
+}
+
 /* The bucket, made if it is missing. 1: refused and noted. */
 static int take_bucket(struct req *r, struct archive *z, struct bytes name, json_t *status, struct store_bucket *ret)
 {
@@ -197,7 +205,7 @@ static int take_bucket(struct req *r, struct archive *z, struct bytes name, json
     sub->bucket = (struct store_bucket){0};
     sub->authorization = r->authorization;
     sub->err = (struct req_error){0};
-    if (bucket_create(sub) < 0)
+    if (check_right(r, sub, "s3:CreateBucket") < 0 || bucket_create(sub) < 0)
         return note(r, sub, status, NULL) ? 1 : -1;
     rc = store_bucket_get(r->server->store, name, r->arena, ret);
     if (rc != STORE_OK)
@@ -226,7 +234,7 @@ static int import_member(struct req *r, struct archive *z, const struct store_bu
     int rc = store_bucket_get(r->server->store, b->name, r->arena, &now); /* as the settings before have left it */
     if (rc != STORE_OK)
         return req_fail_store(r, rc);
-    if (about(r, &now, text, &sub) == 0)
+    if (about(r, &now, text, &sub) == 0 && check_right(r, sub, m->right) == 0)
         (void)m->put(sub);
     return note(r, sub, status, m->status) ? 0 : -1;
 }

@@ -563,6 +563,31 @@ def bucket_export_and_import(t):
     refused(t, "admin", "cluster", "bucket", "import", plain, path)
 
 
+@case
+@over_http
+def an_import_of_buckets_gives_no_rights(t):
+    """Who may import puts what he may put anyway, and nothing else."""
+    bucket, missing = t.bucket_name(), t.bucket_name()
+    t.s3.create_bucket(Bucket=bucket)
+    rights = name(t, "only-import")
+    admin(t, "policy", "create", "pail", rights, policy_file(t, {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": ["admin:ImportBucketMetadata", "s3:PutBucketTagging"], "Resource": "arn:aws:s3:::*"}]}))
+    who = user(t, "importer", rights)
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": [f"arn:aws:iam::000000000000:user/{who}"]},
+                                                      "Action": "s3:*", "Resource": [f"arn:aws:s3:::{bucket}/*"]}]}
+    tags = "<Tagging><TagSet><Tag><Key>a</Key><Value>1</Value></Tag></TagSet></Tagging>"
+    status, answer = signed(t, "PUT", "/minio/admin/v3/import-bucket-metadata", "",
+                            archive({f"{bucket}/policy.json": policy, f"{bucket}/tagging.xml": tags, f"{missing}/tagging.xml": tags}),
+                            key=who, secret="secret-of-" + who)
+    equal(status, 200, "each for itself")
+    contains(answer["buckets"][bucket]["policy"]["error"], "s3:PutBucketPolicy", "the right that it lacks")
+    equal(answer["buckets"][bucket]["tagging"], {"isSet": True}, "the right that it has")
+    contains(answer["buckets"][missing]["error"], "s3:CreateBucket", "a bucket that is missing")
+    names = [b["Name"] for b in t.s3.list_buckets()["Buckets"]]
+    true(missing not in names, "it was not made")
+    refused(t, "cp", f"{who}/{bucket}/x", f"{t.files}/x")
+
+
 # ---- heal, freeze ----
 
 def blob_files(t):
