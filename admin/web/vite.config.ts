@@ -3,6 +3,8 @@
 // (the server sets <base href> when the console lives below a path prefix).
 /// <reference types="vitest/config" />
 import react from '@vitejs/plugin-react';
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin } from 'vite';
 
 const server = process.env.PAIL_DEV_SERVER ?? 'http://127.0.0.1:9001';
@@ -18,9 +20,26 @@ function oneLanguage(): Plugin {
   };
 }
 
+const strings = fileURLToPath(new URL('src/strings', import.meta.url));
+const areas = readdirSync(strings).flatMap((file) => /^(\w+)\.ts$/.exec(file)?.[1] ?? []).filter((name) => !['area', 'en', 'index'].includes(name));
+
+/** Who names a key ('objects.upload') imports its area's texts, so that they load with the pages that show them. */
+function wordsWhereUsed(): Plugin {
+  const key = new RegExp(`['"\`](${areas.join('|')})\\.\\w`, 'g');
+  return {
+    name: 'words-where-used',
+    enforce: 'pre',
+    transform(code, id) {
+      if (!/\/src\/.*\.tsx?$/.test(id) || id.startsWith(strings)) return null;
+      const named = new Set([...code.matchAll(key)].map((m) => m[1]));
+      return named.size === 0 ? null : { code: [...named].map((name) => `import ${JSON.stringify(`${strings}/${name}.ts`)};`).join('') + code, map: null };
+    },
+  };
+}
+
 export default defineConfig({
   base: './',
-  plugins: [react(), oneLanguage()],
+  plugins: [react(), oneLanguage(), wordsWhereUsed()],
   build: {
     outDir: process.env.PAIL_WEB_OUT ?? '../../build/web',
     emptyOutDir: true,

@@ -37,7 +37,8 @@ const groupNames: Partial<Record<Group, string>> = { identity: t('app.groupIdent
 
 function useCommands(visible: Route[]): Command[] {
   const [, go] = useLocation();
-  const buckets = useQuery({ queryKey: ['buckets', 'names'], queryFn: ({ signal }) => listBuckets(api(), { signal }), staleTime: 30_000 });
+  const lists = useCan([{ action: 's3:ListAllMyBuckets' }]).all;
+  const buckets = useQuery({ queryKey: ['buckets', 'names'], queryFn: ({ signal }) => listBuckets(api(), { signal }), staleTime: 30_000, enabled: lists });
   const { who } = useSession();
   const can = useCan([{ action: 's3:CreateBucket', resource: bucketArn('*') }, { action: 'iam:CreateUser' }, { action: 'iam:CreatePolicy' }, { action: 'iam:CreateAccessKey', resource: who?.arn ?? '*' }]);
   const [createBucket, createUser, createPolicy, createKey] = can.allowed;
@@ -136,7 +137,7 @@ function Inside({ visible, onClose }: { visible: Route[]; onClose: () => void })
   );
 }
 
-export function CommandPalette({ isOpen, onClose, visible }: { isOpen: boolean; onClose: () => void; visible: Route[] }) {
+export default function CommandPalette({ isOpen, onClose, visible }: { isOpen: boolean; onClose: () => void; visible: Route[] }) {
   return (
     <ModalOverlay className={css.overlay} isOpen={isOpen} onOpenChange={(open) => !open && onClose()} isDismissable>
       <Modal className={css.modal}>

@@ -4,11 +4,11 @@ import { Suspense, useEffect, useRef, useState, type ReactNode } from 'react';
 import { Button as AriaButton, Dialog, Modal, ModalOverlay } from 'react-aria-components';
 import { Link, useLocation } from 'wouter';
 import { t, type Key } from '../strings';
-import { Button, IconButton, Loading, Menu, type MenuEntry } from '../ui';
-import { CommandPalette } from './CommandPalette';
+import { Button, ErrorState, IconButton, Loading, Menu, type MenuEntry } from '../ui';
 import { consoleInfo } from './console';
 import { ErrorBoundary } from './ErrorBoundary';
 import { Expired } from './Expired';
+import { lazily } from './lazily';
 import { Logo } from './Logo';
 import { useCan } from './permissions';
 import { useReachable } from './reachable';
@@ -115,6 +115,13 @@ function AccountMenu() {
   );
 }
 
+const CommandPalette = lazily(() => import('./CommandPalette'));
+
+/** In place of a page whose code is on its way. */
+function Coming() {
+  return useReachable() ? <Loading rows={6} /> : <ErrorState error={{ code: 'NetworkError' }} />;
+}
+
 const isMac = /Mac|iPhone|iPad/.test(navigator.platform);
 
 export function Shell({ children }: { children: ReactNode }) {
@@ -180,7 +187,7 @@ export function Shell({ children }: { children: ReactNode }) {
         )}
         <main id="content" ref={content} tabIndex={-1} className={css.content}>
           <ErrorBoundary key={location}>
-            <Suspense fallback={<Loading rows={6} />}>{children}</Suspense>
+            <Suspense fallback={<Coming />}>{children}</Suspense>
           </ErrorBoundary>
         </main>
       </div>
@@ -191,7 +198,11 @@ export function Shell({ children }: { children: ReactNode }) {
           </Dialog>
         </Modal>
       </ModalOverlay>
-      <CommandPalette isOpen={palette} onClose={() => setPalette(false)} visible={visible} />
+      {palette && (
+        <Suspense fallback={null}>
+          <CommandPalette isOpen onClose={() => setPalette(false)} visible={visible} />
+        </Suspense>
+      )}
       <Expired />
     </div>
   );

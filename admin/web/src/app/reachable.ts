@@ -33,6 +33,19 @@ export function whenBack(action: () => void): void {
   onBack = action;
 }
 
+/** When the server is there again; at once when nobody has missed it. */
+export function untilReachable(): Promise<void> {
+  return new Promise((resolve) => {
+    const look = () => {
+      if (!reachable) return;
+      listeners.delete(look);
+      resolve();
+    };
+    listeners.add(look);
+    look();
+  });
+}
+
 export function useReachable(): boolean {
   return useSyncExternalStore(
     (l) => {

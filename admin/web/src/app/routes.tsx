@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every place of the console, in one table: address, title, code, and what its user must be allowed to do to see it in the navigation.
 import { Activity, Boxes, Cable, Database, FileClock, FolderTree, Gauge, HeartPulse, KeyRound, Layers, Lock, ScrollText, Settings, ShieldCheck, ShieldQuestion, Users, User, UserRoundCog, Building2, Fingerprint, type LucideIcon } from 'lucide-react';
-import { lazy, type ComponentType, type LazyExoticComponent } from 'react';
+import type { ComponentType, LazyExoticComponent } from 'react';
 import type { Key } from '../strings';
+import { lazily } from './lazily';
 import type { Check } from './permissions';
 
 export type Group = 'top' | 'storage' | 'identity' | 'monitoring' | 'system' | 'bottom' | 'hidden';
@@ -20,7 +21,7 @@ export type Route = {
   words?: string;
 };
 
-const page = (load: () => Promise<{ default: ComponentType<PageProps> }>) => lazy(load);
+const page = (load: () => Promise<{ default: ComponentType<PageProps> }>) => lazily(load);
 
 export const routes: Route[] = [
   { path: '/', title: 'app.overview', icon: Gauge, group: 'top', page: page(() => import('../pages/overview')) },

@@ -196,6 +196,7 @@ class Checker {
     const good = /^(\d{12}|(AIDA|AROA)[A-Z0-9]{17}|arn:aws:iam::\d{12}:(root|(user|role)\/.+)|arn:aws:sts::\d{12}:(assumed-role\/[^/]+\/[^/]+|federated-user\/[^/]+))$/;
     if (/^arn:aws:iam::\d{12}:group\//.test(n.text)) this.error(n, t('identity.vGroupPrincipal'));
     else if (/[*?]/.test(n.text)) this.error(n, t('identity.vPrincipalWildcard'));
+    else if (/:(user|role)\/NAME$|::ACCOUNT:/.test(n.text)) this.error(n, t('identity.vPlaceholder', { text: n.text.endsWith('NAME') ? 'NAME' : 'ACCOUNT' }));
     else if (!good.test(n.text)) this.error(n, t('identity.vPrincipalArn', { name: shown(n.text) }));
   }
 

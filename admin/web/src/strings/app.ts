@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-export const app = {
+import { area } from './area';
+
+export const app = area('app', {
   account: 'Account',
   accountId: 'Account {id}',
   accessKey: 'Access key',
@@ -76,4 +78,4 @@ export const app = {
   upload: 'Upload',
   unreachable: 'The server cannot be reached. Trying again…',
   wrongUser: 'You were signed in as {name}. Sign in as the same user to go on, or sign out.',
-} as const;
+});

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-export const bucket = {
+import { area } from './area';
+
+export const bucket = area('bucket', {
   aGroup: 'Group',
   aUser: 'User',
   abortBody: 'The parts that were sent until now are deleted. Whoever is still uploading has to begin anew.',
@@ -375,4 +377,4 @@ export const bucket = {
   xmlBad: 'This is not well-formed XML.',
   yearCount: { one: '{count} year', other: '{count} years' },
   yes: 'Yes',
-} as const;
+});

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-export const buckets = {
+import { area } from './area';
+
+export const buckets = area('buckets', {
   addressName: 'A name must not look like an IP address.',
   badCharacters: 'Only lower-case letters, digits, hyphens and dots.',
   badDots: 'Two dots must not stand next to each other.',
@@ -89,4 +91,4 @@ export const buckets = {
   versioningNeeded: 'Object lock needs it.',
   versions: 'Older versions',
   years: 'Years',
-} as const;
+});

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-export const connect = {
+import { area } from './area';
+
+export const connect = area('connect', {
   addressing: 'Addressing',
   badBucket: 'A bucket’s name has 3 to 63 lower-case letters, digits, dots and hyphens',
   bucket: 'Bucket in the examples',
@@ -17,4 +19,4 @@ export const connect = {
   signatureV4: 'AWS Signature Version 4, service s3',
   title: 'Connect',
   use: 'Use',
-} as const;
+});

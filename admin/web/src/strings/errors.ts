@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-export const errors = {
+import { area } from './area';
+
+export const errors = area('errors', {
   bucketTaken: 'Bucket names are unique on the whole server. Choose another one.',
   bucketYours: 'You have a bucket of this name already.',
   busy: 'The server has more to do than it can right now. Wait a moment and try again.',
@@ -25,4 +27,4 @@ export const errors = {
   slowDown: 'Too many tries in a short time. Wait a minute and try again.',
   unreachable: 'The server cannot be reached',
   unreachableAdvice: 'Check your network connection, and that the server is running. This page tries again by itself.',
-} as const;
+});

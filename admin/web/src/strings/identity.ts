@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-export const identity = {
+import { area } from './area';
+
+export const identity = area('identity', {
   title: 'Identity',
   // What policies may say.
   allActions: 'all actions',
@@ -76,6 +78,7 @@ export const identity = {
   vOldVersion: 'In this old version variables such as aws:username are plain text.',
   vOperator: '“{name}” is not a condition operator.',
   vOtherBucket: 'A bucket policy is about its own bucket: write {arn} or {arn}/*.',
+  vPlaceholder: 'Put a real name in place of {text}.',
   vPrincipalArn: '“{name}” is not a user, role or account: write 123456789012 or arn:aws:iam::123456789012:user/name.',
   vPrincipalForm: 'Principal is "*" for anyone, or an object such as "AWS": "arn:aws:iam::123456789012:user/name" in braces.',
   vPrincipalType: '“{name}” is not a kind of principal: AWS, Federated, Service or CanonicalUser.',
@@ -428,4 +431,4 @@ export const identity = {
   withKey: 'Create an access key',
   withKeyHelp: 'Its secret is shown once, after the user was made.',
   yours: 'Yours',
-} as const;
+});

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // All words of the console. A key is "area.name"; {name} in a text is a parameter; {one, other} is chosen by the parameter count.
 // Another language is a file like en.ts with the same keys (missing ones fall back to English).
+// An area's texts come with the first module that names one of its keys: vite.config.ts adds the import, so no page loads another's words.
 import { Fragment, createElement, type ReactNode } from 'react';
-import { en } from './en';
+import { loaded } from './area';
+import type { en } from './en';
 
 type Plural = { readonly one: string; readonly other: string };
 type Areas = typeof en;
@@ -34,8 +36,7 @@ function find(key: string, params: Record<string, unknown> | undefined): string 
   const dot = key.indexOf('.');
   const area = key.slice(0, dot);
   const name = key.slice(dot + 1);
-  const areas = en as unknown as Record<string, Record<string, string | Plural>>;
-  const text = (chosen as typeof areas)[area]?.[name] ?? areas[area]?.[name] ?? key;
+  const text = (chosen as typeof loaded)[area]?.[name] ?? loaded[area]?.[name] ?? key;
   if (typeof text === 'string') return text;
   return plurals.select(Number(params?.count ?? 0)) === 'one' ? text.one : text.other;
 }

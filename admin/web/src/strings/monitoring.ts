@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-export const monitoring = {
+import { area } from './area';
+
+export const monitoring = area('monitoring', {
   accessKey: 'Access key',
   agent: 'Program',
   anonymous: 'Anonymous',
@@ -57,4 +59,4 @@ export const monitoring = {
   who: 'Who',
   withConsole: 'With requests of consoles',
   withInternal: 'With the server’s own operations',
-} as const;
+});

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-export const objects = {
+import { area } from './area';
+
+export const objects = area('objects', {
   title: 'Objects',
   chooseBucket: 'Choose a bucket to browse what is in it.',
   noBuckets: 'No buckets yet',
@@ -43,6 +45,7 @@ export const objects = {
   oddPathAdvice: 'It has “.” or “..” as a part, which browsers and proxies resolve as steps between folders. The console sends it escaped; other clients may not be able to reach it by a URL.',
 
   upload: 'Upload',
+  uploadTo: 'Choose files or a folder to upload to {place}.',
   uploadFiles: 'Files…',
   uploadFolder: 'Folder…',
   dropHere: 'Drop to upload to {place}',
@@ -173,6 +176,17 @@ export const objects = {
   addRow: 'Add',
   removeRow: 'Remove {name}',
   saved: 'Saved',
+  metadataHelpLarge: 'The object is copied onto itself with the new metadata, in parts because it is larger than 5 GiB. That takes a while, and its ETag changes.',
+  tag: 'Tag',
+  tagTitle: { one: 'Tag {count} entry', other: 'Tag {count} entries' },
+  tagTask: { one: 'Tags of {count} entry', other: 'Tags of {count} entries' },
+  tagHelp: 'Each gets these tags. A tag of the same name is replaced.',
+  tagHelpFolders: 'Each gets these tags, and everything in the folders too. A tag of the same name is replaced.',
+  tagAlone: 'Take all their other tags away',
+  acl: 'Access list',
+  aclEveryone: 'Everyone',
+  aclSignedIn: 'Anyone who is signed in',
+  aclHelp: 'What the object itself grants, besides policies.',
   tooManyTags: 'An object can have {count} tags at most.',
   lock: 'Object lock',
   legalHold: 'Legal hold',
@@ -256,4 +270,4 @@ export const objects = {
   announceFailed: 'Failed: {name}',
   zipMemory: 'This browser can’t write a zip to the disk as it comes, so it is gathered in memory: {size}.',
   zipMemoryTitle: 'Gather the zip in memory?',
-} as const;
+});

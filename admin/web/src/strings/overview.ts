@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-export const overview = {
+import { area } from './area';
+
+export const overview = area('overview', {
   allBuckets: 'All buckets',
   almostFull: 'The disk is {part} full',
   almostFullAdvice: 'Writes are refused when it is full. Delete what is not needed, or give the data folder more room.',
@@ -29,6 +31,8 @@ export const overview = {
   noBucketsAdvice: 'Objects live in buckets. Create one here, or with any S3 client.',
   noBucketsForYou: 'When somebody shares a bucket with you, its name opens it: type it under Objects.',
   noErrors: 'None.',
+  noList: 'You may not list the buckets',
+  noListAdvice: 'A bucket that you may use opens by its name: type it under Objects.',
   objects: 'Objects',
   objectsChart: 'Objects',
   of: '{part} of {whole}',
@@ -50,4 +54,4 @@ export const overview = {
   trafficChart: 'Traffic',
   welcome: 'Signed in as {name}.',
   window: 'Of the last {time}.',
-} as const;
+});

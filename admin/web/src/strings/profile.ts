@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-export const profile = {
+import { area } from './area';
+
+export const profile = area('profile', {
   account: 'Account',
   activate: 'Activate',
   activated: '{id} works again',
@@ -51,4 +53,4 @@ export const profile = {
   state: 'State',
   title: 'Profile',
   user: 'User',
-} as const;
+});

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-export const system = {
+import { area } from './area';
+
+export const system = area('system', {
   accepted: '{n} accepted since the start',
   allWell: 'All well',
   auditDropped: { one: '{count} line of the audit log was lost', other: '{count} lines of the audit log were lost' },
@@ -151,4 +153,4 @@ export const system = {
   workers: 'Workers busy',
   workersBusy: 'All workers are busy',
   workersBusyAdvice: 'Requests wait for a worker. If this lasts, the disk is slow, or the server needs more worker threads.',
-} as const;
+});

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-export const ui = {
+import { area } from './area';
+
+export const ui = area('ui', {
   asChart: 'Chart',
   asTable: 'Table',
   atLeast: 'At least {min}',
@@ -35,4 +37,4 @@ export const ui = {
   suggestions: 'Show suggestions',
   time: 'Time',
   typeToConfirm: 'Type {name} to confirm',
-} as const;
+});

@@ -5,30 +5,16 @@ import { isApiError } from '../../api/http';
 import { objectPath } from '../../api/sign';
 import { deleteBucketPolicy, getBucketPolicy, getBucketPolicyStatus, putBucketPolicy } from '../../api/s3';
 import { api, forgetPermissions, useSession } from '../../app';
+import { complete, parseJson, pretty, validate, type PolicyContext } from '../../policy';
 import { t } from '../../strings';
 import { Badge, Button, Callout, Card, CodeEditor, ConfirmDialog, EmptyState, ErrorState, LinkButton, Menu } from '../../ui';
 import css from './bucket.module.css';
 import { Loaded, useAction, useSetting, type SectionProps } from './parts';
-import { addStatements, completePolicy, lineOf, lintPolicy, templates } from './policy';
+import { addStatements, lineOf, templates } from './policy';
 
 const PROBLEMS_SHOWN = 8;
 
-export function pretty(text: string): string {
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
+const isJson = (text: string) => parseJson(text) !== undefined;
 
 export function Policy(p: SectionProps) {
   const query = useSetting(p.bucket, 'policy', (signal) => getBucketPolicy(api(), p.bucket, { signal }));
@@ -42,9 +28,10 @@ function Editor({ bucket, rights, now }: SectionProps & { now: string }) {
   const [begun, setBegun] = useState(now !== '');
   const [removing, setRemoving] = useState(false);
   const status = useSetting(bucket, 'policyStatus', (signal) => getBucketPolicyStatus(api(), bucket, { signal }), rights.getPolicyStatus);
-  const complete = useCallback((all: string, at: number) => completePolicy(all, at, bucket), [bucket]);
-  const lint = useCallback((all: string) => lintPolicy(all, bucket), [bucket]);
-  const problems = useMemo(() => lintPolicy(text, bucket), [text, bucket]);
+  const context = useMemo<PolicyContext>(() => ({ kind: 'bucket', bucket }), [bucket]);
+  const suggest = useCallback((all: string, at: number) => complete(all, at, context), [context]);
+  const lint = useCallback((all: string) => validate(all, context), [context]);
+  const problems = useMemo(() => validate(text, context), [text, context]);
   const valid = text.trim() !== '' && isJson(text) && problems.every((p) => p.severity !== 'error');
   const may = rights.putPolicy;
   const changed = text !== now;
@@ -158,7 +145,7 @@ function Editor({ bucket, rights, now }: SectionProps & { now: string }) {
         }
       >
         <div className="stack">
-          <CodeEditor label={t('bucket.policyEditor')} value={text} onChange={edit} readOnly={!may} complete={complete} lint={lint} minHeight="18rem" maxHeight="34rem" />
+          <CodeEditor label={t('bucket.policyEditor')} value={text} onChange={edit} readOnly={!may} complete={suggest} lint={lint} minHeight="18rem" maxHeight="34rem" />
           <div aria-live="polite">
             {text.trim() !== '' && !isJson(text) ? (
               <Callout tone="warning">{t('bucket.pNotJson')}</Callout>

@@ -5,7 +5,6 @@ import { ArrowDownUp, Boxes, Database, Gauge, HardDrive, TriangleAlert } from 'l
 import { useState } from 'react';
 import { Link } from 'wouter';
 import { getHistory, getStatus, listBucketStatus, type History, type HistoryRange, type ServerStatus } from '../../api/pail';
-import { listBuckets } from '../../api/s3';
 import { api, useCan, useSession, type PageProps } from '../../app';
 import { t } from '../../strings';
 import { Badge, Bytes, Callout, Card, Chart, EmptyState, ErrorState, formatBytes, formatDuration, formatNumber, formatPercent, LinkButton, Loading, PageHeader, Progress, Select, Stat, Table, Time, type Column } from '../../ui';
@@ -25,11 +24,17 @@ export default function Page(_: PageProps) {
 /** For those who may not see the server: their own buckets. */
 function OwnOverview() {
   const { who } = useSession();
-  const buckets = useQuery({ queryKey: ['buckets', 'names'], queryFn: ({ signal }) => listBuckets(api(), { signal }) });
+  const can = useCan([{ action: 's3:ListAllMyBuckets' }]);
+  // The S3 client is large, and those who see the server's figures do without it.
+  const buckets = useQuery({ queryKey: ['buckets', 'names'], queryFn: async ({ signal }) => (await import('../../api/s3')).listBuckets(api(), { signal }), enabled: can.all });
   return (
     <>
       <PageHeader title={t('overview.title')} description={t('overview.welcome', { name: who?.name ?? '' })} />
-      {buckets.isPending ? (
+      {!can.isLoading && !can.all ? (
+        <EmptyState icon={Database} title={t('overview.noList')}>
+          {t('overview.noListAdvice')}
+        </EmptyState>
+      ) : buckets.isPending ? (
         <Loading />
       ) : buckets.error ? (
         <ErrorState error={buckets.error} onRetry={() => void buckets.refetch()} />
@@ -178,7 +183,8 @@ function Charts({ history: h, loading }: { history: History | undefined; loading
 type Row = { name: string; objects: number; bytes: number };
 
 function Bottom({ status: s }: { status: ServerStatus }) {
-  const buckets = useQuery({ queryKey: ['buckets', 'status'], queryFn: ({ signal }) => listBucketStatus(api(), { signal }), staleTime: 30_000 });
+  const can = useCan([{ action: 'admin:DataUsageInfo' }]);
+  const buckets = useQuery({ queryKey: ['buckets', 'status'], queryFn: ({ signal }) => listBucketStatus(api(), { signal }), staleTime: 30_000, enabled: can.all });
   const largest: Row[] = [...(buckets.data ?? [])]
     .sort((a, b) => b.usage.bytes - a.usage.bytes)
     .slice(0, BUCKETS_SHOWN)
@@ -193,7 +199,9 @@ function Bottom({ status: s }: { status: ServerStatus }) {
   return (
     <div className={css.charts}>
       <Card title={t('overview.largest')} flush actions={<LinkButton size="sm" variant="ghost" href="/buckets">{t('overview.allBuckets')}</LinkButton>}>
-        {buckets.isPending ? (
+        {!can.all && !can.isLoading ? (
+          <p className={`${css.pad} muted`}>{t('app.noRightAdvice', { action: 'admin:DataUsageInfo' })}</p>
+        ) : buckets.isPending ? (
           <div className={css.pad}>
             <Loading rows={3} />
           </div>

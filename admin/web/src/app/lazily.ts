@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Code that is loaded when it is needed. When the server is away just then, it is loaded when the server is back.
+import { lazy, type ComponentType, type LazyExoticComponent } from 'react';
+import { loadConsole } from './console';
+import { noteUnreachable, untilReachable } from './reachable';
+
+/** A style sheet that did not come is asked for again: the bundler's loader asks for each of them once only. */
+async function restyle(): Promise<void> {
+  const missing = [...document.querySelectorAll<HTMLLinkElement>('link[rel="stylesheet"]')].filter((link) => !link.sheet);
+  await Promise.all(
+    missing.map(
+      (link) =>
+        new Promise<void>((resolve) => {
+          const again = link.cloneNode() as HTMLLinkElement;
+          again.onload = again.onerror = () => resolve();
+          link.replaceWith(again);
+        }),
+    ),
+  );
+}
+
+/** Waits for the server as often as it goes away. What fails though the server is there (another version has other files) is an error. */
+export async function patiently<T>(load: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await load();
+    } catch (error) {
+      const there = await loadConsole().then(
+        () => true,
+        () => false,
+      );
+      if (!there) {
+        noteUnreachable();
+        await untilReachable();
+      }
+      await restyle();
+      if (there) return await load().catch(() => Promise.reject(error));
+    }
+  }
+}
+
+export function lazily<P>(load: () => Promise<{ default: ComponentType<P> }>): LazyExoticComponent<ComponentType<P>> {
+  return lazy(() => patiently(load));
+}
