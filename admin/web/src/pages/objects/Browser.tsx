@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A bucket's objects as folders: the list, what can be done with its rows, and dropping files onto it. */
 import { useQueryClient } from '@tanstack/react-query';
-import { Copy, Download, FileArchive, FilePlus2, FolderInput, FolderOpen, FolderPlus, FolderUp, Info, Link2, MoreHorizontal, PackageOpen, Pencil, RefreshCw, RotateCcw, SearchX, Settings, Share2, Trash2, Upload, UploadCloud, X } from 'lucide-react';
+import { Copy, Download, FileArchive, FilePlus2, FolderInput, FolderOpen, FolderPlus, FolderUp, Info, Link2, MoreHorizontal, PackageOpen, Pencil, RefreshCw, RotateCcw, SearchX, Settings, Share2, Tags, Trash2, Upload, UploadCloud, X } from 'lucide-react';
 import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState, type DragEvent } from 'react';
 import { useLocation } from 'wouter';
 import { api } from '../../app';
@@ -9,7 +9,8 @@ import { t } from '../../strings';
 import { Badge, Button, Callout, ConfirmDialog, EmptyState, ErrorState, formatBytes, IconButton, Loading, Menu, PageHeader, SearchField, Switch, Table, copyText, toast, type Column, type MenuEntry, type Sort } from '../../ui';
 import { downloadOne, downloadZip, droppedFiles, pickedFrom, pickZipTarget, type Item, type Picked } from './actions';
 import { RowMenu, RowMenuButton, SizeCell, TimeCell, useRowMenu } from './cells';
-import { checkKey, CopyMove, Delete, ItemList, NewFolder, Rename } from './dialogs';
+import { checkKey, CopyMove, Delete, ItemList, NewFolder, Rename, UploadDialog } from './dialogs';
+import { TagMany } from './edit';
 import { isFolder, rowId, useListing, type Row } from './listing';
 import { KindIcon, lastName, Name, visible } from './names';
 import { ObjectDrawer } from './ObjectDrawer';
@@ -29,7 +30,7 @@ type Dialogs =
   | { kind: 'link' }
   | { kind: 'share'; key: string; versionId?: string }
   | { kind: 'rename'; items: Item[] }
-  | { kind: 'copy' | 'move' | 'delete'; items: Item[] }
+  | { kind: 'copy' | 'move' | 'delete' | 'tag'; items: Item[] }
   | { kind: 'replace'; files: { file: File; key: string }[]; taken: Item[] }
   | { kind: 'memory'; items: Item[]; size: number }
   | null;
@@ -119,6 +120,7 @@ export function Browser({ bucket }: { bucket: string }) {
     void startUploads(api(), bucket, files);
   };
   const take = (picked: Picked[]) => {
+    if (where.upload && picked.length > 0) setWhere({ upload: undefined }, true);
     const files = picked.map(({ file, path }) => ({ file, key: prefix + path }));
     const long = files.find((f) => checkKey(f.key));
     if (long) return toast.error(`${visible(lastName(long.key))}: ${checkKey(long.key)}`);
@@ -354,6 +356,11 @@ export function Browser({ bucket }: { bucket: string }) {
                 {t('objects.move')}
               </Button>
             )}
+            {rights.putTags && !markers && (
+              <Button size="sm" variant="ghost" icon={Tags} onPress={() => setDialog({ kind: 'tag', items })}>
+                {t('objects.tag')}
+              </Button>
+            )}
             {mayDelete(items) && (
               <Button size="sm" variant="dangerGhost" icon={Trash2} onPress={() => setDialog({ kind: 'delete', items })}>
                 {t(versions ? 'objects.deleteForever' : 'objects.delete')}
@@ -435,6 +442,10 @@ export function Browser({ bucket }: { bucket: string }) {
       {dialog?.kind === 'folder' && <NewFolder bucket={bucket} prefix={prefix} onClose={close} onMade={(made) => setWhere({ prefix: made, key: undefined })} />}
       {dialog?.kind === 'link' && <UploadLinkDialog bucket={bucket} prefix={prefix} onClose={close} />}
       {dialog?.kind === 'share' && <ShareDialog bucket={bucket} objectKey={dialog.key} {...(dialog.versionId && { versionId: dialog.versionId })} onClose={close} />}
+      {dialog?.kind === 'tag' && <TagMany bucket={bucket} place={prefix} items={dialog.items} onClose={close} />}
+      {where.upload && !rights.isLoading && rights.put && (
+        <UploadDialog place={place} onFiles={() => filesInput.current?.click()} onFolder={() => folderInput.current?.click()} onClose={() => setWhere({ upload: undefined }, true)} />
+      )}
       {dialog?.kind === 'rename' && dialog.items[0] && <Rename bucket={bucket} item={dialog.items[0]} onClose={close} />}
       {(dialog?.kind === 'copy' || dialog?.kind === 'move') && <CopyMove kind={dialog.kind} bucket={bucket} base={prefix} items={dialog.items} onClose={close} />}
       {dialog?.kind === 'delete' && (

@@ -4,7 +4,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Download, FileQuestion, MoreHorizontal, Pencil, Share2, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import { isApiError } from '../../api/http';
-import { getObjectTagging, headObject, putObjectLegalHold, type ObjectHead } from '../../api/s3';
+import { getObjectAcl, getObjectTagging, headObject, putObjectLegalHold, type ObjectHead, type ObjectRef } from '../../api/s3';
 import { hasDotSegments } from '../../api/sign';
 import { api } from '../../app';
 import { t } from '../../strings';
@@ -17,7 +17,6 @@ import { Preview } from './Preview';
 import { useRights, type Rights } from './rights';
 import { Versions } from './Versions';
 
-const METADATA_COPY_MAX = 5 * 1024 ** 3;
 const ARCHIVES = ['GLACIER', 'DEEP_ARCHIVE'];
 
 function encryptionText(head: ObjectHead): string {
@@ -86,7 +85,7 @@ function Details({ bucket, objectKey, version, head, rights, locks, onEdit }: { 
 
       <div className={css.section}>
         <h3>{t('objects.metadata')}</h3>
-        {rights.put && rights.get && !version && head.size <= METADATA_COPY_MAX && head.encryption !== 'SSE-C' && (
+        {rights.put && rights.get && !version && head.encryption !== 'SSE-C' && (
           <Button size="sm" variant="ghost" icon={Pencil} onPress={() => onEdit('metadata')} aria-label={t('objects.editMetadata')}>
             {t('ui.edit')}
           </Button>
@@ -103,6 +102,8 @@ function Details({ bucket, objectKey, version, head, rights, locks, onEdit }: { 
           ))}
         </KeyValues>
       )}
+
+      {rights.getAcl && <AclSection refTo={{ bucket, key: objectKey, ...(version && { versionId: version }) }} />}
 
       {rights.getTags && (
         <>
@@ -155,6 +156,33 @@ function Details({ bucket, objectKey, version, head, rights, locks, onEdit }: { 
           </KeyValues>
         </>
       )}
+    </>
+  );
+}
+
+const GROUPS: Record<string, 'objects.aclEveryone' | 'objects.aclSignedIn'> = { AllUsers: 'objects.aclEveryone', AuthenticatedUsers: 'objects.aclSignedIn' };
+
+/** Shown only where the object grants something beyond its owner's full control. */
+function AclSection({ refTo }: { refTo: ObjectRef }) {
+  const acl = useQuery({ queryKey: ['objects', refTo.bucket, 'acl', refTo.key, refTo.versionId], queryFn: ({ signal }) => getObjectAcl(api(), refTo, { signal }), retry: false });
+  const grants = acl.data?.grants.filter((g) => g.grantee !== acl.data.owner.id) ?? [];
+  if (grants.length === 0) return null;
+  return (
+    <>
+      <div className={css.section}>
+        <h3>{t('objects.acl')}</h3>
+      </div>
+      <span className="muted">{t('objects.aclHelp')}</span>
+      <KeyValues>
+        {grants.map((g, i) => {
+          const group = g.type === 'Group' ? GROUPS[g.grantee.slice(g.grantee.lastIndexOf('/') + 1)] : undefined;
+          return (
+            <KeyValue key={i} label={group ? t(group) : visible(g.displayName ?? g.grantee)}>
+              <Badge tone={group ? 'warning' : 'neutral'}>{visible(g.permission)}</Badge>
+            </KeyValue>
+          );
+        })}
+      </KeyValues>
     </>
   );
 }

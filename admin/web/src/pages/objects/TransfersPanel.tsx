@@ -3,7 +3,7 @@
  * What is being uploaded, copied and so on, in a corner of every page. It has a root of its own beside the
  * application's, made with the first transfer, so that it stays when the page that began it is left.
  */
-import { ArrowUpFromLine, ChevronDown, ChevronUp, CircleCheck, CircleX, Copy, FileArchive, FolderInput, ListX, Pause, Play, RotateCw, Trash2, X, type LucideIcon } from 'lucide-react';
+import { ArrowUpFromLine, ChevronDown, ChevronUp, CircleCheck, CircleX, Copy, FileArchive, FolderInput, ListX, Pause, Play, RotateCw, Tags, Trash2, X, type LucideIcon } from 'lucide-react';
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { createRoot } from 'react-dom/client';
 import { t } from '../../strings';
@@ -14,7 +14,7 @@ import css from './objects.module.css';
 import { canResume, clearEnded, getTasks, isActive, isEnded, pauseTask, resumeTask, stopTask, subscribe, type Task, type TaskKind } from './transfers';
 
 const SHOWN = 100;
-const icons: Record<TaskKind, LucideIcon> = { upload: ArrowUpFromLine, zip: FileArchive, copy: Copy, move: FolderInput, delete: Trash2 };
+const icons: Record<TaskKind, LucideIcon> = { upload: ArrowUpFromLine, zip: FileArchive, copy: Copy, move: FolderInput, delete: Trash2, tag: Tags };
 const inBytes = (task: Task) => task.kind === 'upload' || task.kind === 'zip';
 
 export function stateText(task: Task): string {

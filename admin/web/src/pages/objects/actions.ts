@@ -10,10 +10,13 @@ import {
   getObject,
   getObjectTagging,
   headObject,
+  putObjectTagging,
   uploadPartCopy,
+  type CopyOptions,
   type Deleted,
   type DeleteFailure,
   type ObjectRef,
+  type Tags,
   type UploadedPart,
 } from '../../api/s3';
 import { objectPath, presign } from '../../api/sign';
@@ -28,7 +31,8 @@ export interface Item {
   versionId?: string;
 }
 
-const COPY_MAX = 5 * 1024 ** 3;
+/** A single request copies no more. */
+export const COPY_MAX = 5 * 1024 ** 3;
 const COPY_PART = 512 * 1024 ** 2;
 const COPIES_AT_ONCE = 6;
 const UNDO_MAX = 20_000;
@@ -101,6 +105,9 @@ export async function undoDelete(client: Client, bucket: string, undo: readonly 
 
 /* ---- copying and moving ---- */
 
+/** With other metadata: what is given stands for all that the object had, but its tags. */
+export type NewHead = Pick<CopyOptions, 'contentType' | 'headers' | 'metadata' | 'storageClass'> & { ifMatch: string };
+
 /** Server-side, of any size. What was copied is what was looked at: a change meanwhile is an error. */
 export async function copyAny(
   client: Client,
@@ -108,14 +115,16 @@ export async function copyAny(
   to: ObjectRef,
   size: number | undefined,
   signal: AbortSignal,
+  fresh?: NewHead,
 ): Promise<void> {
+  const options = { signal, ...(fresh && { ...fresh, replace: true }) };
   if (size !== undefined && size <= COPY_MAX) {
-    await copyObject(client, from, to, { signal });
+    await copyObject(client, from, to, options);
     return;
   }
   const head = await headObject(client, from, { signal });
   if (head.size <= COPY_MAX) {
-    await copyObject(client, from, to, { signal });
+    await copyObject(client, from, to, options);
     return;
   }
   const tags = head.tagCount > 0 ? await getObjectTagging(client, from, { signal }) : undefined;
@@ -124,6 +133,7 @@ export async function copyAny(
     headers: head.headers,
     metadata: head.metadata,
     storageClass: head.storageClass === 'STANDARD' ? undefined : head.storageClass,
+    ...fresh,
     tags,
     signal,
   });
@@ -135,7 +145,7 @@ export async function copyAny(
       3,
       async (n) => {
         const range = [(n - 1) * COPY_PART, Math.min(head.size, n * COPY_PART) - 1] as const;
-        parts.push(await uploadPartCopy(client, from, to, uploadId, n, range, { ifMatch: head.etag, signal }));
+        parts.push(await uploadPartCopy(client, from, to, uploadId, n, range, { ifMatch: fresh?.ifMatch ?? head.etag, signal }));
       },
     );
     await completeMultipartUpload(client, to, uploadId, parts, { signal });
@@ -145,7 +155,7 @@ export async function copyAny(
   }
 }
 
-async function inParallel<T>(items: readonly T[], width: number, action: (item: T) => Promise<void>): Promise<void> {
+export async function inParallel<T>(items: readonly T[], width: number, action: (item: T) => Promise<void>): Promise<void> {
   let next = 0;
   let failed = false;
   const one = async () => {
@@ -206,6 +216,34 @@ export function copyItems(
         await batch(fresh);
       }
     }
+  });
+}
+
+/** What becomes of an object's tags: those that are named get new values; the others stay, or go. */
+export function mergedTags(now: Tags, set: Tags, alone: boolean): Tags {
+  return alone ? set : { ...now, ...set };
+}
+
+export function tagItems(client: Client, bucket: string, place: string, name: string, items: readonly Item[], set: Tags, alone: boolean): Promise<boolean> {
+  return startJob('tag', { name, bucket, place }, async (p) => {
+    let done = 0;
+    const failures: DeleteFailure[] = [];
+    const one = async (o: { key: string; versionId?: string }) => {
+      const ref = { bucket, ...o };
+      try {
+        const now = alone ? {} : await getObjectTagging(client, ref, { signal: p.signal });
+        await putObjectTagging(client, ref, mergedTags(now, set, alone));
+        p.done(++done);
+      } catch (error) {
+        // One that has too many tags now, or is gone, does not keep the others from theirs.
+        if (!(error instanceof ApiError) || error.status >= 500 || p.signal.aborted) throw error;
+        failures.push({ key: o.key, code: error.code, message: error.message });
+      }
+    };
+    await inParallel(items.filter((i) => !i.folder), COPIES_AT_ONCE, (i) => one({ key: i.key, ...(i.versionId && { versionId: i.versionId }) }));
+    for (const folder of items.filter((i) => i.folder))
+      for await (const page of walk(client, bucket, folder.key, p.signal)) await inParallel(page, COPIES_AT_ONCE, (e) => one({ key: e.key }));
+    if (failures.length > 0) throw new SomeFailed(failures, failures.length);
   });
 }
 

@@ -274,3 +274,25 @@ export function Delete({
     </ConfirmDialog>
   );
 }
+
+/** For links that lead here to upload: browsers open the choice of files only for a click on the page itself. */
+export function UploadDialog({ place, onFiles, onFolder, onClose }: { place: string; onFiles: () => void; onFolder: () => void; onClose: () => void }) {
+  return (
+    <Dialog
+      isOpen
+      title={t('objects.upload')}
+      onClose={onClose}
+      footer={
+        <>
+          <Button onPress={onClose}>{t('ui.cancel')}</Button>
+          <Button onPress={onFolder}>{t('objects.uploadFolder')}</Button>
+          <Button variant="primary" onPress={onFiles}>
+            {t('objects.uploadFiles')}
+          </Button>
+        </>
+      }
+    >
+      <p>{t('objects.uploadTo', { place })}</p>
+    </Dialog>
+  );
+}

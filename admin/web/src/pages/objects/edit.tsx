@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What may be changed of an object: metadata, tags, retention, and asking for it from the archive. */
 import { useState, type ReactNode } from 'react';
-import { copyObject, putObjectRetention, putObjectTagging, restoreObject, type LockMode, type ObjectHead, type ObjectRef, type Tags } from '../../api/s3';
+import { putObjectRetention, putObjectTagging, restoreObject, type LockMode, type ObjectHead, type ObjectRef, type Tags } from '../../api/s3';
 import { api } from '../../app';
 import { t } from '../../strings';
 import { Button, Checkbox, Dialog, ErrorState, NumberField, RadioGroup, TextField, toast } from '../../ui';
+import { copyAny, COPY_MAX, tagItems, type Item } from './actions';
 import { fromPairs, PairsEditor, toPairs } from './Pairs';
 import { announce, folderOf } from './transfers';
+import { mountTransfers } from './TransfersPanel';
 
 const TAGS_MAX = 10;
 
@@ -61,14 +63,49 @@ export function EditTags({ refTo, tags, onClose, onSaved }: Props & { tags: Tags
   );
 }
 
+/** Of many objects at once, and of all below folders. */
+export function TagMany({ bucket, place, items, onClose }: { bucket: string; place: string; items: readonly Item[]; onClose: () => void }) {
+  const [pairs, setPairs] = useState(() => toPairs({ '': '' }));
+  const [alone, setAlone] = useState(false);
+  const tags = fromPairs(pairs);
+  const count = Object.keys(tags).length;
+  const few = count <= TAGS_MAX;
+  const start = () => {
+    mountTransfers();
+    void tagItems(api(), bucket, place, t('objects.tagTask', { count: items.length }), items, tags, alone);
+    onClose();
+  };
+  return (
+    <Dialog
+      isOpen
+      size="lg"
+      title={t('objects.tagTitle', { count: items.length })}
+      onClose={onClose}
+      onSubmit={() => few && (count > 0 || alone) && start()}
+      footer={
+        <>
+          <Button onPress={onClose}>{t('ui.cancel')}</Button>
+          <Button type="submit" variant="primary" isDisabled={!few || (count === 0 && !alone)}>
+            {t('ui.save')}
+          </Button>
+        </>
+      }
+    >
+      <p className="muted">{t(items.some((i) => i.folder) ? 'objects.tagHelpFolders' : 'objects.tagHelp')}</p>
+      <PairsEditor pairs={pairs} onChange={setPairs} nameLength={128} valueLength={256} />
+      <Checkbox label={t('objects.tagAlone')} isSelected={alone} onChange={setAlone} />
+      {!few && <span className="muted">{t('objects.tooManyTags', { count: TAGS_MAX })}</span>}
+    </Dialog>
+  );
+}
+
 export function EditMetadata({ refTo, head, onClose, onSaved }: Props & { head: ObjectHead }) {
   const [type, setType] = useState(head.contentType);
   const [headers, setHeaders] = useState(() => toPairs({ 'cache-control': '', 'content-disposition': '', ...head.headers }));
   const [pairs, setPairs] = useState(() => toPairs(head.metadata));
   const save = async () => {
     const set = headers.filter((h) => h.value !== '');
-    await copyObject(api(), refTo, { bucket: refTo.bucket, key: refTo.key }, {
-      replace: true,
+    await copyAny(api(), refTo, { bucket: refTo.bucket, key: refTo.key }, head.size, new AbortController().signal, {
       contentType: type,
       headers: fromPairs(set),
       metadata: fromPairs(pairs),
@@ -80,7 +117,7 @@ export function EditMetadata({ refTo, head, onClose, onSaved }: Props & { head: 
   };
   return (
     <EditDialog title={t('objects.editMetadata')} onClose={onClose} onSave={save}>
-      <p className="muted">{t('objects.metadataHelp')}</p>
+      <p className="muted">{t(head.size > COPY_MAX ? 'objects.metadataHelpLarge' : 'objects.metadataHelp')}</p>
       <TextField label={t('objects.contentType')} value={type} onChange={setType} mono />
       {headers.map((h) => (
         <TextField key={h.id} label={h.name} value={h.value} onChange={(value) => setHeaders(headers.map((o) => (o.id === h.id ? { ...o, value } : o)))} mono />

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Addresses: /objects/BUCKET?prefix=&key=&version=&tab=&versions. Keys never stand in a path: browsers resolve `..`. */
+/* Addresses: /objects/BUCKET?prefix=&key=&version=&tab=&versions&upload. Keys never stand in a path: browsers resolve `..`. */
 import { useCallback, useMemo } from 'react';
 import { useLocation, useSearch } from 'wouter';
 
@@ -9,6 +9,8 @@ export interface Where {
   version?: string;
   tab?: string;
   versions: boolean;
+  /** The dialog that asks for files is open. */
+  upload?: boolean | undefined;
 }
 
 export function addressOf(bucket: string, where: Partial<Where> = {}): string {
@@ -18,6 +20,7 @@ export function addressOf(bucket: string, where: Partial<Where> = {}): string {
   if (where.version) q.set('version', where.version);
   if (where.tab && where.tab !== 'details') q.set('tab', where.tab);
   if (where.versions) q.set('versions', '');
+  if (where.upload) q.set('upload', '');
   const text = q.toString().replace(/=(?=&|$)/g, '');
   return `/objects/${encodeURIComponent(bucket)}${text ? `?${text}` : ''}`;
 }
@@ -28,7 +31,7 @@ export function readWhere(search: string): Where {
   const key = q.get('key') ?? undefined;
   let prefix = q.get('prefix') ?? (key === undefined ? '' : key.slice(0, key.lastIndexOf('/') + 1));
   if (prefix !== '' && !prefix.endsWith('/')) prefix += '/';
-  return { prefix, key, version: q.get('version') || undefined, tab: q.get('tab') ?? undefined, versions: q.has('versions') };
+  return { prefix, key, version: q.get('version') || undefined, tab: q.get('tab') ?? undefined, versions: q.has('versions'), ...(q.has('upload') && { upload: true }) };
 }
 
 export function useWhere(bucket: string): [Where, (change: Partial<Where>, replace?: boolean) => void] {

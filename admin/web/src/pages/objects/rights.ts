@@ -20,6 +20,7 @@ export interface Rights {
   putLegalHold: boolean;
   bypass: boolean;
   restore: boolean;
+  getAcl: boolean;
   isLoading: boolean;
 }
 
@@ -43,6 +44,7 @@ export function useRights(bucket: string, prefix: string, exact = false): Rights
     on('s3:RestoreObject'),
     { action: 's3:PutObject', resource: objectArn(bucket) },
     { action: 's3:PutObject', resource: 'arn:aws:s3:::*' },
+    on('s3:GetObjectAcl'),
   ]);
   const is = (i: number) => allowed[i] ?? false;
   return {
@@ -60,6 +62,7 @@ export function useRights(bucket: string, prefix: string, exact = false): Rights
     putLegalHold: is(10),
     bypass: is(11),
     restore: is(12),
+    getAcl: is(15),
     isLoading,
   };
 }

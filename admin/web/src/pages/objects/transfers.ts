@@ -23,7 +23,7 @@ import {
 } from '../../api/s3';
 import { checksumOf, FileUnreadable } from './checksums';
 
-export type TaskKind = 'upload' | 'zip' | 'copy' | 'move' | 'delete';
+export type TaskKind = 'upload' | 'zip' | 'copy' | 'move' | 'delete' | 'tag';
 export type TaskState = 'waiting' | 'checking' | 'running' | 'offline' | 'paused' | 'done' | 'failed' | 'stopped';
 
 export interface Task {
