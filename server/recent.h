@@ -27,7 +27,7 @@ struct req;
 
 void recent_keep_lines(void); /* from now on, for as long as the process lives */
 struct recent *recent_open(unsigned n_loops);
-void recent_close(struct recent **);          /* accepts NULL inside */
+void recent_close(struct recent **); /* accepts NULL inside */
 void recent_request(struct recent *, const struct req *);
 
 struct recent_line {
@@ -41,8 +41,10 @@ struct recent_line {
 size_t recent_lines(struct recent *, struct arena *, enum log_level, uint64_t before, size_t max,
                     const struct recent_line **ret);
 
-/* Those that come, one after the other: the oldest that is kept of those after `*at` (0 at first), which becomes its id;
- * `ret_missed` tells how many were pushed out before. False: there is none yet. */
+/*
+ * Those that come, one after the other: the oldest that is kept of those after `*at` (0 at first), which becomes its
+ * id; `ret_missed` tells how many were pushed out before. False: there is none yet.
+ */
 bool recent_line_after(uint64_t *at, uint64_t *ret_missed, struct recent_line *ret);
 uint64_t recent_last_line(void); /* its id; 0: none yet */
 

@@ -228,9 +228,9 @@ def traces(place, line):
             place.t.s3.head_bucket(Bucket="nobody-has-this")
     if "--count" not in line:
         equal(traced.poll(), None, f"{line} goes on")
-        traced.send_signal(signal.SIGINT)
+        traced.send_signal(signal.SIGTERM)
     text, wrong = traced.communicate(timeout=20)
-    equal(traced.returncode, 0 if "--count" in line else -signal.SIGINT, f"{line}: {wrong}")
+    equal(traced.returncode, 0 if "--count" in line else -signal.SIGTERM, f"{line}: {wrong}")
     if "--threshold" not in line:
         contains(text, "HeadBucket")
 
