@@ -88,7 +88,7 @@ table() {
         sum=$(sha256sum <"$1/$name" | cut -c1-32)
         printf '__asm__(".section .rodata\\n.balign 8\\nconsole_file_%d:\\n.incbin \\"%s\\"\\n"\n' $n "$out/gz/$n"
         printf '        "console_file_%d_end:\\n.byte 0\\n.previous\\n");\n' $n
-        echo "extern const unsigned char console_file_$n[], console_file_${n}_end[];"
+        echo "extern const unsigned char console_file_${n}[], console_file_${n}_end[];"
         rows="$rows    {\"$name\", \"$(content_type "$name")\", \"$sum\", console_file_$n, console_file_${n}_end, $((size))},
 "
         n=$((n + 1))

@@ -380,6 +380,7 @@ test('keyboard: browse, select, open, rename, delete', async (t) => {
   const page = await t.page(at('by-keys'));
   await row(page, 'one.txt').waitFor();
   await page.keyboard.press('Control+k');
+  await page.waitForFunction(() => document.activeElement?.tagName === 'INPUT');
   await page.keyboard.type('by-keys');
   await page.keyboard.press('Escape');
   await row(page, 'one.txt').focus();

@@ -115,7 +115,8 @@ function AccountMenu() {
   );
 }
 
-const CommandPalette = lazily(() => import('./CommandPalette'));
+const loadPalette = () => import('./CommandPalette');
+const CommandPalette = lazily(loadPalette);
 
 /** In place of a page whose code is on its way. */
 function Coming() {
@@ -142,6 +143,12 @@ export function Shell({ children }: { children: ReactNode }) {
     };
     document.addEventListener('keydown', onKey);
     return () => document.removeEventListener('keydown', onKey);
+  }, []);
+
+  // Keys that are typed right after Ctrl+K must not be lost, so the palette is there before it is asked for.
+  useEffect(() => {
+    const soon = setTimeout(() => void loadPalette().catch(() => undefined), 2000);
+    return () => clearTimeout(soon);
   }, []);
 
   // A new page begins at its top, and those who do not see it hear where they are.
