@@ -208,6 +208,7 @@ PROBE = r"""
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -248,8 +249,12 @@ static void *probe(void *path)
 __attribute__((constructor)) static void begin(void)
 {
     pthread_t t;
+    sigset_t all, before; /* the server's signals are not this thread's: they would end the process */
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
     if (getenv("PROBE_RESULT"))
         pthread_create(&t, 0, probe, getenv("PROBE_RESULT"));
+    pthread_sigmask(SIG_SETMASK, &before, 0);
 }
 """
 
