@@ -10,6 +10,7 @@
  *
  * Whoever ends a request copies its line into a buffer and never waits. When the disk does not keep up and the buffer
  * is full, lines are dropped and counted, and the log says so. A crash loses what was not written yet: AUDIT_FLUSH_MS.
+ * A power cut loses what the system had not written: the file is synced at an orderly end only.
  *
  * Threads: audit_request on any loop; two threads of its own write and send.
  */
