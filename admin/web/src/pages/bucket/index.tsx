@@ -72,7 +72,7 @@ const groupNames: Record<Group, () => string> = { data: () => t('bucket.groupDat
 
 const ANSWERED = 'pail.bucketSettings';
 
-/* What the server answered in this session, so that it is asked once for a setting that it does not have. */
+/* What the server answered since the page was opened, so that it is asked once for a setting that it does not have. */
 function remembered(): Record<string, boolean> {
   try {
     const saved = JSON.parse(sessionStorage.getItem(ANSWERED) ?? 'null') as { version?: string; answers?: Record<string, boolean> } | null;
