@@ -104,9 +104,9 @@ static const struct {
     size_t at; /* in struct place_flags */
     bool secret;
 } where[] = {
-    {"endpoint", "URL", "also PAIL_ENDPOINT, AWS_ENDPOINT_URL; default " TARGET_ENDPOINT,
+    {"endpoint", "URL", "also PAIL_ENDPOINT, AWS_ENDPOINT_URL; default " PLACE_ENDPOINT,
      offsetof(struct place_flags, endpoint), false},
-    {"region", "NAME", "also PAIL_REGION, AWS_REGION, AWS_DEFAULT_REGION; default " TARGET_REGION,
+    {"region", "NAME", "also PAIL_REGION, AWS_REGION, AWS_DEFAULT_REGION; default " PLACE_REGION,
      offsetof(struct place_flags, region), false},
     {"ca-file", "FILE", "further certificates to trust, for https", offsetof(struct place_flags, ca_file), false},
     {"access-key", "KEY", "better in the environment: see below", offsetof(struct place_flags, access_key), true},

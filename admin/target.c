@@ -15,7 +15,6 @@
 #include "http_client.h"
 #include "store.h"
 
-#define DEFAULT_KEY "minioadmin"
 #define FORMAT_FILE "pail.format" /* what a data folder is known by */
 #define URL_MAX     8192
 
@@ -140,43 +139,6 @@ bool target_name_is_plain(const char *name)
            strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == strlen(name);
 }
 
-struct keys {
-    const char *user, *password, *token;
-};
-
-static const char *environment(const char *name)
-{
-    const char *value = getenv(name);
-    return value && *value ? value : NULL;
-}
-
-static bool find_keys(struct keys *ret, char error[256])
-{
-    static const char *const pairs[][3] = {{"PAIL_ROOT_USER", "PAIL_ROOT_PASSWORD", NULL},
-                                           {"MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD", NULL},
-                                           {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}};
-    for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
-        const char *user = environment(pairs[i][0]), *password = environment(pairs[i][1]);
-        if (!user != !password) {
-            snprintf(error, 256, "%s is set and %s is not", pairs[i][user ? 0 : 1], pairs[i][user ? 1 : 0]);
-            return false;
-        }
-        if (user) {
-            *ret = (struct keys){user, password, pairs[i][2] ? environment(pairs[i][2]) : NULL};
-            return true;
-        }
-    }
-    *ret = (struct keys){DEFAULT_KEY, DEFAULT_KEY, NULL};
-    return true;
-}
-
-static const char *first_of(const char *given, const char *const *names, const char *otherwise)
-{
-    for (; !given && *names; names++)
-        given = environment(*names);
-    return given ? given : otherwise;
-}
-
 /* What the server says is wrong, from its JSON. */
 static int refused(const char *url, const struct http_client_reply *reply)
 {
@@ -192,38 +154,28 @@ static int refused(const char *url, const struct http_client_reply *reply)
     return 1;
 }
 
-static char *url_of(const struct target_server *s, struct arena *a, const char *path)
-{
-    static const char *const endpoints[] = {"PAIL_ENDPOINT", "AWS_ENDPOINT_URL", NULL};
-    const char *endpoint = first_of(s->endpoint, endpoints, TARGET_ENDPOINT);
-    size_t n = strlen(endpoint);
-    while (n && endpoint[n - 1] == '/')
-        n--;
-    return n + strlen(path) < URL_MAX ? arena_printf(a, "%.*s%s", (int)n, endpoint, path) : NULL;
-}
-
 int target_call(const struct target_server *s, struct arena *a, const char *method, const char *path, struct bytes json,
                 struct bytes *ret)
 {
-    static const char *const regions[] = {"PAIL_REGION", "MINIO_SITE_REGION", "AWS_REGION", "AWS_DEFAULT_REGION", NULL};
     static const struct http_client_header type = {"Content-Type", "application/json"};
+    const struct place_flags flags = {.endpoint = s->endpoint, .region = s->region, .ca_file = s->ca_file};
     struct http_client_reply reply;
-    struct keys keys;
+    struct place at;
     char error[256];
-    if (!find_keys(&keys, error))
+    if (!place_read("s3://", &flags, true, a, &at, error))
         return target_fail(error);
+    if (strlen(at.endpoint) + strlen(path) >= URL_MAX)
+        return target_fail("the endpoint is too long");
     struct http_client_request q = {.method = method,
-                                    .url = url_of(s, a, path),
+                                    .url = arena_printf(a, "%s%s", at.endpoint, path),
                                     .body = json,
                                     .headers = &type,
                                     .n_headers = json.n ? 1 : 0,
-                                    .ca_file = s->ca_file,
-                                    .access_key = keys.user,
-                                    .secret_key = keys.password,
-                                    .session_token = keys.token,
-                                    .region = first_of(s->region, regions, TARGET_REGION)};
-    if (!q.url)
-        return target_fail("the endpoint is too long");
+                                    .ca_file = at.ca_file,
+                                    .access_key = at.access_key,
+                                    .secret_key = at.secret_key,
+                                    .session_token = at.token,
+                                    .region = at.region};
     if (!http_client_send(&q, a, &reply, error))
         return target_fail(error);
     *ret = reply.body;

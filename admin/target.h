@@ -7,6 +7,7 @@
 #ifndef PAIL_ADMIN_TARGET_H
 #define PAIL_ADMIN_TARGET_H
 
+#include "admin/place.h"
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "config.h"
@@ -14,16 +15,13 @@
 
 struct store;
 
-#define TARGET_ENDPOINT "http://127.0.0.1:9000"
-#define TARGET_REGION   "us-east-1"
-
 #define TARGET_SERVER_FLAGS 32 /* words of `pail server` that a folder needs to be opened */
 
 /* What --help says about it. */
 #define TARGET_HELP                                                                                                    \
     "Where, with a running server (the usual way):\n"                                                                  \
-    "  --endpoint URL         also PAIL_ENDPOINT, AWS_ENDPOINT_URL; default " TARGET_ENDPOINT "\n"                     \
-    "  --region NAME          also PAIL_REGION, AWS_REGION, AWS_DEFAULT_REGION; default " TARGET_REGION "\n"           \
+    "  --endpoint URL         also PAIL_ENDPOINT, AWS_ENDPOINT_URL; default " PLACE_ENDPOINT "\n"                      \
+    "  --region NAME          also PAIL_REGION, AWS_REGION, AWS_DEFAULT_REGION; default " PLACE_REGION "\n"            \
     "  --ca-file FILE         further certificates to trust, for https\n"                                              \
     "  The keys of the first account's root are read from PAIL_ROOT_USER and PAIL_ROOT_PASSWORD, MINIO_ROOT_USER "     \
     "and\n"                                                                                                            \

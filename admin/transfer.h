@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "admin/place.h"
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "http_client.h"
@@ -32,28 +33,6 @@
 #define TRANSFER_WORKERS_MAX 256
 #define TRANSFER_RETRIES     8
 #define TRANSFER_NAMED_MAX   10000 /* problems that are named one by one */
-
-/* ---- places: admin/transfer_place.c ---- */
-
-struct place {
-    const char *folder; /* or, when NULL: */
-    const char *endpoint, *region, *bucket, *ca_file;
-    const char *prefix;                          /* "" or ends with a slash */
-    const char *access_key, *secret_key, *token; /* NULL: requests are not signed */
-};
-struct place_flags {
-    const char *endpoint, *region, *access_key, *secret_key, *token, *profile, *ca_file; /* NULL: not given */
-};
-/*
- * What `text` names. `own`: the side where a Pail is meant: a bare name is a bucket, and the keys are those of its root
- * unless others are given. False: a line in error. Everything lives in the arena.
- */
-bool place_read(const char *text, const struct place_flags *, bool own, struct arena *, struct place *ret,
-                char error[256]);
-/* For people: where it is. */
-const char *place_text(const struct place *, struct arena *);
-/* The value of `key` in `section` of an INI file's text, or an empty one. Pure. */
-struct bytes place_ini_value(struct bytes text, const char *section, const char *key);
 
 /* ---- a run ---- */
 

@@ -62,8 +62,8 @@ const char transfer_flags_help[] =
     "  ALIAS/bucket/prefix    an alias of mc: MC_HOST_ALIAS or ~/.mc/config.json\n"
     "A prefix means a folder: bucket/photos is what begins with photos/. s3://bucket is never an alias.\n"
     "\n"
-    "Where, for this Pail: --from-... or --to-...; else PAIL_ENDPOINT, PAIL_REGION; default " TARGET_ENDPOINT
-    ", " TARGET_REGION "\n"
+    "Where, for this Pail: --from-... or --to-...; else PAIL_ENDPOINT, PAIL_REGION; default " PLACE_ENDPOINT
+    ", " PLACE_REGION "\n"
     "  The keys of the first account's root are read from PAIL_ROOT_USER and PAIL_ROOT_PASSWORD, MINIO_ROOT_USER and\n"
     "  MINIO_ROOT_PASSWORD; default minioadmin / minioadmin.\n"
     "\n"

@@ -22,7 +22,7 @@ sys.path[:0] = [os.path.join(os.path.dirname(HERE), "lib"), HERE]
 
 import iotrap  # noqa: E402
 import s3client  # noqa: E402
-from cases import Skip, report  # noqa: E402
+from cases import Skip, report, titled  # noqa: E402
 from rig import Rig, SmallDisk  # noqa: E402
 from workload import BROKEN, Wrong, content, wait_for_blobs  # noqa: E402
 
@@ -31,15 +31,7 @@ LARGE = 200_000
 DIRECT = 9 << 20  # bytes; from 8 MiB on they are written past the page cache
 BLOBS, INDEX = "/blobs", "/index/"
 MANY_CALLS = 80  # more than any single request makes
-_cases = []
-
-
-def case(title, **more):
-    """Marks a case; its function is given a Faults."""
-    def add(function):
-        _cases.append((title, function, more))
-        return function
-    return add
+_cases, case = titled()
 
 
 class Faults:

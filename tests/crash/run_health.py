@@ -20,7 +20,7 @@ sys.path[:0] = [os.path.join(os.path.dirname(HERE), "lib"), HERE]
 import iotrap  # noqa: E402
 import s3client  # noqa: E402
 from bearer import bearer  # noqa: E402
-from cases import Skip, equal, report, true  # noqa: E402
+from cases import Skip, equal, report, titled, true  # noqa: E402
 from rig import Rig, SmallDisk  # noqa: E402
 
 BLOBS, INDEX = "/blobs", "/index/"
@@ -35,14 +35,7 @@ HEADERS = {"server", "date", "content-length", "cache-control", "retry-after", "
 FRESH_SECONDS = 1.0  # how long the server believes what it found
 SETTLE_SECONDS = 15
 
-_cases = []
-
-
-def case(title, **more):
-    def add(function):
-        _cases.append((title, function, more))
-        return function
-    return add
+_cases, case = titled()
 
 
 class Health:

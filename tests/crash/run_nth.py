@@ -27,6 +27,7 @@ sys.path[:0] = [os.path.join(os.path.dirname(HERE), "lib"), HERE]
 import envtrap  # noqa: E402
 import iotrap  # noqa: E402
 import s3client  # noqa: E402
+from cases import titled  # noqa: E402
 from pail import default_binary  # noqa: E402
 from rig import SEED  # noqa: E402
 from run_faults import BUCKET, LARGE, Faults, attempt, operations, run, run_all, succeeded  # noqa: E402
@@ -36,14 +37,7 @@ TRIES = int(os.environ.get("PAIL_CRASH_TRIES", "4"))
 OPENS = iotrap.OPEN | iotrap.CREATE
 WRITES = iotrap.WRITE | iotrap.DSYNC_WRITE
 FAR = 1 << 40  # calls; none comes so late
-_cases = []
-
-
-def case(title, **more):
-    def add(function):
-        _cases.append((title, function, more))
-        return function
-    return add
+_cases, case = titled()
 
 
 class Traps:

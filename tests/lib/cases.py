@@ -193,6 +193,18 @@ def run_cases(suite, tls, setup=None, words=(), functions=None, **server):
     return good
 
 
+def titled():
+    """A list of cases and the decorator that adds a function to it, with its title and what else its row says."""
+    cases = []
+
+    def case(title, **more):
+        def add(function):
+            cases.append((title, function, more))
+            return function
+        return add
+    return cases, case
+
+
 def run_alone(functions, title="{}"):
     """Cases that start their own servers, named by the first lines of what they say about themselves. The exit status."""
     words, good = sys.argv[1:], True

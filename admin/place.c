@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "admin/target.h"
+#include "admin/place.h"
 #include "admin/transfer.h"
 #include "base/check.h"
 
@@ -217,11 +217,11 @@ static bool take_endpoint(struct place *p, const struct place_flags *f, bool own
     if (!p->region)
         p->region = first_of(f->region, own ? own_regions : own_regions + 2);
     if (!p->region)
-        p->region = TARGET_REGION;
+        p->region = PLACE_REGION;
     if (!p->endpoint)
         p->endpoint = first_of(f->endpoint, own ? own_names : names);
     if (!p->endpoint)
-        p->endpoint = own ? TARGET_ENDPOINT : arena_printf(a, "https://s3.%s.amazonaws.com", p->region);
+        p->endpoint = own ? PLACE_ENDPOINT : arena_printf(a, "https://s3.%s.amazonaws.com", p->region);
     if (strncasecmp(p->endpoint, "http://", 7) != 0 && strncasecmp(p->endpoint, "https://", 8) != 0) {
         snprintf(error, 256, "the endpoint \"%.100s\" has to begin with http:// or https://", p->endpoint);
         return false;
