@@ -31,6 +31,8 @@ export interface ClientConfig {
   host?: string;
   region: string;
   store: CredentialStore;
+  /** A request got no reply. It may be tried again yet. */
+  onNoReply?: () => void;
   /** Tests give their own. */
   fetch?: typeof fetch;
   sleep?: (ms: number, signal?: AbortSignal) => Promise<void>;
@@ -294,6 +296,7 @@ export class Client {
             });
     } catch (error) {
       if (options.signal?.aborted || isAbort(error)) throw abortError();
+      this.config.onNoReply?.();
       throw new ApiError('NetworkError', 'The server can’t be reached.', 0, '');
     }
     this.noteClock(reply);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-import { QueryCache, QueryClient, QueryClientProvider, MutationCache } from '@tanstack/react-query';
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { FileQuestion, ShieldAlert } from 'lucide-react';
 import { useEffect } from 'react';
 import { Redirect, Route, Router, Switch, useSearch } from 'wouter';
-import { isAbort, isApiError } from '../api/http';
+import { isAbort } from '../api/http';
 import { t } from '../strings';
 import { EmptyState, LinkButton, Loading, ToastRegion } from '../ui';
 import { basePath } from './base';
 import { useCan } from './permissions';
-import { noteUnreachable, whenBack } from './reachable';
+import { keepAsking, whenBack } from './reachable';
 import { redirects, routes, type Route as Place } from './routes';
 import { useSession } from './session';
 import { Shell } from './Shell';
@@ -16,13 +16,7 @@ import { SignIn } from './SignIn';
 
 const FRESH_MS = 10_000;
 
-function onError(error: unknown) {
-  if (isApiError(error, 'NetworkError')) noteUnreachable();
-}
-
 export const queries = new QueryClient({
-  queryCache: new QueryCache({ onError }),
-  mutationCache: new MutationCache({ onError }),
   // The client tries again by itself where that makes sense.
   defaultOptions: { queries: { retry: false, staleTime: FRESH_MS, throwOnError: false, refetchOnWindowFocus: (q) => !isAbort(q.state.error) }, mutations: { retry: false } },
 });
@@ -94,6 +88,7 @@ export function App() {
   useEffect(() => {
     if (status === 'out') queries.clear();
   }, [status, owner]);
+  useEffect(keepAsking, []);
   return (
     <QueryClientProvider client={queries}>
       <Router base={basePath}>{status === 'out' ? <SignIn /> : <Shell><Places /></Shell>}</Router>

@@ -2,7 +2,7 @@
 // Code that is loaded when it is needed. When the server is away just then, it is loaded when the server is back.
 import { lazy, type ComponentType, type LazyExoticComponent } from 'react';
 import { loadConsole } from './console';
-import { noteUnreachable, untilReachable } from './reachable';
+import { askServer, untilReachable } from './reachable';
 
 /** A style sheet that did not come is asked for again: the bundler's loader asks for each of them once only. */
 async function restyle(): Promise<void> {
@@ -30,7 +30,7 @@ export async function patiently<T>(load: () => Promise<T>): Promise<T> {
         () => false,
       );
       if (!there) {
-        noteUnreachable();
+        askServer();
         await untilReachable();
       }
       await restyle();

@@ -1,32 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
-// Is the server there? Told by requests that fail for want of a reply; asked again until it is.
+// Is the server there? Told by requests that get no reply, and by asking now and then, since many a page fetches rarely.
 import { useSyncExternalStore } from 'react';
 import { loadConsole } from './console';
 
 const AGAIN_MS = 3000;
+const EVERY_MS = 10_000;
 const listeners = new Set<() => void>();
 let reachable = true;
+let probing: Promise<void> | undefined;
 let onBack = () => {};
 
 function set(value: boolean) {
+  if (value === reachable) return;
   reachable = value;
   listeners.forEach((l) => l());
 }
 
-function probe() {
-  loadConsole().then(
-    () => {
-      set(true);
-      onBack();
-    },
-    () => setTimeout(probe, AGAIN_MS),
-  );
+async function probe(): Promise<void> {
+  while (!(await loadConsole().then(() => true, () => false))) {
+    set(false);
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+  }
 }
 
-export function noteUnreachable(): void {
-  if (!reachable) return;
-  set(false);
-  setTimeout(probe, AGAIN_MS);
+/** For a request that got no reply: one of many may get lost, so the server is asked before anybody is told. */
+export function askServer(): void {
+  probing ??= probe().then(() => {
+    probing = undefined;
+    if (reachable) return;
+    set(true);
+    onBack();
+  });
+}
+
+/** Asks while somebody looks at the page. Returns what ends it. */
+export function keepAsking(): () => void {
+  const timer = setInterval(() => {
+    if (!document.hidden) askServer();
+  }, EVERY_MS);
+  return () => clearInterval(timer);
 }
 
 export function whenBack(action: () => void): void {
@@ -35,15 +47,7 @@ export function whenBack(action: () => void): void {
 
 /** When the server is there again; at once when nobody has missed it. */
 export function untilReachable(): Promise<void> {
-  return new Promise((resolve) => {
-    const look = () => {
-      if (!reachable) return;
-      listeners.delete(look);
-      resolve();
-    };
-    listeners.add(look);
-    look();
-  });
+  return probing ?? Promise.resolve();
 }
 
 export function useReachable(): boolean {

@@ -8,6 +8,7 @@ import type { Credentials } from '../api/sign';
 import { assumeRole } from '../api/sts';
 import { apiBase } from './base';
 import { consoleInfo } from './console';
+import { askServer } from './reachable';
 
 export type Identity = SessionInfo;
 export type SessionState = { status: 'out' | 'in' | 'expired'; credentials?: Credentials; who?: Identity };
@@ -46,6 +47,7 @@ export function api(): Client {
   client ??= new Client({
     base: apiBase,
     region: consoleInfo().region,
+    onNoReply: askServer,
     store: {
       getCredentials: () => state.credentials,
       onExpired: () =>
