@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where the lines of the audit log go, see audit.h. Two buffers: requests fill one under a lock that nobody holds while
- * waiting; the writer exchanges them every AUDIT_FLUSH_MS and writes the full one to the file and to the queue's last
- * segment. The sender reads the oldest segment, posts whole lines, and writes down how far it has come; a segment that
- * was sent whole is removed. So memory is bounded by the buffers, the disk by the queue's limit.
+ * waiting; the writer exchanges them every AUDIT_FLUSH_MS and writes the full one to the file (audit_file.c) and to the
+ * queue's last segment. The sender reads the oldest segment, posts whole lines, and writes down how far it has come; a
+ * segment that was sent whole is removed. So memory is bounded by the buffers, the disk by the queue's limit.
  *
  *   DIR/audit/<number>.jsonl   segments, in order; the last one grows
  *   DIR/audit/sent             "<number> <bytes>": how far the webhook has taken them
@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,6 +32,7 @@
 #include "base/log.h"
 #include "config.h"
 #include "http_client.h"
+#include "server/audit_file.h"
 #include "server/audit_line.h"
 
 #define SEGMENT_BYTES (4u << 20)
@@ -39,12 +41,8 @@
 #define RETRY_MAX_MS  30000 /* ... up to this */
 #define POST_MS       10000
 #define PATH_BYTES    4400
-/*
- * Of one write. File systems with large folios (ext4 since Linux 6.16, XFS) take one run of pages for each write; runs
- * beyond this come from memory that nobody has used lately, and cost five times as much a byte.
- */
-#define WRITE_BYTES (64u << 10)
-
+#define HUGE_PAGE     (2u << 20)
+#define RELEASE_BYTES (2 * HUGE_PAGE) /* of a buffer: what a burst has filled beyond goes back to the system */
 struct audit {
     /* What every request touches, in one cache line: loops take it from each other. */
     alignas(64) pthread_mutex_t lock;
@@ -57,10 +55,7 @@ struct audit {
     bool stopping, has_writer, has_sender, said_dropped;
     char *spare; /* AUDIT_BUFFER bytes */
 
-    const char *file; /* of the settings; empty: none */
-    int fd;
-    uint64_t file_bytes, file_max;
-    unsigned keep;
+    struct audit_file *file; /* NULL: none */
 
     const char *url, *token, *ca_file;
     unsigned batch_lines;
@@ -158,7 +153,7 @@ static void write_position(const struct audit *a)
 static bool write_whole(int fd, const char *p, size_t n)
 {
     while (n) {
-        ssize_t put = write(fd, p, n < WRITE_BYTES ? n : WRITE_BYTES);
+        ssize_t put = write(fd, p, n);
         if (put < 0 && errno == EINTR)
             continue;
         if (put <= 0)
@@ -184,51 +179,6 @@ static void lost(struct audit *a, const char *p, size_t n, const char *where, co
     log_error("audit", "%llu lines are lost to %s: %s", (unsigned long long)lines, where, why);
 }
 
-static bool open_file(struct audit *a)
-{
-    struct stat st;
-    a->fd = open(a->file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (a->fd < 0)
-        return false;
-    a->file_bytes = fstat(a->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
-    return true;
-}
-
-/*
- * FILE becomes FILE.1, that FILE.2 and so on; the oldest goes. Nothing is synced: that may take longer than
- * AUDIT_BUFFER lasts, and lines would be dropped; the system writes them as soon as those of the file that is being
- * written.
- */
-static void rotate(struct audit *a)
-{
-    char from[PATH_BYTES], to[PATH_BYTES];
-    close(a->fd);
-    for (unsigned i = a->keep; i >= 1; i--) {
-        snprintf(to, sizeof to, "%s.%u", a->file, i);
-        if (i == 1)
-            snprintf(from, sizeof from, "%s", a->file);
-        else
-            snprintf(from, sizeof from, "%s.%u", a->file, i - 1);
-        if (rename(from, to) != 0 && errno != ENOENT)
-            log_error("audit", "%s: %s", to, strerror(errno));
-    }
-    if (!open_file(a))
-        log_error("audit", "%s: %s", a->file, strerror(errno));
-}
-
-static void to_file(struct audit *a, const char *p, size_t n)
-{
-    if (a->fd < 0 && !open_file(a)) { /* it could not be opened before: perhaps now */
-        lost(a, p, n, a->file, strerror(errno));
-        return;
-    }
-    if (!write_whole(a->fd, p, n))
-        lost(a, p, n, a->file, strerror(errno));
-    a->file_bytes += n;
-    if (a->file_bytes >= a->file_max)
-        rotate(a);
-}
-
 static void to_queue(struct audit *a, const char *p, size_t n)
 {
     if (atomic_load(&a->queued) + n > a->queue_max) {
@@ -252,9 +202,38 @@ static void to_queue(struct audit *a, const char *p, size_t n)
     pthread_mutex_unlock(&a->lock);
 }
 
+static void to_file(struct audit *a, const char *p, size_t n)
+{
+    size_t lost_from;
+    if (!audit_file_write(a->file, p, n, n > AUDIT_BUFFER / 4, &lost_from))
+        lost(a, p + lost_from, n - lost_from, "the file", strerror(errno));
+}
+
+static bool has_lines(const struct audit *a, size_t began)
+{
+    return a->n > began || (a->file && audit_file_done(a->file) < began);
+}
+
+/*
+ * Takes the buffer of which the first `began` bytes were carried from the one before, and gives the requests the other
+ * one, which begins with what this one's write will leave over. Returns how much that is. With the lock held.
+ */
+static size_t exchange(struct audit *a, size_t *ret_n)
+{
+    char *p = a->fill;
+    *ret_n = a->n;
+    a->n = a->file ? audit_file_carry(a->file, *ret_n) : 0;
+    a->fill = a->spare;
+    a->spare = p;
+    a->said_dropped = false;
+    memcpy(a->fill, p + *ret_n - a->n, a->n);
+    return a->n;
+}
+
 static void *write_lines(void *arg)
 {
     struct audit *a = arg;
+    size_t began = 0, carried = 0, n = 0;
     bool end = false;
     pthread_setname_np(pthread_self(), "audit");
     while (!end) {
@@ -262,18 +241,22 @@ static void *write_lines(void *arg)
         pthread_mutex_lock(&a->lock);
         while (!a->stopping && a->n < AUDIT_WAKE_BYTES && pthread_cond_timedwait(&a->wake, &a->lock, &until) == 0)
             ;
-        char *p = a->fill;
-        size_t n = a->n;
-        a->fill = a->spare;
-        a->spare = p;
-        a->n = 0;
-        a->said_dropped = false;
         end = a->stopping;
+        bool some = has_lines(a, began);
+        if (some)
+            carried = exchange(a, &n);
         pthread_mutex_unlock(&a->lock);
-        if (n && *a->file)
-            to_file(a, p, n);
-        if (n && *a->url)
-            to_queue(a, p, n);
+        if (!some)
+            continue;
+        if (a->file)
+            to_file(a, a->spare, n);
+        if (*a->url && n > began)
+            to_queue(a, a->spare + began, n - began);
+        if (n > RELEASE_BYTES)
+            madvise(a->spare + RELEASE_BYTES, AUDIT_BUFFER - RELEASE_BYTES, MADV_DONTNEED);
+        began = carried;
+        if (end && a->file && audit_file_done(a->file) < began)
+            to_file(a, a->fill, began); /* what waited for the next piece; nobody adds to it any more */
     }
     return NULL;
 }
@@ -432,6 +415,15 @@ static bool open_queue(struct audit *a, const char *data_dir, char error[512])
     return true;
 }
 
+/* Huge pages: a write past the page cache pays by the page. What is not used of it takes no memory. */
+static char *make_buffer(void)
+{
+    char *p = aligned_alloc(HUGE_PAGE, AUDIT_BUFFER);
+    CHECK(p != NULL);
+    madvise(p, AUDIT_BUFFER, MADV_HUGEPAGE);
+    return p;
+}
+
 bool audit_open(const struct config *cfg, const char *data_dir, struct audit **ret, char error[512])
 {
     *ret = NULL;
@@ -444,21 +436,17 @@ bool audit_open(const struct config *cfg, const char *data_dir, struct audit **r
     pthread_mutex_init(&a->lock, NULL);
     clock_cond_init(&a->wake);
     clock_cond_init(&a->more);
-    a->fill = xmalloc(AUDIT_BUFFER);
-    a->spare = xmalloc(AUDIT_BUFFER);
-    a->fd = a->segment_fd = -1;
-    a->file = cfg->audit_file;
-    a->file_max = cfg->audit_file_max_mib << 20;
-    a->keep = (unsigned)cfg->audit_file_keep;
+    a->fill = make_buffer();
+    a->spare = make_buffer();
+    a->segment_fd = -1;
     a->url = cfg->audit_webhook;
     a->token = cfg->audit_webhook_token;
     a->ca_file = cfg->audit_webhook_ca;
     a->batch_lines = (unsigned)cfg->audit_webhook_batch;
     a->queue_max = cfg->audit_queue_mib << 20;
-    if (*a->file && !open_file(a)) {
-        snprintf(error, 512, "--audit-file %.300s: %s", a->file, strerror(errno));
+    if (*cfg->audit_file && !(a->file = audit_file_open(cfg->audit_file, cfg->audit_file_max_mib << 20,
+                                                        (unsigned)cfg->audit_file_keep, error)))
         return false;
-    }
     if (*a->url && !open_queue(a, data_dir, error))
         return false;
     a->has_writer = pthread_create(&a->writer, NULL, write_lines, a) == 0;
@@ -485,10 +473,7 @@ void audit_close(struct audit **pa)
         pthread_join(a->writer, NULL);
     if (a->has_sender)
         pthread_join(a->sender, NULL);
-    if (a->fd >= 0) {
-        fsync(a->fd);
-        close(a->fd);
-    }
+    audit_file_close(&a->file);
     if (a->segment_fd >= 0)
         close(a->segment_fd);
     pthread_cond_destroy(&a->wake);

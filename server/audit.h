@@ -9,8 +9,8 @@
  * least once and in order.
  *
  * Whoever ends a request copies its line into a buffer and never waits. When the disk does not keep up and the buffer
- * is full, lines are dropped and counted, and the log says so. A crash loses what was not written yet: AUDIT_FLUSH_MS.
- * A power cut loses what the system had not written: the file is synced at an orderly end only.
+ * is full, lines are dropped and counted, and the log says so. A crash loses what was not written yet: twice
+ * AUDIT_FLUSH_MS. A power cut loses what the system had not written: the file is synced at an orderly end only.
  *
  * Threads: audit_request on any loop; two threads of its own write and send.
  */
@@ -28,10 +28,10 @@ struct config;
 struct req;
 
 #define AUDIT_FLUSH_MS   100
-#define AUDIT_WAKE_BYTES (256u << 10) /* of them are written at once: still in the processor's cache */
-#define AUDIT_BUFFER     (4u << 20)   /* bytes of lines that wait for the disk */
-#define AUDIT_LINE_MAX   (24u << 10)  /* bytes; longer names are cut */
-#define AUDIT_BATCH_MAX  (1u << 20)   /* bytes of one request to the webhook */
+#define AUDIT_WAKE_BYTES (1u << 20)  /* of them are written at once */
+#define AUDIT_BUFFER     (32u << 20) /* bytes of lines that wait for the disk; twice, and in use only while it is slow */
+#define AUDIT_LINE_MAX   (24u << 10) /* bytes; longer names are cut */
+#define AUDIT_BATCH_MAX  (1u << 20)  /* bytes of one request to the webhook */
 
 /* *ret stays NULL where the settings name neither file nor webhook. False: one clear line in ret_error. */
 bool audit_open(const struct config *, const char *data_dir, struct audit **ret, char ret_error[512]);
