@@ -22,6 +22,8 @@
 #ifndef PAIL_INDEX_H
 #define PAIL_INDEX_H
 
+#include <stdatomic.h>
+
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/histogram.h"
@@ -181,9 +183,10 @@ struct index_ops {
     void (*close)(struct index **); /* waits for what was submitted */
     /*
      * Writes the whole index as of one moment, durably, to a new file that the same backend can open; damage that is
-     * met on the way is INDEX_CORRUPT. While others read and write. NULL: this backend has no such files.
+     * met on the way is INDEX_CORRUPT. While others read and write. `stop` may be NULL; another thread sets it to end
+     * the copy early: INDEX_UNAVAILABLE. NULL: this backend has no such files.
      */
-    int (*copy)(struct index *, const char *file);
+    int (*copy)(struct index *, const char *file, const atomic_bool *stop);
     /* Small chores, to be called every few seconds by whoever has time. NULL: there are none. */
     void (*tend)(struct index *);
 };

@@ -369,7 +369,7 @@ static int copy_index(struct backup *b, char *error)
     rc = index_lmdb_open_snapshot(source, &index, message);
     if (rc != INDEX_OK)
         return folder_fail(error, source, message);
-    rc = index->ops->copy(index, file);
+    rc = index->ops->copy(index, file, NULL);
     index->ops->close(&index);
     if (rc != INDEX_OK)
         return folder_fail(error, source,

@@ -280,9 +280,9 @@ static void lmdb_stats(struct index *index, struct index_stats *ret)
     memcpy(ret->group_sizes, c.group_sizes, sizeof ret->group_sizes);
 }
 
-static int lmdb_copy(struct index *index, const char *file)
+static int lmdb_copy(struct index *index, const char *file, const atomic_bool *stop)
 {
-    return lmdb_snapshot_copy(self(index)->e, file);
+    return lmdb_snapshot_copy(self(index)->e, file, stop);
 }
 
 /* A process that read beside us (a check, a backup) and was killed keeps its pages from being used again. */

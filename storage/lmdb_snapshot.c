@@ -335,11 +335,11 @@ static int copy_to(const struct lmdb_walk *walk)
     return errno == ENOSPC || errno == EDQUOT ? INDEX_FULL : INDEX_UNAVAILABLE;
 }
 
-int lmdb_snapshot_copy(struct lmdb_env *e, const char *file)
+int lmdb_snapshot_copy(struct lmdb_env *e, const char *file, const atomic_bool *stop)
 {
     struct lmdb_reader *r;
     MDB_txn *txn = NULL;
-    struct lmdb_walk w = {.fd = data_open(e->env), .out = -1};
+    struct lmdb_walk w = {.fd = data_open(e->env), .out = -1, .stop = stop};
     int rc = w.fd < 0 ? INDEX_UNAVAILABLE : lmdb_read_begin(e, &r);
     if (rc == INDEX_OK) {
         /* Beside the reader, which only keeps the map in its place: this one may last, for it never touches the map. */

@@ -6,7 +6,7 @@
 #include "storage/lmdb_env.h"
 
 /* As index_ops.copy. */
-int lmdb_snapshot_copy(struct lmdb_env *e, const char *file);
+int lmdb_snapshot_copy(struct lmdb_env *e, const char *file, const atomic_bool *stop);
 /* As index_lmdb_verify; of an environment opened by lmdb_env_open_fixed. */
 int lmdb_snapshot_verify(struct lmdb_env *e, const struct index_lmdb_verify *v, struct index_lmdb_census *ret);
 

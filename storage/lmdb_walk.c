@@ -202,9 +202,11 @@ static int take_pages(struct walker *k, uint64_t pgno, uint64_t n, const char *w
     }
     uint64_t before = k->census->pages;
     k->census->pages += n;
-    if (k->w->tick && before / TICK_PAGES != k->census->pages / TICK_PAGES)
+    if (before / TICK_PAGES == k->census->pages / TICK_PAGES)
+        return 0;
+    if (k->w->tick)
         k->w->tick(k->w->arg, k->census->pages);
-    return 0;
+    return k->w->stop && atomic_load(k->w->stop) ? ECANCELED : 0;
 }
 
 /* ---- nodes ---- */

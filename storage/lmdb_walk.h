@@ -11,6 +11,7 @@
 #define PAIL_STORAGE_LMDB_WALK_H
 
 #include <lmdb.h>
+#include <stdatomic.h>
 
 #include "base/bytes.h"
 
@@ -43,6 +44,7 @@ struct lmdb_walk {
     void (*fault)(void *arg, const char *text);                          /* never NULL */
     void (*tick)(void *arg, uint64_t pages); /* may be NULL: now and then, pages seen so far */
     void *arg;
+    const atomic_bool *stop; /* may be NULL: another thread sets it, and the walk ends soon with ECANCELED */
 };
 
 /* The valid headers of the file: how many (0 to 2), newest first. */

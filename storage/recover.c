@@ -158,7 +158,7 @@ static int begin_index(struct recovery *r, struct index **ret, char *error)
             return fail(r, error, strerror(errno));
         int rc = index_lmdb_open_snapshot(snapshot, &from, message);
         if (rc == INDEX_OK) {
-            rc = from->ops->copy(from, file);
+            rc = from->ops->copy(from, file, NULL);
             from->ops->close(&from);
         }
         if (rc != INDEX_OK)

@@ -103,7 +103,7 @@ static const char *make(struct upkeep *u, const char *folder, int64_t now)
     remove_snapshot(folder, FRESH); /* what a stop left */
     if ((mkdir(folder, 0700) != 0 && errno != EEXIST) || mkdir(fresh, 0700) != 0)
         return strerror(errno);
-    int rc = index->ops->copy(index, file);
+    int rc = index->ops->copy(index, file, &u->stop);
     if (rc == INDEX_OK && folder_sync(fresh) == 0 && rename(fresh, final) == 0 && folder_sync(folder) == 0)
         return NULL;
     const char *why = rc == INDEX_CORRUPT ? "the index is damaged: `pail check` says where"
@@ -120,7 +120,9 @@ static bool take(struct upkeep *u, const char *folder)
     int64_t now = clock_wall_ms(), began = clock_mono_ms();
     list_snapshots(folder, s);
     const char *why = has_room(u, folder, s) ? make(u, folder, now) : "the disk has too little room";
-    if (why) {
+    if (why && atomic_load(&u->stop)) {
+        log_debug("snapshot", "no snapshot of the index: the server stops");
+    } else if (why) {
         log_warn("snapshot", "no snapshot of the index: %s; tried again in %d min", why, RETRY_MS / 60000);
     } else {
         log_info("snapshot", "the index was copied to snapshots/%" PRId64 ": %" PRIu64 " KiB in %" PRId64 " ms", now,

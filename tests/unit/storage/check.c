@@ -537,6 +537,27 @@ Test(check, LDB_10_a_page_in_the_wrong_place)
     }
 }
 
+Test(check, a_copy_of_the_index_can_be_ended)
+{
+    struct folder f = begin();
+    char file[120];
+    atomic_bool stop = true;
+    damage(&f);
+    for (int i = 0; i < 200; i++) { /* more pages than lie between two looks at `stop` */
+        char *value = arena_alloc(f.a, 30000), key[16];
+        memset(value, i, 30000);
+        snprintf(key, sizeof key, "o%d", i);
+        change(&f, f.partition, bytes_str(key), bytes_of(value, 30000));
+    }
+    snprintf(file, sizeof file, "%s/copy.mdb", f.path);
+    cr_assert_eq(f.ix->ops->copy(f.ix, file, &stop), INDEX_UNAVAILABLE);
+    cr_assert_neq(access(file, F_OK), 0);
+    stop = false;
+    cr_assert_eq(f.ix->ops->copy(f.ix, file, &stop), INDEX_OK);
+    cr_assert_eq(unlink(file), 0);
+    end(&f);
+}
+
 Test(check, a_copy_of_the_index_is_compact_and_whole)
 {
     struct folder f = begin();
@@ -558,7 +579,7 @@ Test(check, a_copy_of_the_index_is_compact_and_whole)
     snprintf(copy, sizeof copy, "%s/copy", f.path);
     snprintf(file, sizeof file, "%s/data.mdb", copy);
     cr_assert_eq(mkdir(copy, 0700), 0);
-    cr_assert_eq(f.ix->ops->copy(f.ix, file), INDEX_OK);
+    cr_assert_eq(f.ix->ops->copy(f.ix, file, NULL), INDEX_OK);
     cr_assert_eq(index_get(f.ix, f.partition, big, f.a, &again), INDEX_OK);
     cr_assert_eq(index_lmdb_open_snapshot(copy, &ix, message), INDEX_OK, "%s", message);
     cr_assert_eq(index_lmdb_verify(ix, NULL, &census), INDEX_OK);
