@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the lines of the audit log go, see audit.h. Two buffers: requests fill one under a lock that nobody holds while
- * waiting; the writer exchanges them every AUDIT_FLUSH_MS and writes the full one to the file (audit_file.c) and to the
- * queue's last segment. The sender reads the oldest segment, posts whole lines, and writes down how far it has come; a
- * segment that was sent whole is removed. So memory is bounded by the buffers, the disk by the queue's limit.
+ * Where the lines of the audit log go, see audit.h. Each loop gathers lines in a stripe of its own, and
+ * hands them over by the dozen; what a quiet server has gathered the writer takes, and sorts. Two buffers: stripes fill
+ * one under a lock that nobody holds while waiting; the writer exchanges them every AUDIT_FLUSH_MS and writes the full
+ * one to the file (audit_file.c) and to the queue's last segment. The sender reads the oldest segment, posts whole
+ * lines, and writes down how far it has come; a segment that was sent whole is removed. So memory is bounded by the
+ * buffers, the disk by the queue's limit.
  *
  *   DIR/audit/<number>.jsonl   segments, in order; the last one grows
  *   DIR/audit/sent             "<number> <bytes>": how far the webhook has taken them
@@ -34,6 +36,9 @@
 #include "http_client.h"
 #include "server/audit_file.h"
 #include "server/audit_line.h"
+#include "server/conn.h"
+#include "server/loop.h"
+#include "server/req.h"
 
 #define SEGMENT_BYTES (4u << 20)
 #define SEGMENT_NAME  "/%020llu.jsonl"
@@ -41,16 +46,30 @@
 #define RETRY_MAX_MS  30000 /* ... up to this */
 #define POST_MS       10000
 #define PATH_BYTES    4400
+#define STRIPES       16
+#define STRIPE_BYTES  (64u << 10) /* handed over when there may be no room for one more line */
+#define STRIPE_LINES  256
 #define HUGE_PAGE     (2u << 20)
 #define RELEASE_BYTES (2 * HUGE_PAGE) /* of a buffer: what a burst has filled beyond goes back to the system */
+/* A loop's, and the writer's when time is up. Its lock is held before the audit's. */
+struct stripe {
+    alignas(64) pthread_mutex_t lock;
+    size_t n, n_lines;
+    _Atomic uint64_t lines; /* ever; written with the lock held */
+    struct line_end {
+        uint64_t ns; /* when its request ended */
+        size_t end;
+    } ends[STRIPE_LINES];
+    char text[STRIPE_BYTES];
+};
+
 struct audit {
-    /* What every request touches, in one cache line: loops take it from each other. */
+    struct stripe stripes[STRIPES];
     alignas(64) pthread_mutex_t lock;
     char *fill; /* AUDIT_BUFFER bytes */
     size_t n;
-    _Atomic uint64_t lines; /* written with the lock held */
 
-    alignas(64) pthread_cond_t wake, more; /* the writer, the sender */
+    pthread_cond_t wake, more; /* the writer, the sender */
     pthread_t writer, sender;
     bool stopping, has_writer, has_sender, said_dropped;
     char *spare; /* AUDIT_BUFFER bytes */
@@ -209,6 +228,67 @@ static void to_file(struct audit *a, const char *p, size_t n)
         lost(a, p + lost_from, n - lost_from, "the file", strerror(errno));
 }
 
+/* Lines for the writer; with the lock held. False: there is no room, and nobody has said so yet. */
+static bool fill_with(struct audit *a, const char *p, size_t n)
+{
+    if (n > AUDIT_BUFFER - a->n) {
+        bool said = a->said_dropped;
+        a->said_dropped = true;
+        atomic_fetch_add(&a->dropped, count_lines(p, n));
+        return said;
+    }
+    memcpy(a->fill + a->n, p, n);
+    a->n += n;
+    if (a->n >= AUDIT_WAKE_BYTES && a->n - n < AUDIT_WAKE_BYTES)
+        pthread_cond_signal(&a->wake);
+    return true;
+}
+
+static void say_dropped(void)
+{
+    log_error("audit", "lines are dropped: the disk does not keep up");
+}
+
+/* With the stripe's lock held. */
+static void hand_over(struct audit *a, struct stripe *s)
+{
+    pthread_mutex_lock(&a->lock);
+    bool quiet = fill_with(a, s->text, s->n);
+    pthread_mutex_unlock(&a->lock);
+    s->n = s->n_lines = 0;
+    if (!quiet)
+        say_dropped();
+}
+
+/* What loops have gathered since, in the order in which the requests ended. */
+static void gather(struct audit *a)
+{
+    size_t at[STRIPES] = {0};
+    bool quiet = true;
+    for (size_t i = 0; i < STRIPES; i++)
+        pthread_mutex_lock(&a->stripes[i].lock);
+    pthread_mutex_lock(&a->lock);
+    for (;;) {
+        size_t first = STRIPES;
+        for (size_t i = 0; i < STRIPES; i++)
+            if (at[i] < a->stripes[i].n_lines &&
+                (first == STRIPES || a->stripes[i].ends[at[i]].ns < a->stripes[first].ends[at[first]].ns))
+                first = i;
+        if (first == STRIPES)
+            break;
+        const struct stripe *s = &a->stripes[first];
+        size_t from = at[first] ? s->ends[at[first] - 1].end : 0;
+        quiet = fill_with(a, s->text + from, s->ends[at[first]++].end - from) && quiet;
+    }
+    pthread_mutex_unlock(&a->lock);
+    for (size_t i = 0; i < STRIPES; i++) {
+        a->stripes[i].n = a->stripes[i].n_lines = 0;
+        pthread_mutex_unlock(&a->stripes[i].lock);
+    }
+    if (!quiet)
+        say_dropped();
+}
+
 static bool has_lines(const struct audit *a, size_t began)
 {
     return a->n > began || (a->file && audit_file_done(a->file) < began);
@@ -242,6 +322,9 @@ static void *write_lines(void *arg)
         while (!a->stopping && a->n < AUDIT_WAKE_BYTES && pthread_cond_timedwait(&a->wake, &a->lock, &until) == 0)
             ;
         end = a->stopping;
+        pthread_mutex_unlock(&a->lock);
+        gather(a);
+        pthread_mutex_lock(&a->lock);
         bool some = has_lines(a, began);
         if (some)
             carried = exchange(a, &n);
@@ -378,28 +461,16 @@ static void *send_lines(void *arg)
 
 void audit_request(struct audit *a, const struct req *r)
 {
-    char line[AUDIT_LINE_MAX];
     if (!a)
         return;
-    size_t n = audit_line(r, line, sizeof line);
-    pthread_mutex_lock(&a->lock);
-    counter_add(&a->lines, 1);
-    bool room = n <= AUDIT_BUFFER - a->n, said = false;
-    if (room) {
-        memcpy(a->fill + a->n, line, n);
-        a->n += n;
-        if (a->n >= AUDIT_WAKE_BYTES && a->n - n < AUDIT_WAKE_BYTES)
-            pthread_cond_signal(&a->wake);
-    } else {
-        said = a->said_dropped;
-        a->said_dropped = true;
-    }
-    pthread_mutex_unlock(&a->lock);
-    if (!room) {
-        atomic_fetch_add(&a->dropped, 1);
-        if (!said)
-            log_error("audit", "lines are dropped: the disk does not keep up");
-    }
+    struct stripe *s = &a->stripes[r->conn->loop->number % STRIPES];
+    pthread_mutex_lock(&s->lock);
+    if (STRIPE_BYTES - s->n < AUDIT_LINE_MAX || s->n_lines == STRIPE_LINES)
+        hand_over(a, s);
+    s->n += audit_line(r, s->text + s->n, AUDIT_LINE_MAX);
+    s->ends[s->n_lines++] = (struct line_end){r->ended_ns, s->n};
+    counter_add(&s->lines, 1);
+    pthread_mutex_unlock(&s->lock);
 }
 
 static bool open_queue(struct audit *a, const char *data_dir, char error[512])
@@ -431,8 +502,10 @@ bool audit_open(const struct config *cfg, const char *data_dir, struct audit **r
         return true;
     struct audit *a = aligned_alloc(alignof(struct audit), sizeof *a);
     CHECK(a != NULL);
-    *a = (struct audit){0};
+    memset(a, 0, sizeof *a);
     *ret = a;
+    for (size_t i = 0; i < STRIPES; i++)
+        pthread_mutex_init(&a->stripes[i].lock, NULL);
     pthread_mutex_init(&a->lock, NULL);
     clock_cond_init(&a->wake);
     clock_cond_init(&a->more);
@@ -479,6 +552,8 @@ void audit_close(struct audit **pa)
     pthread_cond_destroy(&a->wake);
     pthread_cond_destroy(&a->more);
     pthread_mutex_destroy(&a->lock);
+    for (size_t i = 0; i < STRIPES; i++)
+        pthread_mutex_destroy(&a->stripes[i].lock);
     free(a->fill);
     free(a->spare);
     free(a);
@@ -489,7 +564,8 @@ void audit_stats_get(const struct audit *a, struct audit_stats *ret)
     *ret = (struct audit_stats){0};
     if (!a)
         return;
-    ret->lines = atomic_load(&a->lines);
+    for (size_t i = 0; i < STRIPES; i++)
+        ret->lines += atomic_load(&a->stripes[i].lines);
     ret->dropped = atomic_load(&a->dropped);
     ret->sent = atomic_load(&a->sent);
     ret->failed = atomic_load(&a->failed);

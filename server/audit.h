@@ -6,9 +6,9 @@
  *
  * They go to a file (--audit-file, rotated by size) and to a webhook (--audit-webhook), before which they wait in files
  * of the data folder: so a receiver that is away, or a restart, loses none, up to --audit-queue-mib. Lines come at
- * least once and in order.
+ * least once, and in order but for those of a busy moment on different loops.
  *
- * Whoever ends a request copies its line into a buffer and never waits. When the disk does not keep up and the buffer
+ * Whoever ends a request puts its line into a buffer and never waits. When the disk does not keep up and the buffer
  * is full, lines are dropped and counted, and the log says so. A crash loses what was not written yet: twice
  * AUDIT_FLUSH_MS. A power cut loses what the system had not written: the file is synced at an orderly end only.
  *

@@ -40,13 +40,20 @@ static void put_some(struct line *l, struct bytes s)
         put_bytes(l, s.p, s.n);
 }
 
+/* Two digits a step: half of the divisions. */
 static void put_number(struct line *l, uint64_t v)
 {
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+                                "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+                                "8081828384858687888990919293949596979899";
     char digits[20];
     size_t at = sizeof digits;
-    do
-        digits[--at] = (char)('0' + v % 10);
-    while (v /= 10);
+    for (; v >= 100; v /= 100)
+        memcpy(digits + (at -= 2), pairs + 2 * (v % 100), 2);
+    if (v >= 10)
+        memcpy(digits + (at -= 2), pairs + 2 * v, 2);
+    else
+        digits[--at] = (char)('0' + v);
     put_bytes(l, digits + at, sizeof digits - at);
 }
 
@@ -157,22 +164,23 @@ static void put_text(struct line *l, struct bytes s)
 
 #define member(l, name, value) (put(l, ",\"" name "\":\""), put_text(l, value))
 
-/* Parameters that are, or could give away, a signature, a token or a key. */
-static bool is_secret(struct bytes name)
+/* Parameters that are, or could give away, a signature, a token or a key; and those that only say how it was made. */
+static bool is_left_out(struct bytes name)
 {
     static const struct {
         size_t n;
         const char *name;
     } names[] = {
-#define SECRET(name) {sizeof(name) - 1, name}
-        SECRET("X-Amz-Signature"),  SECRET("X-Amz-Security-Token"), SECRET("Signature"),
-        SECRET("X-Amz-Credential"), SECRET("AWSAccessKeyId"),
-#undef SECRET
+#define LEFT_OUT(name) {sizeof(name) - 1, name}
+        LEFT_OUT("X-Amz-Signature"),     LEFT_OUT("X-Amz-Security-Token"), LEFT_OUT("Signature"),
+        LEFT_OUT("X-Amz-Credential"),    LEFT_OUT("AWSAccessKeyId"),       LEFT_OUT("X-Amz-Algorithm"),
+        LEFT_OUT("X-Amz-SignedHeaders"),
+#undef LEFT_OUT
     };
     static const char customer[] = "x-amz-server-side-encryption-customer";
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (name.n == names[i].n && ((name.p[name.n - 1] ^ names[i].name[name.n - 1]) & ~0x20) == 0 &&
-            bytes_eq_str_nocase(name, names[i].name))
+            bytes_eq_nocase(name, bytes_of(names[i].name, names[i].n)))
             return true;
     return name.n >= sizeof customer - 1 &&
            (bytes_starts_str_nocase(name, customer) ||
@@ -185,7 +193,7 @@ static void put_query(struct line *l, const struct req *r)
     put(l, ",\"requestQuery\":{");
     for (size_t i = 0; i < r->query.n && l->n + 2 * REST < l->max; i++) {
         const struct query_param *q = &r->query.params[i];
-        if (is_secret(q->name))
+        if (is_left_out(q->name))
             continue;
         if (!first)
             put(l, ",");

@@ -37,6 +37,8 @@ bool bytes_eq_nocase(struct bytes a, struct bytes b)
 {
     if (a.n != b.n)
         return false;
+    if (a.n == 0 || memcmp(a.p, b.p, a.n) == 0) /* nearly everybody writes names in the same way */
+        return true;
     for (size_t i = 0; i < a.n; i++)
         if (ascii_lower((unsigned char)a.p[i]) != ascii_lower((unsigned char)b.p[i]))
             return false;
