@@ -237,7 +237,10 @@ def start_up_in_100_ms(t):
         for i in range(50):
             b.put(f"/aaa/{i}", KEEP)
         best = {"fresh": 9.0, "used": 9.0}
-        for kind in ("used", "fresh") * 4:
+        # The best of several: what other programs do meanwhile is not the server's time.
+        for turn, kind in enumerate(("used", "fresh") * 12):
+            if turn >= 8 and max(best.values()) < bound:
+                break
             made.stop()
             folder = made.data if kind == "used" else tempfile.mkdtemp(dir=t.folder)
             start = time.monotonic()
