@@ -40,21 +40,10 @@ static void put_some(struct line *l, struct bytes s)
         put_bytes(l, s.p, s.n);
 }
 
-/* Two digits a step: half of the divisions. */
 static void put_number(struct line *l, uint64_t v)
 {
-    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
-                                "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
-                                "8081828384858687888990919293949596979899";
-    char digits[20];
-    size_t at = sizeof digits;
-    for (; v >= 100; v /= 100)
-        memcpy(digits + (at -= 2), pairs + 2 * (v % 100), 2);
-    if (v >= 10)
-        memcpy(digits + (at -= 2), pairs + 2 * v, 2);
-    else
-        digits[--at] = (char)('0' + v);
-    put_bytes(l, digits + at, sizeof digits - at);
+    CHECK(U64_TEXT <= l->max - l->n);
+    l->n += u64_text(v, l->p + l->n);
 }
 
 /* Sixteen bytes of text; the compiler makes one register of it. */

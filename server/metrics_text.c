@@ -83,15 +83,6 @@ static char *put(char *w, struct bytes s)
     return s.n ? mempcpy(w, s.p, s.n) : w;
 }
 
-static char *put_number(char *w, uint64_t value)
-{
-    char digits[20], *at = digits + sizeof digits;
-    do
-        *--at = (char)('0' + value % 10);
-    while (value /= 10);
-    return put(w, bytes_of(at, (size_t)(digits + sizeof digits - at)));
-}
-
 /* With one label more, unless `name` is NULL. Most rows are written by this. */
 static void row_with(struct page *p, struct bytes labels, const char *name, struct bytes value, uint64_t n)
 {
@@ -112,7 +103,7 @@ static void row_with(struct page *p, struct bytes labels, const char *name, stru
     }
     *w++ = '}';
     *w++ = ' ';
-    w = put_number(w, n);
+    w += u64_text(n, w);
     *w++ = '\n';
     p->out->n += (size_t)(w - begin);
 }

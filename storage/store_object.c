@@ -23,16 +23,13 @@ size_t store_etag_text(const struct store_etag *etag, char out[STORE_ETAG_TEXT_M
     size_t n = 2 * sizeof etag->md5;
     if (etag->parts == 0)
         return n;
-    char digits[10];
-    size_t k = 0;
-    for (uint32_t v = etag->parts; v || k == 0; v /= 10)
-        digits[k++] = (char)('0' + v % 10);
+    char digits[U64_TEXT];
+    size_t k = u64_text(etag->parts, digits);
     if (k > STORE_ETAG_TEXT_MAX - n - 1)
         k = STORE_ETAG_TEXT_MAX - n - 1; /* more than 9,999,999 parts: no record of ours */
     out[n++] = '-';
-    while (k)
-        out[n++] = digits[--k];
-    return n;
+    memcpy(out + n, digits, k);
+    return n + k;
 }
 
 bool store__decode_object(const struct rec_type *type, struct bytes value, uint64_t partition, struct arena *a,

@@ -50,6 +50,9 @@ struct bytes bytes_dup(struct arena *arena, struct bytes a);
 char *bytes_cstr(struct arena *arena, struct bytes a);
 /* Decimal digits only (no sign, no space, no leading +), the whole of it, at most `max`. False leaves *ret alone. */
 bool bytes_to_u64(struct bytes a, uint64_t max, uint64_t *ret);
+/* Decimal, no NUL. Returns how many digits, at most U64_TEXT. */
+#define U64_TEXT 20
+size_t u64_text(uint64_t v, char out[U64_TEXT]);
 /* Lower-case hex of `in`; `out` takes 2 * n bytes, not terminated. */
 void hex_encode(const void *in, size_t n, char *out);
 /* Exactly 2 * n hex digits of either case into n bytes. */

@@ -50,11 +50,7 @@ static char *put_bytes(char *w, const char *p, size_t n)
 
 static char *put_number(char *w, uint64_t n)
 {
-    char digits[20], *at = digits + sizeof digits;
-    do
-        *--at = (char)('0' + n % 10);
-    while (n /= 10);
-    return put_bytes(w, at, (size_t)(digits + sizeof digits - at));
+    return w + u64_text(n, w);
 }
 
 /* Names of buckets and ids of accounts: nearly always as they are. */

@@ -125,6 +125,24 @@ char *bytes_cstr(struct arena *arena, struct bytes a)
     return p;
 }
 
+/* Two digits a step: half of the divisions. */
+size_t u64_text(uint64_t v, char out[U64_TEXT])
+{
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+                                "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+                                "8081828384858687888990919293949596979899";
+    char digits[U64_TEXT];
+    size_t at = sizeof digits;
+    for (; v >= 100; v /= 100)
+        memcpy(digits + (at -= 2), pairs + 2 * (v % 100), 2);
+    if (v >= 10)
+        memcpy(digits + (at -= 2), pairs + 2 * v, 2);
+    else
+        digits[--at] = (char)('0' + v);
+    memcpy(out, digits + at, sizeof digits - at);
+    return sizeof digits - at;
+}
+
 bool bytes_to_u64(struct bytes a, uint64_t max, uint64_t *ret)
 {
     if (a.n == 0)
@@ -376,21 +394,22 @@ void buf_put_char(struct buf *b, char c)
 
 void buf_put_u64(struct buf *b, uint64_t v)
 {
-    char digits[20];
-    size_t at = sizeof digits;
-    do
-        digits[--at] = (char)('0' + v % 10);
-    while (v /= 10);
-    buf_put(b, digits + at, sizeof digits - at);
+    char digits[U64_TEXT];
+    buf_put(b, digits, u64_text(v, digits));
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
     va_list ap;
+    size_t room = b->failed ? 0 : b->cap - b->n; /* nearly always enough: then once is enough */
     va_start(ap, fmt);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    int n = vsnprintf(room ? b->p + b->n : NULL, room, fmt, ap);
     va_end(ap);
     CHECK(n >= 0);
+    if ((size_t)n < room) {
+        b->n += (size_t)n;
+        return;
+    }
     char *to = buf_reserve(b, (size_t)n + 1); /* vsnprintf ends with a NUL, which does not count */
     if (!to)
         return;

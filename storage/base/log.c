@@ -94,8 +94,10 @@ static void put_time(struct buf *b)
         strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
         formatted = seconds;
     }
+    int ms = (int)(now % 1000);
+    char fraction[] = {'.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10), (char)('0' + ms % 10), 'Z'};
     buf_put_str(b, text);
-    buf_printf(b, ".%03dZ", (int)(now % 1000));
+    buf_put(b, fraction, sizeof fraction);
 }
 
 static const char *level_name(enum log_level level)
@@ -110,12 +112,20 @@ static void make_line(struct buf *b, enum log_level level, const char *event, st
     if (current_format == LOG_JSON) {
         buf_put_str(b, "{\"time\":\"");
         put_time(b);
-        buf_printf(b, "\",\"level\":\"%s\",\"event\":\"%s\"%s", level_name(level), event, fields.n ? "," : "");
+        buf_put_str(b, "\",\"level\":\"");
+        buf_put_str(b, level_name(level));
+        buf_put_str(b, "\",\"event\":\"");
+        buf_put_str(b, event);
+        buf_put_str(b, fields.n ? "\"," : "\"");
         buf_put_bytes(b, fields);
         buf_put_char(b, '}');
     } else {
         put_time(b);
-        buf_printf(b, " %s %s ", level_name(level), event);
+        buf_put_char(b, ' ');
+        buf_put_str(b, level_name(level));
+        buf_put_char(b, ' ');
+        buf_put_str(b, event);
+        buf_put_char(b, ' ');
         buf_put_bytes(b, text);
     }
     b->failed = false; /* a line that was too long is cut */
