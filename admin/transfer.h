@@ -21,6 +21,7 @@
 #include "admin/place.h"
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "checksum.h"
 #include "http_client.h"
 
 #define TRANSFER_PART_SIZE   (16u << 20)  /* larger objects go in parts of this size, unless the source names its own */
@@ -65,6 +66,10 @@ struct transfer_counts {
 struct job;
 struct large;
 struct journal;
+struct buffer;
+
+/* Whether the destination checks a body against x-amz-checksum-...; its answers tell. */
+enum { SUMS_UNKNOWN, SUMS_CHECKED, SUMS_UNCHECKED };
 
 struct transfer {
     const struct transfer_options *o;
@@ -74,6 +79,7 @@ struct transfer {
     _Atomic int stop;    /* 1: take nothing more and end soon, 2: end at once */
     _Atomic bool broken; /* the planner could not go on */
     _Atomic bool listed_all, no_conditions, no_classes;
+    _Atomic int sums;   /* SUMS_... */
     bool to_locks;      /* the destination's bucket knows object lock */
     int from_fd, to_fd; /* of folders */
     struct journal *journal;
@@ -85,7 +91,9 @@ struct transfer {
     size_t queued, running;
     struct large *larges; /* objects with parts to take */
     uint64_t memory;      /* bytes of objects in memory */
-    double allowance;     /* bytes that the limit lets go now */
+    struct buffer *spare; /* used before, and ready for the next */
+    uint64_t spare_bytes;
+    double allowance; /* bytes that the limit lets go now */
     int64_t allowed_at_ms, stopped_ms;
 };
 
@@ -156,6 +164,7 @@ struct s3_call {
     char *into; /* for the body of a good reply */
     size_t into_room;
     bool data; /* it carries objects: counts for the limit, and may take long */
+    bool once; /* when it answers BadDigest: the bytes are to be read again first */
     /* After an attempt whose end is not known: has it come to pass? True: *ret is filled as if it had answered. */
     bool (*landed)(void *arg, struct http_client_reply *ret);
     void *landed_arg;
@@ -214,6 +223,7 @@ struct carried {
     size_t n;
     const char *etag; /* of the source; "" of a file */
     bool md5;         /* which is the MD5 of the bytes */
+    bool opaque;      /* which says nothing of the bytes */
     int64_t mtime_ns;
     struct bytes checksum; /* base64, of the whole object; empty: none */
     int checksum_alg;      /* enum checksum_alg */
@@ -227,12 +237,37 @@ void carried_add(struct carried *, const char *name, const char *value);
 int64_t mtime_of_text(const char *text);
 const char *mtime_text(int64_t ns, struct arena *);
 bool is_md5(struct bytes etag); /* pure */
-/* The bytes are those that the source's ETag or checksum tells of; true where it tells of none. */
-bool carried_matches(const struct carried *, struct bytes data, const unsigned char md5[16]);
+
+/* ---- proof that bytes arrive as they are: admin/transfer_verify.c ---- */
+
+/* What the destination is told that a body has to be. Its headers point into it: it is not to be copied. */
+struct pledge {
+    struct http_client_header headers[2];
+    size_t n;
+    char md5[25], hex[33]; /* in base64 and in hex; "": not told */
+    enum checksum_alg alg; /* NONE: not told */
+    char sum[CHECKSUM_MAX_BYTES * 4 / 3 + 5];
+};
+/* Of the MD5 that the body is known to have (NULL: none), or of its sum (NULL: of none); an MD5 only if need be. */
+void pledge_make(struct line *, struct bytes data, const char *known_md5, const struct checksum_value *sum,
+                 struct pledge *ret);
+/* It was refused, since the destination does not know such sums: the next pledge is without. */
+bool pledge_not_known(struct line *, const struct pledge *, int status, const struct s3_error *);
+/* What a good answer says to it. False, and the error: something else arrived. */
+bool pledge_kept(struct line *, const struct pledge *, struct bytes data, const struct http_client_reply *,
+                 char error[400]);
+/* The object with that head has just these bytes. */
+bool pledge_is(struct line *, const struct pledge *, const struct http_client_reply *head);
+bool etag_is_opaque(const struct http_client_reply *); /* an ETag beside such encryption is no MD5. Pure */
+bool checksum_combines(int alg);                       /* of the parts follows that of the whole. Pure */
+bool checksum_is(const struct checksum_value *, struct bytes base64); /* pure */
+/* The bytes are those that the source's ETag or checksum tells of; true where it tells of none. Pure. */
+bool carried_matches(const struct carried *, struct bytes data);
 
 /* ---- copying: admin/transfer_copy.c, and in parts: admin/transfer_large.c ---- */
 
-enum copy_end { COPY_DONE, COPY_SAME, COPY_GONE, COPY_FAILED };
+/* SPOILED: the bytes are not those that the source tells of */
+enum copy_end { COPY_DONE, COPY_SAME, COPY_GONE, COPY_FAILED, COPY_SPOILED };
 void job_run(struct line *, struct job *);
 /* How many of the source's first versions are the destination's last ones; *conflict: none, and it has some. Pure. */
 size_t job_overlap(size_t n, size_t n_have, bool (*same)(void *arg, size_t i, size_t have), void *arg, bool *conflict);
@@ -252,9 +287,18 @@ bool etag_of_file(struct line *, int fd, uint64_t size, uint64_t part_size, char
 uint64_t part_size_at(struct line *, const struct place *, const char *bucket, struct bytes key, const char *query,
                       struct http_client_reply *ret_head);
 
-/* Memory for objects: waits for room; false: the run ends. */
+/* Memory for objects, admin/transfer_memory.c: waits for room; false: the run ends. */
 bool memory_take(struct transfer *, uint64_t n);
 void memory_give(struct transfer *, uint64_t n);
+/* The bytes themselves, within what was taken. Large ones are kept for the next: fresh pages cost as much as a copy. */
+struct buffer {
+    struct buffer *next;
+    char *p;
+    uint64_t room;
+};
+struct buffer *buffer_take(struct transfer *, uint64_t n);
+void buffer_give(struct transfer *, struct buffer **);
+void buffers_free(struct transfer *);
 
 /* ---- the journal of open uploads: admin/transfer_journal.c ---- */
 

@@ -31,29 +31,6 @@ static void on_signal(int number)
         t->stop++;
 }
 
-/* ---- memory ---- */
-
-bool memory_take(struct transfer *t, uint64_t n)
-{
-    pthread_mutex_lock(&t->lock);
-    while (t->memory && t->memory + n > TRANSFER_MEMORY && !t->stop)
-        pthread_cond_wait(&t->room, &t->lock);
-    bool go_on = !t->stop;
-    t->memory += go_on ? n : 0;
-    pthread_mutex_unlock(&t->lock);
-    return go_on;
-}
-
-void memory_give(struct transfer *t, uint64_t n)
-{
-    pthread_mutex_lock(&t->lock);
-    t->memory -= n;
-    pthread_cond_broadcast(&t->room);
-    if (t->larges)
-        pthread_cond_broadcast(&t->more);
-    pthread_mutex_unlock(&t->lock);
-}
-
 /* ---- jobs ---- */
 
 static void copy_versions(struct version *to, const struct version *from, size_t n, char **p)
@@ -386,6 +363,7 @@ static void run_one(struct line *l, const char *from_bucket, const char *to_buck
     t->to_bucket = to_bucket;
     t->from_fd = t->to_fd = -1;
     t->listed_all = t->no_classes = t->no_conditions = false;
+    t->sums = SUMS_UNKNOWN;
     t->to_locks = false;
     if (!open_source(l) || !bucket_prepare(l, &there) || !open_journal(l))
         t->broken = true;
@@ -444,6 +422,7 @@ int transfer_run(const struct transfer_options *o)
     }
     current = NULL;
     line_close(&l);
+    buffers_free(&t);
     pthread_cond_destroy(&t.more);
     pthread_cond_destroy(&t.room);
     pthread_mutex_destroy(&t.lock);
