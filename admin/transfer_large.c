@@ -466,6 +466,9 @@ static int begin_upload(struct line *l, struct large *g, struct http_client_repl
         int unknown = SUMS_UNKNOWN;
         g->declared = g->alg != CHECKSUM_NONE && l->t->sums != SUMS_UNCHECKED;
         int status = send_new(l, &c, &g->carried, sums, g->declared ? 2 : 0, r, e);
+        const char *told = s3_good(status) ? http_client_reply_header(r, sums[0].name) : NULL;
+        if (g->declared && told && strcmp(told, sums[0].value) == 0)
+            atomic_compare_exchange_strong(&l->t->sums, &unknown, SUMS_CHECKED);
         if (!g->declared || (status != 400 && status != 501) || l->t->sums == SUMS_CHECKED)
             return status;
         atomic_compare_exchange_strong(&l->t->sums, &unknown, SUMS_UNCHECKED);
