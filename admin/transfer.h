@@ -28,8 +28,9 @@
 #define TRANSFER_PART_MIN    (5u << 20)   /* what S3 allows, but for the last */
 #define TRANSFER_PART_MAX    (512u << 20) /* that a source's own part size is kept up to */
 #define TRANSFER_PARTS_MAX   10000        /* that S3 allows */
-#define TRANSFER_MEMORY      (256u << 20) /* bytes of objects in memory, all workers together */
-#define TRANSFER_QUEUE_MAX   100000       /* jobs that the planner may be ahead */
+#define TRANSFER_PART_LIMIT  (UINT64_C(5) << 30) /* which is more than S3 allows of one */
+#define TRANSFER_MEMORY      (256u << 20)        /* bytes of objects in memory, all workers together */
+#define TRANSFER_QUEUE_MAX   100000              /* jobs that the planner may be ahead */
 #define TRANSFER_WORKERS     32
 #define TRANSFER_WORKERS_MAX 256
 #define TRANSFER_RETRIES     8
@@ -149,6 +150,8 @@ bool doc_find(struct bytes inner, const char *name, struct bytes *ret);
 /* The same, with its text decoded. */
 struct bytes doc_find_text(struct bytes inner, const char *name, struct arena *);
 struct bytes doc_text(struct bytes inner, struct arena *);
+/* Nothing more is there: doc_next ended at the end, and not at something it refuses. */
+bool doc_over(struct bytes rest);
 /* The content of the document's element. */
 bool doc_root(struct bytes doc, const char *name, struct bytes *ret);
 
@@ -197,7 +200,8 @@ struct folder_file {
     char name[256], temporary[64];
 };
 bool folder_file_begin(struct folder_file *, int root_fd, struct bytes key, uint64_t size, char error[256]);
-bool folder_file_end(struct folder_file *, int64_t mtime_ns, char error[256]);
+/* `is_new`: nothing had its name when the folder was listed, so no file that is there now is written over. */
+bool folder_file_end(struct folder_file *, int64_t mtime_ns, bool is_new, char error[256]);
 void folder_file_drop(struct folder_file *);
 struct walk;
 struct walk *walk_open(struct line *, int root_fd, bool follow_links, bool quiet);
@@ -296,7 +300,7 @@ struct buffer {
     char *p;
     uint64_t room;
 };
-struct buffer *buffer_take(struct transfer *, uint64_t n);
+struct buffer *buffer_take(struct transfer *, uint64_t n); /* NULL: the system has not that much */
 void buffer_give(struct transfer *, struct buffer **);
 void buffers_free(struct transfer *);
 
@@ -322,6 +326,7 @@ bool bucket_prepare(struct line *, bool *ret_there);
 void bucket_configure(struct line *); /* after the objects: policy, lifecycle, ... where the destination has none */
 /* The names of the source's buckets, in the arena; -1: reported. */
 ptrdiff_t bucket_names(struct line *, const char ***ret);
+bool bucket_name_plain(struct bytes name); /* it can be part of a URL and of a path as it is. Pure */
 
 /* ---- what is said: admin/transfer_report.c ---- */
 

@@ -130,7 +130,7 @@ static const char *tags_of(struct bytes xml, struct arena *a)
         buf_put_char(&b, '=');
         buf_put_bytes(&b, s3_encode(a, doc_find_text(tag, "Value", a), false));
     }
-    if (!b.failed)
+    if (!b.failed && doc_over(set))
         text = bytes_cstr(a, buf_bytes(&b));
     buf_fini(&b);
     return text;
@@ -151,6 +151,14 @@ static bool add_tags(struct line *l, const struct job *j, const struct version *
     return tags != NULL;
 }
 
+static bool header_good(const char *value)
+{
+    for (; *value; value++)
+        if (((unsigned char)*value < ' ' && *value != '\t') || *value == 0x7f)
+            return false;
+    return true;
+}
+
 bool carry_object(struct line *l, const struct job *j, const struct version *v, const struct http_client_reply *r,
                   struct carried *c, char error[400])
 {
@@ -168,6 +176,10 @@ bool carry_object(struct line *l, const struct job *j, const struct version *v, 
         bool wanted = strncasecmp(h->name, META, sizeof META - 1) == 0 && strcasecmp(h->name, NOTE_SOURCE_ETAG) != 0;
         for (size_t k = 0; k < ARRAY_LEN(passed_on); k++)
             wanted = wanted || strcasecmp(h->name, passed_on[k]) == 0;
+        if (wanted && !header_good(h->value)) {
+            snprintf(error, 400, "its %.100s has a character that no header can have", h->name);
+            return false;
+        }
         if (wanted)
             carried_add(c, h->name, h->value);
     }

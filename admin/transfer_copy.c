@@ -320,7 +320,7 @@ static enum copy_end put_file(struct line *l, struct job *j, const struct carrie
         }
         at += (size_t)n;
     }
-    return folder_file_end(&f, carried->mtime_ns, error) ? COPY_DONE : COPY_FAILED;
+    return folder_file_end(&f, carried->mtime_ns, j->n_have == 0, error) ? COPY_DONE : COPY_FAILED;
 }
 
 /* ---- reading ---- */
@@ -394,6 +394,11 @@ static enum copy_end copy_whole(struct line *l, struct job *j, const struct vers
     if (!memory_take(l->t, room))
         return COPY_FAILED;
     struct buffer *b = buffer_take(l->t, room);
+    if (!b) {
+        memory_give(l->t, room);
+        snprintf(error, 400, "there is no memory for it");
+        return COPY_FAILED;
+    }
     struct carried *carried = arena_new(l->arena, struct carried);
     enum copy_end end = COPY_SPOILED;
     for (int tries = 0; end == COPY_SPOILED && tries < READ_TRIES; tries++) {

@@ -174,13 +174,33 @@ bool folder_file_begin(struct folder_file *f, int root_fd, struct bytes key, uin
     return false;
 }
 
-bool folder_file_end(struct folder_file *f, int64_t mtime_ns, char error[256])
+/* A link in the way is replaced. File systems that do not know the condition get a plain rename. */
+static int put_in_place(struct folder_file *f, bool is_new)
+{
+    struct stat st;
+    if (is_new) {
+        if (renameat2(f->parent_fd, f->temporary, f->parent_fd, f->name, RENAME_NOREPLACE) == 0)
+            return 0;
+        if (errno == EEXIST && fstatat(f->parent_fd, f->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISLNK(st.st_mode)) {
+            errno = S_ISDIR(st.st_mode) ? EISDIR : EEXIST;
+            return -1;
+        }
+        if (errno != EEXIST && errno != EINVAL && errno != ENOSYS)
+            return -1;
+    }
+    return renameat(f->parent_fd, f->temporary, f->parent_fd, f->name);
+}
+
+bool folder_file_end(struct folder_file *f, int64_t mtime_ns, bool is_new, char error[256])
 {
     struct timespec times[2] = {{.tv_nsec = UTIME_NOW},
                                 {.tv_sec = mtime_ns / 1000000000, .tv_nsec = mtime_ns % 1000000000}};
-    if (futimens(f->fd, times) != 0 || fdatasync(f->fd) != 0 ||
-        renameat(f->parent_fd, f->temporary, f->parent_fd, f->name) != 0) {
-        snprintf(error, 256, "%s", errno == EISDIR ? "a folder is in its place" : strerror(errno));
+    if (futimens(f->fd, times) != 0 || fdatasync(f->fd) != 0 || put_in_place(f, is_new) != 0) {
+        snprintf(error, 256, "%s",
+                 errno == EISDIR   ? "a folder is in its place"
+                 : errno == EEXIST ? "a file of this name was not there before, or the folder does not tell upper from "
+                                     "lower case"
+                                   : strerror(errno));
         folder_file_drop(f);
         return false;
     }

@@ -13,6 +13,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,6 +141,8 @@ static bool write_to_file(struct large *g, size_t i, const char *p, uint64_t n, 
         }
         at += (uint64_t)put;
     }
+    /* To the disk while the next part arrives, rather than all at the end. */
+    (void)sync_file_range(g->file.fd, (off_t)(i * g->part_size), (off_t)n, SYNC_FILE_RANGE_WRITE);
     return true;
 }
 
@@ -221,6 +224,10 @@ static bool do_part(struct line *l, struct large *g, size_t i, char error[400])
     uint64_t n = part_bytes(g, i);
     struct part *part = &g->parts[i];
     struct buffer *b = buffer_take(l->t, n);
+    if (!b) {
+        snprintf(error, 400, "there is no memory for a part of %" PRIu64 " bytes", n);
+        return false;
+    }
     struct bytes data = bytes_of(b->p, n);
     bool good = g->source_fd >= 0 ? read_of_file(g, i, b->p, n, error) : read_of_s3(l, g, i, b->p, n, error);
     if (good && !part->there) {
@@ -365,6 +372,10 @@ static enum copy_end open_s3_source(struct line *l, struct large *g)
     if (n)
         part = part_size_at(l, &l->t->o->from, l->t->from_bucket, g->from_key, g->query, &r);
     g->size = size;
+    if (size > TRANSFER_PARTS_MAX * TRANSFER_PART_LIMIT) {
+        fail(g, "it is larger than any object can be");
+        return COPY_FAILED;
+    }
     g->mirrored = n && part && part <= TRANSFER_PART_MAX && (size + part - 1) / part == n &&
                   (n == 1 || part >= TRANSFER_PART_MIN);
     g->part_size = g->mirrored ? part : own_part_size(l->t->o, size);
@@ -691,7 +702,7 @@ static enum copy_end finish(struct line *l, struct large *g, const char **last_i
     }
     if (g->upload)
         return complete(l, g, last_id);
-    return folder_file_end(&g->file, g->carried.mtime_ns, g->error) ? COPY_DONE : COPY_FAILED;
+    return folder_file_end(&g->file, g->carried.mtime_ns, g->job->n_have == 0, g->error) ? COPY_DONE : COPY_FAILED;
 }
 
 enum copy_end large_copy(struct line *l, struct job *j, const struct version *v, const char **last_id, char error[400])

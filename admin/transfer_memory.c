@@ -50,7 +50,10 @@ static struct buffer *fresh(uint64_t n)
         b->p = xmalloc(n);
     else {
         b->room = (n + PAGE_HUGE - 1) / PAGE_HUGE * PAGE_HUGE;
-        CHECK(posix_memalign(&p, PAGE_HUGE, b->room) == 0);
+        if (posix_memalign(&p, PAGE_HUGE, b->room) != 0) {
+            free(b);
+            return NULL;
+        }
         b->p = p;
         (void)madvise(p, b->room, MADV_HUGEPAGE); /* where the system has none, small pages do */
     }

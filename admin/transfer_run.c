@@ -337,7 +337,7 @@ static bool open_journal(struct line *l)
     return t->journal != NULL;
 }
 
-static void close_one(struct line *l, uint64_t failed_before)
+static void close_one(struct line *l, uint64_t failed_before, uint64_t copied_before)
 {
     struct transfer *t = l->t;
     bool complete = !t->stop && !t->broken && t->counts.failed == failed_before;
@@ -347,15 +347,18 @@ static void close_one(struct line *l, uint64_t failed_before)
     t->journal = NULL;
     if (t->from_fd >= 0)
         close(t->from_fd);
-    if (t->to_fd >= 0)
+    if (t->to_fd >= 0) {
+        if (t->counts.copied > copied_before && syncfs(t->to_fd) != 0) /* names: what they name is there already */
+            report(t, PROBLEM_FAILED, BYTES_NONE, "%s: %s", t->o->to.folder, strerror(errno));
         close(t->to_fd);
+    }
     t->from_fd = t->to_fd = -1;
 }
 
 static void run_one(struct line *l, const char *from_bucket, const char *to_bucket)
 {
     struct transfer *t = l->t;
-    uint64_t failed_before = t->counts.failed;
+    uint64_t failed_before = t->counts.failed, copied_before = t->counts.copied;
     bool there = false;
     t->broken = false;
     arena_reset(l->arena);
@@ -369,7 +372,7 @@ static void run_one(struct line *l, const char *from_bucket, const char *to_buck
         t->broken = true;
     else
         work(t, !there);
-    close_one(l, failed_before);
+    close_one(l, failed_before, copied_before);
 }
 
 static void run_all(struct line *l)
