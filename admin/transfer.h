@@ -281,6 +281,11 @@ const char *version_query(struct line *, const struct version *, const char *mor
 /* A request that makes an object: sent anew without what the destination does not know. Headers: c's, then more. */
 int send_new(struct line *, struct s3_call *, const struct carried *, const struct http_client_header *more,
              size_t n_more, struct http_client_reply *, struct s3_error *);
+/*
+ * After the first version that was added to what was there: *mine is its id, `before` that of the newest one before, or
+ * NULL. Takes it back when a killed run's request has written it as well; *mine is what stays.
+ */
+bool late_settle(struct line *, struct job *, const char *before, const char **mine, char error[400]);
 enum copy_end large_copy(struct line *, struct job *, const struct version *, const char **last_id, char error[400]);
 bool is_large(const struct line *, const struct version *);
 /* Takes parts of another worker's object; false: there is none to take. With the lock held, before and after. */

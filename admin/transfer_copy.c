@@ -533,7 +533,12 @@ void job_run(struct line *l, struct job *j)
         char error[400] = "";
         if (t->stop)
             return;
+        const char *before = last_id;
         enum copy_end end = copy_one(l, j, &j->versions[i], &last_id, error);
+        bool guarded = !j->n_have && !j->versions[i].marker; /* it was written if nothing was there */
+        if (end == COPY_DONE && t->o->versions && i == done && !guarded && last_id &&
+            !late_settle(l, j, before, &last_id, error))
+            end = COPY_FAILED;
         if (end == COPY_FAILED && t->stop)
             return;
         count_end(t, end, &j->versions[i]);
