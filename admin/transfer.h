@@ -197,12 +197,16 @@ int folder_open_file(int root_fd, struct bytes key, bool follow_links);
 /* A file that is not there yet under its name: to write, then to put in its place, or to drop. */
 struct folder_file {
     int parent_fd, fd;
+    int direct_fd; /* past the page cache; -1: not opened, or the file system does not do it */
     char name[256], temporary[64];
 };
 bool folder_file_begin(struct folder_file *, int root_fd, struct bytes key, uint64_t size, char error[256]);
 /* `is_new`: nothing had its name when the folder was listed, so no file that is there now is written over. */
 bool folder_file_end(struct folder_file *, int64_t mtime_ns, bool is_new, char error[256]);
 void folder_file_drop(struct folder_file *);
+/* Large pieces go past the page cache where they can: filling it costs more than all else. */
+void folder_file_direct(struct folder_file *);
+bool folder_file_write(struct folder_file *, const char *p, uint64_t n, uint64_t at, char error[256]);
 struct walk;
 struct walk *walk_open(struct line *, int root_fd, bool follow_links, bool quiet);
 int walk_next(struct walk *, struct bytes *ret_key, uint64_t *ret_size, int64_t *ret_mtime_ns); /* 1, 0 end, -1 */

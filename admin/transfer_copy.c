@@ -308,17 +308,11 @@ static enum copy_end put_file(struct line *l, struct job *j, const struct carrie
                               char error[400])
 {
     struct folder_file f;
-    size_t at = 0;
     if (!folder_file_begin(&f, l->t->to_fd, j->key, 0, error))
         return COPY_FAILED;
-    while (at < data.n) {
-        ssize_t n = write(f.fd, data.p + at, data.n - at);
-        if (n <= 0) {
-            snprintf(error, 400, "%s", n < 0 ? strerror(errno) : "nothing could be written");
-            folder_file_drop(&f);
-            return COPY_FAILED;
-        }
-        at += (size_t)n;
+    if (!folder_file_write(&f, data.p, data.n, 0, error)) {
+        folder_file_drop(&f);
+        return COPY_FAILED;
     }
     return folder_file_end(&f, carried->mtime_ns, j->n_have == 0, error) ? COPY_DONE : COPY_FAILED;
 }

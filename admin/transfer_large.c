@@ -13,7 +13,6 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,21 +130,6 @@ static bool read_of_file(struct large *g, size_t i, char *p, uint64_t n, char er
     return true;
 }
 
-static bool write_to_file(struct large *g, size_t i, const char *p, uint64_t n, char error[400])
-{
-    for (uint64_t at = 0; at < n;) {
-        ssize_t put = pwrite(g->file.fd, p + at, n - at, (off_t)(i * g->part_size + at));
-        if (put <= 0) {
-            snprintf(error, 400, "%s", strerror(put < 0 ? errno : EIO));
-            return false;
-        }
-        at += (uint64_t)put;
-    }
-    /* To the disk while the next part arrives, rather than all at the end. */
-    (void)sync_file_range(g->file.fd, (off_t)(i * g->part_size), (off_t)n, SYNC_FILE_RANGE_WRITE);
-    return true;
-}
-
 /* Characters that need no escape in a document, and fit. */
 static bool etag_plain(struct bytes etag)
 {
@@ -238,7 +222,8 @@ static bool do_part(struct line *l, struct large *g, size_t i, char error[400])
     }
     good = good && hash_in_turn(l, g, i, data);
     if (good && !part->there) {
-        good = g->upload ? write_to_s3(l, g, i, data, error) : write_to_file(g, i, data.p, n, error);
+        good = g->upload ? write_to_s3(l, g, i, data, error)
+                         : folder_file_write(&g->file, data.p, n, i * g->part_size, error);
         l->t->counts.bytes += good ? n : 0;
     }
     buffer_give(l->t, &b);
@@ -687,6 +672,8 @@ static bool open_destination(struct line *l, struct large *g)
     g->alg = told ? (enum checksum_alg)g->carried.checksum_alg : to_folder ? CHECKSUM_NONE : CHECKSUM_CRC64NVME;
     if (to_folder ? !folder_file_begin(&g->file, l->t->to_fd, g->job->key, g->size, g->error) : !open_upload(l, g))
         return false;
+    if (to_folder)
+        folder_file_direct(&g->file);
     choose_proof(g);
     return true;
 }
@@ -713,7 +700,7 @@ enum copy_end large_copy(struct line *l, struct job *j, const struct version *v,
                         .from_key = key_from(l, j),
                         .to_key = key_to(l, j),
                         .query = version_query(l, v, NULL),
-                        .file = {.parent_fd = -1, .fd = -1},
+                        .file = {.parent_fd = -1, .fd = -1, .direct_fd = -1},
                         .source_fd = -1};
     pthread_cond_init(&g->step, NULL);
     enum copy_end end = l->t->o->from.folder ? open_file_source(l, g) ? COPY_DONE : COPY_FAILED : open_s3_source(l, g);
