@@ -296,9 +296,9 @@ bool is_large(const struct line *, const struct version *);
 bool large_help(struct line *);
 /* The ETag that a file's bytes would have in parts of that size; 0: in one. */
 bool etag_of_file(struct line *, int fd, uint64_t size, uint64_t part_size, char ret[48]);
-/* The size of the parts that an object was made of; 0: it was made in one, or nobody knows. */
+/* The size of a part that an object was made of, from 1 on; 0: it was made in one, or nobody knows. */
 uint64_t part_size_at(struct line *, const struct place *, const char *bucket, struct bytes key, const char *query,
-                      struct http_client_reply *ret_head);
+                      size_t number, struct http_client_reply *ret_head);
 
 /* Memory for objects, admin/transfer_memory.c: waits for room; false: the run ends. */
 bool memory_take(struct transfer *, uint64_t n);

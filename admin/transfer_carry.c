@@ -176,7 +176,7 @@ bool carry_object(struct line *l, const struct job *j, const struct version *v, 
         bool wanted = strncasecmp(h->name, META, sizeof META - 1) == 0 && strcasecmp(h->name, NOTE_SOURCE_ETAG) != 0;
         for (size_t k = 0; k < ARRAY_LEN(passed_on); k++)
             wanted = wanted || strcasecmp(h->name, passed_on[k]) == 0;
-        if (wanted && !header_good(h->value)) {
+        if (wanted && !l->t->o->to.folder && !header_good(h->value)) {
             snprintf(error, 400, "its %.100s has a character that no header can have", h->name);
             return false;
         }
