@@ -21,14 +21,16 @@
 #include "admin/place.h"
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "checksum.h"
 #include "http_client.h"
 
 #define TRANSFER_PART_SIZE   (16u << 20)  /* larger objects go in parts of this size, unless the source names its own */
 #define TRANSFER_PART_MIN    (5u << 20)   /* what S3 allows, but for the last */
 #define TRANSFER_PART_MAX    (512u << 20) /* that a source's own part size is kept up to */
 #define TRANSFER_PARTS_MAX   10000        /* that S3 allows */
-#define TRANSFER_MEMORY      (256u << 20) /* bytes of objects in memory, all workers together */
-#define TRANSFER_QUEUE_MAX   100000       /* jobs that the planner may be ahead */
+#define TRANSFER_PART_LIMIT  (UINT64_C(5) << 30) /* which is more than S3 allows of one */
+#define TRANSFER_MEMORY      (256u << 20)        /* bytes of objects in memory, all workers together */
+#define TRANSFER_QUEUE_MAX   100000              /* jobs that the planner may be ahead */
 #define TRANSFER_WORKERS     32
 #define TRANSFER_WORKERS_MAX 256
 #define TRANSFER_RETRIES     8
@@ -65,6 +67,10 @@ struct transfer_counts {
 struct job;
 struct large;
 struct journal;
+struct buffer;
+
+/* Whether the destination checks a body against x-amz-checksum-...; its answers tell. */
+enum { SUMS_UNKNOWN, SUMS_CHECKED, SUMS_UNCHECKED };
 
 struct transfer {
     const struct transfer_options *o;
@@ -74,6 +80,7 @@ struct transfer {
     _Atomic int stop;    /* 1: take nothing more and end soon, 2: end at once */
     _Atomic bool broken; /* the planner could not go on */
     _Atomic bool listed_all, no_conditions, no_classes;
+    _Atomic int sums;   /* SUMS_... */
     bool to_locks;      /* the destination's bucket knows object lock */
     int from_fd, to_fd; /* of folders */
     struct journal *journal;
@@ -85,7 +92,9 @@ struct transfer {
     size_t queued, running;
     struct large *larges; /* objects with parts to take */
     uint64_t memory;      /* bytes of objects in memory */
-    double allowance;     /* bytes that the limit lets go now */
+    struct buffer *spare; /* used before, and ready for the next */
+    uint64_t spare_bytes;
+    double allowance; /* bytes that the limit lets go now */
     int64_t allowed_at_ms, stopped_ms;
 };
 
@@ -141,6 +150,8 @@ bool doc_find(struct bytes inner, const char *name, struct bytes *ret);
 /* The same, with its text decoded. */
 struct bytes doc_find_text(struct bytes inner, const char *name, struct arena *);
 struct bytes doc_text(struct bytes inner, struct arena *);
+/* Nothing more is there: doc_next ended at the end, and not at something it refuses. */
+bool doc_over(struct bytes rest);
 /* The content of the document's element. */
 bool doc_root(struct bytes doc, const char *name, struct bytes *ret);
 
@@ -156,6 +167,7 @@ struct s3_call {
     char *into; /* for the body of a good reply */
     size_t into_room;
     bool data; /* it carries objects: counts for the limit, and may take long */
+    bool once; /* when it answers BadDigest: the bytes are to be read again first */
     /* After an attempt whose end is not known: has it come to pass? True: *ret is filled as if it had answered. */
     bool (*landed)(void *arg, struct http_client_reply *ret);
     void *landed_arg;
@@ -185,11 +197,16 @@ int folder_open_file(int root_fd, struct bytes key, bool follow_links);
 /* A file that is not there yet under its name: to write, then to put in its place, or to drop. */
 struct folder_file {
     int parent_fd, fd;
+    int direct_fd; /* past the page cache; -1: not opened, or the file system does not do it */
     char name[256], temporary[64];
 };
 bool folder_file_begin(struct folder_file *, int root_fd, struct bytes key, uint64_t size, char error[256]);
-bool folder_file_end(struct folder_file *, int64_t mtime_ns, char error[256]);
+/* `is_new`: nothing had its name when the folder was listed, so no file that is there now is written over. */
+bool folder_file_end(struct folder_file *, int64_t mtime_ns, bool is_new, char error[256]);
 void folder_file_drop(struct folder_file *);
+/* Large pieces go past the page cache where they can: filling it costs more than all else. */
+void folder_file_direct(struct folder_file *);
+bool folder_file_write(struct folder_file *, const char *p, uint64_t n, uint64_t at, char error[256]);
 struct walk;
 struct walk *walk_open(struct line *, int root_fd, bool follow_links, bool quiet);
 int walk_next(struct walk *, struct bytes *ret_key, uint64_t *ret_size, int64_t *ret_mtime_ns); /* 1, 0 end, -1 */
@@ -214,6 +231,7 @@ struct carried {
     size_t n;
     const char *etag; /* of the source; "" of a file */
     bool md5;         /* which is the MD5 of the bytes */
+    bool opaque;      /* which says nothing of the bytes */
     int64_t mtime_ns;
     struct bytes checksum; /* base64, of the whole object; empty: none */
     int checksum_alg;      /* enum checksum_alg */
@@ -227,12 +245,37 @@ void carried_add(struct carried *, const char *name, const char *value);
 int64_t mtime_of_text(const char *text);
 const char *mtime_text(int64_t ns, struct arena *);
 bool is_md5(struct bytes etag); /* pure */
-/* The bytes are those that the source's ETag or checksum tells of; true where it tells of none. */
-bool carried_matches(const struct carried *, struct bytes data, const unsigned char md5[16]);
+
+/* ---- proof that bytes arrive as they are: admin/transfer_verify.c ---- */
+
+/* What the destination is told that a body has to be. Its headers point into it: it is not to be copied. */
+struct pledge {
+    struct http_client_header headers[2];
+    size_t n;
+    char md5[25], hex[33]; /* in base64 and in hex; "": not told */
+    enum checksum_alg alg; /* NONE: not told */
+    char sum[CHECKSUM_MAX_BYTES * 4 / 3 + 5];
+};
+/* Of the MD5 that the body is known to have (NULL: none), or of its sum (NULL: of none); an MD5 only if need be. */
+void pledge_make(struct line *, struct bytes data, const char *known_md5, const struct checksum_value *sum,
+                 struct pledge *ret);
+/* It was refused, since the destination does not know such sums: the next pledge is without. */
+bool pledge_not_known(struct line *, const struct pledge *, int status, const struct s3_error *);
+/* What a good answer says to it. False, and the error: something else arrived. */
+bool pledge_kept(struct line *, const struct pledge *, struct bytes data, const struct http_client_reply *,
+                 char error[400]);
+/* The object with that head has just these bytes. */
+bool pledge_is(struct line *, const struct pledge *, const struct http_client_reply *head);
+bool etag_is_opaque(const struct http_client_reply *); /* an ETag beside such encryption is no MD5. Pure */
+bool checksum_combines(int alg);                       /* of the parts follows that of the whole. Pure */
+bool checksum_is(const struct checksum_value *, struct bytes base64); /* pure */
+/* The bytes are those that the source's ETag or checksum tells of; true where it tells of none. Pure. */
+bool carried_matches(const struct carried *, struct bytes data);
 
 /* ---- copying: admin/transfer_copy.c, and in parts: admin/transfer_large.c ---- */
 
-enum copy_end { COPY_DONE, COPY_SAME, COPY_GONE, COPY_FAILED };
+/* SPOILED: the bytes are not those that the source tells of */
+enum copy_end { COPY_DONE, COPY_SAME, COPY_GONE, COPY_FAILED, COPY_SPOILED };
 void job_run(struct line *, struct job *);
 /* How many of the source's first versions are the destination's last ones; *conflict: none, and it has some. Pure. */
 size_t job_overlap(size_t n, size_t n_have, bool (*same)(void *arg, size_t i, size_t have), void *arg, bool *conflict);
@@ -242,19 +285,33 @@ const char *version_query(struct line *, const struct version *, const char *mor
 /* A request that makes an object: sent anew without what the destination does not know. Headers: c's, then more. */
 int send_new(struct line *, struct s3_call *, const struct carried *, const struct http_client_header *more,
              size_t n_more, struct http_client_reply *, struct s3_error *);
+/*
+ * After the first version that was added to what was there: *mine is its id, `before` that of the newest one before, or
+ * NULL. Takes it back when a killed run's request has written it as well; *mine is what stays.
+ */
+bool late_settle(struct line *, struct job *, const char *before, const char **mine, char error[400]);
 enum copy_end large_copy(struct line *, struct job *, const struct version *, const char **last_id, char error[400]);
 bool is_large(const struct line *, const struct version *);
 /* Takes parts of another worker's object; false: there is none to take. With the lock held, before and after. */
 bool large_help(struct line *);
 /* The ETag that a file's bytes would have in parts of that size; 0: in one. */
 bool etag_of_file(struct line *, int fd, uint64_t size, uint64_t part_size, char ret[48]);
-/* The size of the parts that an object was made of; 0: it was made in one, or nobody knows. */
+/* The size of a part that an object was made of, from 1 on; 0: it was made in one, or nobody knows. */
 uint64_t part_size_at(struct line *, const struct place *, const char *bucket, struct bytes key, const char *query,
-                      struct http_client_reply *ret_head);
+                      size_t number, struct http_client_reply *ret_head);
 
-/* Memory for objects: waits for room; false: the run ends. */
+/* Memory for objects, admin/transfer_memory.c: waits for room; false: the run ends. */
 bool memory_take(struct transfer *, uint64_t n);
 void memory_give(struct transfer *, uint64_t n);
+/* The bytes themselves, within what was taken. Large ones are kept for the next: fresh pages cost as much as a copy. */
+struct buffer {
+    struct buffer *next;
+    char *p;
+    uint64_t room;
+};
+struct buffer *buffer_take(struct transfer *, uint64_t n); /* NULL: the system has not that much */
+void buffer_give(struct transfer *, struct buffer **);
+void buffers_free(struct transfer *);
 
 /* ---- the journal of open uploads: admin/transfer_journal.c ---- */
 
@@ -278,6 +335,7 @@ bool bucket_prepare(struct line *, bool *ret_there);
 void bucket_configure(struct line *); /* after the objects: policy, lifecycle, ... where the destination has none */
 /* The names of the source's buckets, in the arena; -1: reported. */
 ptrdiff_t bucket_names(struct line *, const char ***ret);
+bool bucket_name_plain(struct bytes name); /* it can be part of a URL and of a path as it is. Pure */
 
 /* ---- what is said: admin/transfer_report.c ---- */
 

@@ -6,9 +6,11 @@
  * nothing.
  * Threads: the planner.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,7 +18,8 @@
 #include "base/check.h"
 #include "checksum.h"
 
-#define XMLNS "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\""
+#define BUCKET_NAME_MAX 255 /* of AWS's oldest */
+#define XMLNS           "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\""
 
 static int ask(struct line *l, bool source, const char *method, const char *query, struct bytes body,
                struct http_client_reply *r, struct s3_error *e)
@@ -116,6 +119,10 @@ static bool prepare_folder(struct line *l, bool *there)
     if (t->to_fd < 0)
         report(t, PROBLEM_FAILED, BYTES_NONE, "%s: %s", path, strerror(errno));
     *there = t->to_fd >= 0;
+    if (*there && may_make && flock(t->to_fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        report(t, PROBLEM_FAILED, BYTES_NONE, "another run writes into %s right now", path);
+        return false;
+    }
     return *there;
 }
 
@@ -197,6 +204,14 @@ void bucket_configure(struct line *l)
         set_versioning(l, "Suspended");
 }
 
+bool bucket_name_plain(struct bytes name)
+{
+    for (size_t i = 0; i < name.n; i++)
+        if (!isalnum((unsigned char)name.p[i]) && !strchr("._-", name.p[i]))
+            return false;
+    return name.n && name.n <= BUCKET_NAME_MAX && name.p[0] != '.' && memchr(name.p, '\0', name.n) == NULL;
+}
+
 ptrdiff_t bucket_names(struct line *l, const char ***ret)
 {
     struct http_client_reply r;
@@ -213,8 +228,17 @@ ptrdiff_t bucket_names(struct line *l, const char ***ret)
     for (struct bytes rest = set; doc_next(&rest, &name, &bucket);)
         room++;
     *ret = arena_new_array(l->arena, const char *, room + 1);
-    while (doc_next(&set, &name, &bucket))
-        if (bytes_eq_str(name, "Bucket"))
-            (*ret)[n++] = bytes_cstr(l->arena, doc_find_text(bucket, "Name", l->arena));
-    return (ptrdiff_t)n;
+    while (doc_next(&set, &name, &bucket)) {
+        struct bytes own = doc_find_text(bucket, "Name", l->arena);
+        if (!bytes_eq_str(name, "Bucket"))
+            continue;
+        if (bucket_name_plain(own))
+            (*ret)[n++] = bytes_cstr(l->arena, own);
+        else
+            report(l->t, PROBLEM_FAILED, own, "no bucket can have this name: it is not asked for");
+    }
+    if (doc_over(set))
+        return (ptrdiff_t)n;
+    report(l->t, PROBLEM_FAILED, BYTES_NONE, "the list of buckets of %s is malformed", l->t->o->from.endpoint);
+    return -1;
 }

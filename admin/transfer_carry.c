@@ -115,23 +115,6 @@ static void take_checksum(struct carried *c, const struct http_client_reply *r)
     }
 }
 
-bool carried_matches(const struct carried *c, struct bytes data, const unsigned char md5[16])
-{
-    struct checksum_value mine, theirs;
-    char hex[32];
-    hex_encode(md5, 16, hex);
-    if (c->md5)
-        return bytes_eq_str_nocase(bytes_of(hex, 32), c->etag);
-    if (!c->checksum.n)
-        return true;
-    enum checksum_alg alg = (enum checksum_alg)c->checksum_alg;
-    if (base64_decode(c->checksum, theirs.b, sizeof theirs.b) != (ptrdiff_t)checksum_info(alg)->bytes)
-        return false;
-    theirs.alg = alg;
-    checksum_of(alg, data.p, data.n, &mine);
-    return checksum_equal(&mine, &theirs);
-}
-
 /* "a=b&c=d" of a Tagging document. */
 static const char *tags_of(struct bytes xml, struct arena *a)
 {
@@ -147,7 +130,7 @@ static const char *tags_of(struct bytes xml, struct arena *a)
         buf_put_char(&b, '=');
         buf_put_bytes(&b, s3_encode(a, doc_find_text(tag, "Value", a), false));
     }
-    if (!b.failed)
+    if (!b.failed && doc_over(set))
         text = bytes_cstr(a, buf_bytes(&b));
     buf_fini(&b);
     return text;
@@ -168,24 +151,35 @@ static bool add_tags(struct line *l, const struct job *j, const struct version *
     return tags != NULL;
 }
 
+static bool header_good(const char *value)
+{
+    for (; *value; value++)
+        if (((unsigned char)*value < ' ' && *value != '\t') || *value == 0x7f)
+            return false;
+    return true;
+}
+
 bool carry_object(struct line *l, const struct job *j, const struct version *v, const struct http_client_reply *r,
                   struct carried *c, char error[400])
 {
-    const char *encryption = http_client_reply_header(r, "x-amz-server-side-encryption");
     const char *class = http_client_reply_header(r, "x-amz-storage-class");
     const char *tags = http_client_reply_header(r, "x-amz-tagging-count");
     const char *lost = http_client_reply_header(r, "x-amz-missing-meta");
     c->n = 0;
     c->checksum = BYTES_NONE;
     c->etag = s3_etag(r, l->arena);
-    c->md5 = is_md5(bytes_str(c->etag)) && !(encryption && strncmp(encryption, "aws:kms", 7) == 0) &&
-             !http_client_reply_header(r, "x-amz-server-side-encryption-customer-algorithm");
+    c->opaque = etag_is_opaque(r);
+    c->md5 = is_md5(bytes_str(c->etag)) && !c->opaque;
     take_checksum(c, r);
     for (size_t i = 0; i < r->n_headers; i++) {
         const struct http_client_header *h = &r->headers[i];
         bool wanted = strncasecmp(h->name, META, sizeof META - 1) == 0 && strcasecmp(h->name, NOTE_SOURCE_ETAG) != 0;
         for (size_t k = 0; k < ARRAY_LEN(passed_on); k++)
             wanted = wanted || strcasecmp(h->name, passed_on[k]) == 0;
+        if (wanted && !l->t->o->to.folder && !header_good(h->value)) {
+            snprintf(error, 400, "its %.100s has a character that no header can have", h->name);
+            return false;
+        }
         if (wanted)
             carried_add(c, h->name, h->value);
     }
@@ -205,7 +199,7 @@ bool carry_object(struct line *l, const struct job *j, const struct version *v, 
 void carry_file(struct line *l, struct bytes key, int64_t mtime_ns, struct carried *c)
 {
     c->n = 0;
-    c->md5 = false;
+    c->md5 = c->opaque = false;
     c->checksum = BYTES_NONE;
     c->etag = "";
     carried_add(c, "content-type", folder_type_of(key));

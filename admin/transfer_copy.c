@@ -13,6 +13,7 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,8 +21,9 @@
 #include "base/check.h"
 #include "checksum.h"
 
-#define READ_TRIES 3    /* of bytes that do not match their checksum */
-#define SPARE_ROOM 4096 /* an object may grow between listing and reading */
+#define READ_TRIES      3    /* of bytes that do not match their checksum */
+#define SMALL_PARTS_MAX 100  /* of an object that is in memory, which are asked for one by one */
+#define SPARE_ROOM      4096 /* an object may grow between listing and reading */
 
 /* ---- names ---- */
 
@@ -55,7 +57,7 @@ const char *version_query(struct line *l, const struct version *v, const char *m
 /* ---- is it there already? ---- */
 
 uint64_t part_size_at(struct line *l, const struct place *at, const char *bucket, struct bytes key, const char *query,
-                      struct http_client_reply *head)
+                      size_t number, struct http_client_reply *head)
 {
     static const struct http_client_header mode = {"x-amz-checksum-mode", "ENABLED"};
     struct s3_error e;
@@ -63,7 +65,8 @@ uint64_t part_size_at(struct line *l, const struct place *at, const char *bucket
     struct s3_call c = {.method = "HEAD",
                         .bucket = bucket,
                         .key = key,
-                        .query = arena_printf(l->arena, "partNumber=1%s%s", query ? "&" : "", query ? query : ""),
+                        .query =
+                            arena_printf(l->arena, "partNumber=%zu%s%s", number, query ? "&" : "", query ? query : ""),
                         .headers = &mode,
                         .n_headers = 1};
     int status = s3_send(l, at, &c, head, &e);
@@ -117,7 +120,7 @@ static bool same_as_file(struct line *l, const struct job *j, bool file_is_sourc
     if (!l->t->o->compare && !file_is_source && file_mtime == object->mtime_ns)
         return true;
     if (!is_md5(object->etag)) {
-        part = part_size_at(l, at, bucket, file_is_source ? key_to(l, j) : key_from(l, j), NULL, &head);
+        part = part_size_at(l, at, bucket, file_is_source ? key_to(l, j) : key_from(l, j), NULL, 1, &head);
         const char *noted = http_client_reply_header(&head, NOTE_MTIME);
         if (!l->t->o->compare && noted && mtime_of_text(noted) == file_mtime)
             return true;
@@ -216,22 +219,29 @@ int send_new(struct line *l, struct s3_call *c, const struct carried *carried, c
 struct landing {
     struct line *l;
     struct job *j;
-    const char *etag, *last_id; /* what was written, NULL: a marker; what was the newest before, NULL: unknown */
+    const struct pledge *pledge; /* what was written; NULL: a marker */
+    const char *last_id;         /* what was the newest before, NULL: unknown */
 };
+
+static int look_at(struct line *l, struct job *j, struct http_client_reply *r)
+{
+    static const struct http_client_header mode = {"x-amz-checksum-mode", "ENABLED"};
+    struct s3_error e;
+    struct s3_call c = {
+        .method = "HEAD", .bucket = l->t->to_bucket, .key = key_to(l, j), .headers = &mode, .n_headers = 1};
+    return s3_send(l, &l->t->o->to, &c, r, &e);
+}
 
 /* The request had no answer: is what it writes there? */
 static bool has_landed(void *arg, struct http_client_reply *ret)
 {
     struct landing *g = arg;
     struct http_client_reply r;
-    struct s3_error e;
-    struct s3_call c = {.method = "HEAD", .bucket = g->l->t->to_bucket, .key = key_to(g->l, g->j)};
-    int status = s3_send(g->l, &g->l->t->o->to, &c, &r, &e);
+    int status = look_at(g->l, g->j, &r);
     const char *id = http_client_reply_header(&r, "x-amz-version-id");
     const char *marker = http_client_reply_header(&r, "x-amz-delete-marker");
     bool newer = !g->last_id || (id && strcmp(id, g->last_id) != 0);
-    bool there = g->etag ? s3_good(status) && strcmp(s3_etag(&r, g->l->arena), g->etag) == 0
-                         : marker && strcmp(marker, "true") == 0;
+    bool there = g->pledge ? s3_good(status) && pledge_is(g->l, g->pledge, &r) : marker && strcmp(marker, "true") == 0;
     if (!there || !newer)
         return false;
     *ret = r;
@@ -246,15 +256,12 @@ static void note_last(struct line *l, const struct http_client_reply *r, const c
         *last_id = bytes_cstr(l->arena, bytes_str(id));
 }
 
-static enum copy_end refused(struct line *l, struct job *j, const struct version *v, const char *mine,
+static enum copy_end refused(struct line *l, struct job *j, const struct version *v, const struct pledge *mine,
                              const struct s3_error *e, int status, char error[400])
 {
     struct http_client_reply r;
-    struct s3_error ignored;
-    struct s3_call c = {.method = "HEAD", .bucket = l->t->to_bucket, .key = key_to(l, j)};
-    if (status == 412 && s3_good(s3_send(l, &l->t->o->to, &c, &r, &ignored))) {
-        if (strcmp(s3_etag(&r, l->arena), mine) == 0 ||
-            bytes_eq_str(v->etag, http_client_reply_header(&r, NOTE_SOURCE_ETAG)))
+    if (status == 412 && s3_good(look_at(l, j, &r))) {
+        if (pledge_is(l, mine, &r) || bytes_eq_str(v->etag, http_client_reply_header(&r, NOTE_SOURCE_ETAG)))
             return COPY_SAME;
         snprintf(error, 400, "somebody else has written this key at the destination meanwhile");
     } else
@@ -263,32 +270,39 @@ static enum copy_end refused(struct line *l, struct job *j, const struct version
 }
 
 static enum copy_end put_object(struct line *l, struct job *j, const struct version *v, const struct carried *carried,
-                                struct bytes data, const unsigned char md5[16], const char **last_id, char error[400])
+                                struct bytes data, const char **last_id, char error[400])
 {
-    char sum[25] = "", etag[33] = "";
-    struct http_client_header more[] = {{"Content-MD5", sum}, {"If-None-Match", "*"}};
+    struct http_client_header more[3];
     bool is_new = j->n_have == 0 && v == &j->versions[0];
-    struct landing landing = {l, j, etag, *last_id};
+    const char *known = carried->md5 ? carried->etag : NULL;
+    struct pledge pledge;
+    struct landing landing = {l, j, &pledge, *last_id};
     struct s3_call c = {.method = "PUT",
                         .bucket = l->t->to_bucket,
                         .key = key_to(l, j),
                         .body = data,
                         .data = true,
+                        .once = known != NULL,
                         .landed = has_landed,
                         .landed_arg = &landing};
+    struct checksum_value sum = {.alg = CHECKSUM_NONE};
     struct http_client_reply r;
     struct s3_error e;
-    base64_encode(md5, 16, sum);
-    hex_encode(md5, 16, etag);
-    int status = send_new(l, &c, carried, more, is_new ? 2 : 1, &r, &e);
+    int status;
+    if (!known)
+        checksum_of(CHECKSUM_CRC64NVME, data.p, data.n, &sum);
+    do {
+        pledge_make(l, data, known, known ? NULL : &sum, &pledge);
+        memcpy(more, pledge.headers, sizeof pledge.headers);
+        more[pledge.n] = (struct http_client_header){"If-None-Match", "*"};
+        status = send_new(l, &c, carried, more, pledge.n + is_new, &r, &e);
+    } while (!s3_good(status) && pledge_not_known(l, &pledge, status, &e));
+    if (known && !s3_good(status) && strcmp(e.code, "BadDigest") == 0)
+        return COPY_SPOILED;
     if (!s3_good(status))
-        return refused(l, j, v, etag, &e, status, error);
-    const char *encryption = http_client_reply_header(&r, "x-amz-server-side-encryption");
-    struct bytes theirs = bytes_str(s3_etag(&r, l->arena));
-    if (is_md5(theirs) && !bytes_eq_str(theirs, etag) && !(encryption && strncmp(encryption, "aws:kms", 7) == 0)) {
-        snprintf(error, 400, "the destination noted another checksum (%.32s) than was sent (%s)", theirs.p, etag);
+        return refused(l, j, v, &pledge, &e, status, error);
+    if (!pledge_kept(l, &pledge, data, &r, error))
         return COPY_FAILED;
-    }
     note_last(l, &r, last_id);
     return COPY_DONE;
 }
@@ -297,25 +311,48 @@ static enum copy_end put_file(struct line *l, struct job *j, const struct carrie
                               char error[400])
 {
     struct folder_file f;
-    size_t at = 0;
     if (!folder_file_begin(&f, l->t->to_fd, j->key, 0, error))
         return COPY_FAILED;
-    while (at < data.n) {
-        ssize_t n = write(f.fd, data.p + at, data.n - at);
-        if (n <= 0) {
-            snprintf(error, 400, "%s", n < 0 ? strerror(errno) : "nothing could be written");
-            folder_file_drop(&f);
-            return COPY_FAILED;
-        }
-        at += (size_t)n;
+    if (!folder_file_write(&f, data.p, data.n, 0, error)) {
+        folder_file_drop(&f);
+        return COPY_FAILED;
     }
-    return folder_file_end(&f, carried->mtime_ns, error) ? COPY_DONE : COPY_FAILED;
+    return folder_file_end(&f, carried->mtime_ns, j->n_have == 0, error) ? COPY_DONE : COPY_FAILED;
 }
 
 /* ---- reading ---- */
 
+/* An ETag of parts, of an object that is in memory: each part's size is asked for. Where nobody tells, it passes. */
+static bool parts_match(struct line *l, struct job *j, const struct version *v, const struct carried *c,
+                        struct bytes data)
+{
+    struct checksum_ctx *all = checksum_new(CHECKSUM_MD5);
+    struct checksum_value sum;
+    char etag[48];
+    size_t at = 0, n = 0;
+    bool told = true;
+    for (; told && at < data.n && n < SMALL_PARTS_MAX; n++) {
+        struct http_client_reply r;
+        unsigned char md5[16];
+        uint64_t size =
+            part_size_at(l, &l->t->o->from, l->t->from_bucket, key_from(l, j), version_query(l, v, NULL), n + 1, &r);
+        told = size && size <= data.n - at && strcmp(s3_etag(&r, l->arena), c->etag) == 0;
+        if (told) {
+            md5_of(data.p + at, size, md5);
+            checksum_update(all, md5, sizeof md5);
+            at += size;
+        }
+    }
+    checksum_final(all, &sum);
+    checksum_free(all);
+    hex_encode(sum.b, 16, etag);
+    snprintf(etag + 32, 16, "-%zu", n);
+    return !told || at < data.n || strcasecmp(etag, c->etag) == 0;
+}
+
+/* Verified here, unless the destination is told the MD5 and does it. */
 static enum copy_end get_object(struct line *l, struct job *j, const struct version *v, char *p, size_t room,
-                                struct carried *carried, struct bytes *data, unsigned char md5[16], char error[400])
+                                struct carried *carried, struct bytes *data, char error[400])
 {
     static const struct http_client_header mode = {"x-amz-checksum-mode", "ENABLED"};
     struct s3_call c = {.method = "GET",
@@ -329,27 +366,24 @@ static enum copy_end get_object(struct line *l, struct job *j, const struct vers
                         .data = true};
     struct http_client_reply r;
     struct s3_error e;
-    for (int tries = 0; tries < READ_TRIES; tries++) {
-        int status = s3_send(l, &l->t->o->from, &c, &r, &e);
-        if (status == 404 && strcmp(e.code, "NoSuchBucket") != 0)
-            return COPY_GONE;
-        if (!s3_good(status)) {
-            snprintf(error, 400, "it cannot be read: %s", e.message);
-            return COPY_FAILED;
-        }
-        *data = r.body;
-        md5_of(r.body.p, r.body.n, md5);
-        if (!carry_object(l, j, v, &r, carried, error))
-            return COPY_FAILED;
-        if (carried_matches(carried, *data, md5))
-            return COPY_DONE;
+    int status = s3_send(l, &l->t->o->from, &c, &r, &e);
+    if (status == 404 && strcmp(e.code, "NoSuchBucket") != 0)
+        return COPY_GONE;
+    if (!s3_good(status)) {
+        snprintf(error, 400, "it cannot be read: %s", e.message);
+        return COPY_FAILED;
     }
-    snprintf(error, 400, "the bytes do not match the source's ETag or checksum");
-    return COPY_FAILED;
+    *data = r.body;
+    if (!carry_object(l, j, v, &r, carried, error))
+        return COPY_FAILED;
+    bool told = carried->md5 && !l->t->o->to.folder;
+    if (!told && !carried->checksum.n && !carried->opaque && strchr(carried->etag, '-'))
+        return parts_match(l, j, v, carried, *data) ? COPY_DONE : COPY_SPOILED;
+    return told || carried_matches(carried, *data) ? COPY_DONE : COPY_SPOILED;
 }
 
 static enum copy_end get_file(struct line *l, struct job *j, const struct version *v, char *p, size_t room,
-                              struct carried *carried, struct bytes *data, unsigned char md5[16], char error[400])
+                              struct carried *carried, struct bytes *data, char error[400])
 {
     struct stat st = {0}, after = {0};
     int fd = folder_open_file(l->t->from_fd, j->key, l->t->o->follow_links);
@@ -375,7 +409,6 @@ static enum copy_end get_file(struct line *l, struct job *j, const struct versio
     if (!good)
         return COPY_FAILED;
     *data = bytes_of(p, n);
-    md5_of(p, n, md5);
     carry_file(l, key_to(l, j), v->mtime_ns, carried);
     return COPY_DONE;
 }
@@ -384,20 +417,31 @@ static enum copy_end copy_whole(struct line *l, struct job *j, const struct vers
                                 char error[400])
 {
     size_t room = (size_t)v->size + SPARE_ROOM;
-    unsigned char md5[16];
-    struct bytes data;
+    struct bytes data = BYTES_NONE;
     if (!memory_take(l->t, room))
         return COPY_FAILED;
-    char *p = xmalloc(room);
+    struct buffer *b = buffer_take(l->t, room);
+    if (!b) {
+        memory_give(l->t, room);
+        snprintf(error, 400, "there is no memory for it");
+        return COPY_FAILED;
+    }
     struct carried *carried = arena_new(l->arena, struct carried);
-    enum copy_end end = l->t->o->from.folder ? get_file(l, j, v, p, room, carried, &data, md5, error)
-                                             : get_object(l, j, v, p, room, carried, &data, md5, error);
-    if (end == COPY_DONE)
-        end = l->t->o->to.folder ? put_file(l, j, carried, data, error)
-                                 : put_object(l, j, v, carried, data, md5, last_id, error);
+    enum copy_end end = COPY_SPOILED;
+    for (int tries = 0; end == COPY_SPOILED && tries < READ_TRIES; tries++) {
+        end = l->t->o->from.folder ? get_file(l, j, v, b->p, room, carried, &data, error)
+                                   : get_object(l, j, v, b->p, room, carried, &data, error);
+        if (end == COPY_DONE)
+            end = l->t->o->to.folder ? put_file(l, j, carried, data, error)
+                                     : put_object(l, j, v, carried, data, last_id, error);
+    }
+    if (end == COPY_SPOILED) {
+        snprintf(error, 400, "the bytes do not match the source's ETag or checksum");
+        end = COPY_FAILED;
+    }
     if (end == COPY_DONE)
         l->t->counts.bytes += data.n;
-    free(p);
+    buffer_give(l->t, &b);
     memory_give(l->t, room);
     return end;
 }
@@ -516,7 +560,12 @@ void job_run(struct line *l, struct job *j)
         char error[400] = "";
         if (t->stop)
             return;
+        const char *before = last_id;
         enum copy_end end = copy_one(l, j, &j->versions[i], &last_id, error);
+        bool guarded = !j->n_have && !j->versions[i].marker; /* it was written if nothing was there */
+        if (end == COPY_DONE && t->o->versions && i == done && !guarded && last_id &&
+            !late_settle(l, j, before, &last_id, error))
+            end = COPY_FAILED;
         if (end == COPY_FAILED && t->stop)
             return;
         count_end(t, end, &j->versions[i]);

@@ -26,6 +26,7 @@
 #define DEPTH_MAX      256
 #define TEMPORARY      ".pail-"
 #define TEMPORARY_END  ".part"
+#define DIRECT_ALIGN   4096u
 
 /* ---- names ---- */
 
@@ -149,7 +150,7 @@ bool folder_file_begin(struct folder_file *f, int root_fd, struct bytes key, uin
 {
     unsigned char digest[32];
     struct bytes name;
-    *f = (struct folder_file){.parent_fd = folder_open_parent(root_fd, key, true, &name), .fd = -1};
+    *f = (struct folder_file){.parent_fd = folder_open_parent(root_fd, key, true, &name), .fd = -1, .direct_fd = -1};
     if (f->parent_fd < 0) {
         snprintf(error, 256, "its folder: %s",
                  errno == ELOOP || errno == ENOTDIR ? "something else is in its place" : strerror(errno));
@@ -174,32 +175,95 @@ bool folder_file_begin(struct folder_file *f, int root_fd, struct bytes key, uin
     return false;
 }
 
-bool folder_file_end(struct folder_file *f, int64_t mtime_ns, char error[256])
+static void close_direct(struct folder_file *f)
+{
+    if (f->direct_fd >= 0)
+        close(f->direct_fd);
+    f->direct_fd = -1;
+}
+
+void folder_file_direct(struct folder_file *f)
+{
+    f->direct_fd = openat(f->parent_fd, f->temporary, O_WRONLY | O_DIRECT | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* How much of it can go that way: all but the end, when it lies on pages here and there. */
+static uint64_t direct_bytes(const struct folder_file *f, const char *p, uint64_t n, uint64_t at)
+{
+    return f->direct_fd >= 0 && (uintptr_t)p % DIRECT_ALIGN == 0 && at % DIRECT_ALIGN == 0 ? n - n % DIRECT_ALIGN : 0;
+}
+
+bool folder_file_write(struct folder_file *f, const char *p, uint64_t n, uint64_t at, char error[256])
+{
+    bool refused = false;
+    while (n) {
+        uint64_t some = refused ? 0 : direct_bytes(f, p, n, at);
+        ssize_t put = pwrite(some ? f->direct_fd : f->fd, p, some ? some : n, (off_t)at);
+        if (put < 0 && errno == EINVAL && some) {
+            refused = true;
+            continue;
+        }
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0) {
+            snprintf(error, 256, "%s", strerror(put < 0 ? errno : EIO));
+            return false;
+        }
+        p += put;
+        n -= (uint64_t)put;
+        at += (uint64_t)put;
+    }
+    return true;
+}
+
+/* A link in the way is replaced. File systems that do not know the condition get a plain rename. */
+static int put_in_place(struct folder_file *f, bool is_new)
+{
+    struct stat st;
+    if (is_new) {
+        if (renameat2(f->parent_fd, f->temporary, f->parent_fd, f->name, RENAME_NOREPLACE) == 0)
+            return 0;
+        if (errno == EEXIST && fstatat(f->parent_fd, f->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISLNK(st.st_mode)) {
+            errno = S_ISDIR(st.st_mode) ? EISDIR : EEXIST;
+            return -1;
+        }
+        if (errno != EEXIST && errno != EINVAL && errno != ENOSYS)
+            return -1;
+    }
+    return renameat(f->parent_fd, f->temporary, f->parent_fd, f->name);
+}
+
+bool folder_file_end(struct folder_file *f, int64_t mtime_ns, bool is_new, char error[256])
 {
     struct timespec times[2] = {{.tv_nsec = UTIME_NOW},
                                 {.tv_sec = mtime_ns / 1000000000, .tv_nsec = mtime_ns % 1000000000}};
-    if (futimens(f->fd, times) != 0 || fdatasync(f->fd) != 0 ||
-        renameat(f->parent_fd, f->temporary, f->parent_fd, f->name) != 0) {
-        snprintf(error, 256, "%s", errno == EISDIR ? "a folder is in its place" : strerror(errno));
+    if (futimens(f->fd, times) != 0 || fdatasync(f->fd) != 0 || put_in_place(f, is_new) != 0) {
+        snprintf(error, 256, "%s",
+                 errno == EISDIR   ? "a folder is in its place"
+                 : errno == EEXIST ? "a file of this name was not there before, or the folder does not tell upper from "
+                                     "lower case"
+                                   : strerror(errno));
         folder_file_drop(f);
         return false;
     }
+    close_direct(f);
     close(f->fd);
     close(f->parent_fd);
-    *f = (struct folder_file){-1, -1, "", ""};
+    *f = (struct folder_file){.parent_fd = -1, .fd = -1, .direct_fd = -1};
     return true;
 }
 
 void folder_file_drop(struct folder_file *f)
 {
     int saved = errno;
+    close_direct(f);
     if (f->fd >= 0) {
         unlinkat(f->parent_fd, f->temporary, 0);
         close(f->fd);
     }
     if (f->parent_fd >= 0)
         close(f->parent_fd);
-    *f = (struct folder_file){-1, -1, "", ""};
+    *f = (struct folder_file){.parent_fd = -1, .fd = -1, .direct_fd = -1};
     errno = saved;
 }
 

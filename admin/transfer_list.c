@@ -24,6 +24,7 @@ struct listing {
     struct list_page page;
     size_t i;
     char *next_key, *next_version;
+    char *last_key; /* of the page before */
 };
 
 int64_t list_time_ns(struct bytes text)
@@ -83,6 +84,8 @@ bool list_page_parse(struct bytes xml, bool versions, struct arena *a, struct li
             read_row(inner, coded, a, &ret->rows[ret->n++]);
         }
     }
+    if (!doc_over(rest)) /* what follows would be lost */
+        return false;
     ret->truncated = bytes_eq_str(doc_find_text(root, "IsTruncated", a), "true");
     ret->next_key = doc_find_text(root, versions ? "NextKeyMarker" : "NextContinuationToken", a);
     if (versions && coded)
@@ -116,6 +119,7 @@ void listing_close(struct listing *s)
     arena_free(s->group_arena);
     free(s->next_key);
     free(s->next_version);
+    free(s->last_key);
     free(s);
 }
 
@@ -141,6 +145,25 @@ static const char *query_of(struct listing *s)
                         *version ? "&version-id-marker=" : "", version);
 }
 
+/* Why a page cannot be gone on with, or NULL: a server that lists in circles must not be followed. */
+static const char *page_problem(struct listing *s)
+{
+    const struct list_page *page = &s->page;
+    for (size_t i = 0; i < page->n; i++)
+        if (!bytes_starts(page->rows[i].key, bytes_str(s->prefix)) || !page->rows[i].key.n)
+            return "it names keys that were not asked for";
+    if (page->truncated && !page->next_key.n)
+        return "it says that there is more, and not from where on";
+    if (!page->n)
+        return page->truncated && s->next_key && bytes_eq_str(page->next_key, s->next_key) ? "it does not go on" : NULL;
+    struct bytes last = page->rows[page->n - 1].key;
+    int order = s->last_key ? bytes_cmp(last, bytes_str(s->last_key)) : 1;
+    bool on = order > 0 ||
+              (order == 0 && s->versions && s->next_version && !bytes_eq_str(page->next_version, s->next_version));
+    s->last_key = keep(s->last_key, last);
+    return on ? NULL : "it does not go on";
+}
+
 static int fetch(struct listing *s)
 {
     struct http_client_reply reply;
@@ -148,9 +171,11 @@ static int fetch(struct listing *s)
     arena_reset(s->l->arena);
     struct s3_call c = {.method = "GET", .bucket = s->bucket, .query = query_of(s)};
     int status = s3_send(s->l, s->at, &c, &reply, &e);
+    const char *why = s3_good(status) ? "the reply is no listing" : e.message;
     arena_reset(s->page_arena);
     if (s3_good(status) &&
-        list_page_parse(bytes_dup(s->page_arena, reply.body), s->versions, s->page_arena, &s->page)) {
+        list_page_parse(bytes_dup(s->page_arena, reply.body), s->versions, s->page_arena, &s->page) &&
+        !(why = page_problem(s))) {
         s->begun = true;
         s->i = 0;
         s->next_key = keep(s->next_key, s->page.next_key);
@@ -158,8 +183,7 @@ static int fetch(struct listing *s)
         return 1;
     }
     if (!s->l->t->stop)
-        report(s->l->t, PROBLEM_FAILED, BYTES_NONE, "%s/%s cannot be listed: %s", s->at->endpoint, s->bucket,
-               s3_good(status) ? "the reply is no listing" : e.message);
+        report(s->l->t, PROBLEM_FAILED, BYTES_NONE, "%s/%s cannot be listed: %s", s->at->endpoint, s->bucket, why);
     return -1;
 }
 

@@ -116,9 +116,13 @@ void report_progress(struct transfer *t, bool last)
         said_ms = now;
     }
     if (last || now - said_ms < (terminal ? DRAW_EVERY_MS : PLAIN_EVERY_MS)) {
-        if (last && bar_shown)
-            fputs("\r\033[K", stderr);
-        bar_shown = last ? false : bar_shown;
+        if (last) {
+            pthread_mutex_lock(&say_lock);
+            if (bar_shown)
+                fputs("\r\033[K", stderr);
+            bar_shown = false;
+            pthread_mutex_unlock(&say_lock);
+        }
         return;
     }
     said_ms = now;

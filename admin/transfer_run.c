@@ -31,29 +31,6 @@ static void on_signal(int number)
         t->stop++;
 }
 
-/* ---- memory ---- */
-
-bool memory_take(struct transfer *t, uint64_t n)
-{
-    pthread_mutex_lock(&t->lock);
-    while (t->memory && t->memory + n > TRANSFER_MEMORY && !t->stop)
-        pthread_cond_wait(&t->room, &t->lock);
-    bool go_on = !t->stop;
-    t->memory += go_on ? n : 0;
-    pthread_mutex_unlock(&t->lock);
-    return go_on;
-}
-
-void memory_give(struct transfer *t, uint64_t n)
-{
-    pthread_mutex_lock(&t->lock);
-    t->memory -= n;
-    pthread_cond_broadcast(&t->room);
-    if (t->larges)
-        pthread_cond_broadcast(&t->more);
-    pthread_mutex_unlock(&t->lock);
-}
-
 /* ---- jobs ---- */
 
 static void copy_versions(struct version *to, const struct version *from, size_t n, char **p)
@@ -360,7 +337,7 @@ static bool open_journal(struct line *l)
     return t->journal != NULL;
 }
 
-static void close_one(struct line *l, uint64_t failed_before)
+static void close_one(struct line *l, uint64_t failed_before, uint64_t copied_before)
 {
     struct transfer *t = l->t;
     bool complete = !t->stop && !t->broken && t->counts.failed == failed_before;
@@ -370,15 +347,18 @@ static void close_one(struct line *l, uint64_t failed_before)
     t->journal = NULL;
     if (t->from_fd >= 0)
         close(t->from_fd);
-    if (t->to_fd >= 0)
+    if (t->to_fd >= 0) {
+        if (t->counts.copied > copied_before && syncfs(t->to_fd) != 0) /* names: what they name is there already */
+            report(t, PROBLEM_FAILED, BYTES_NONE, "%s: %s", t->o->to.folder, strerror(errno));
         close(t->to_fd);
+    }
     t->from_fd = t->to_fd = -1;
 }
 
 static void run_one(struct line *l, const char *from_bucket, const char *to_bucket)
 {
     struct transfer *t = l->t;
-    uint64_t failed_before = t->counts.failed;
+    uint64_t failed_before = t->counts.failed, copied_before = t->counts.copied;
     bool there = false;
     t->broken = false;
     arena_reset(l->arena);
@@ -386,12 +366,13 @@ static void run_one(struct line *l, const char *from_bucket, const char *to_buck
     t->to_bucket = to_bucket;
     t->from_fd = t->to_fd = -1;
     t->listed_all = t->no_classes = t->no_conditions = false;
+    t->sums = SUMS_UNKNOWN;
     t->to_locks = false;
     if (!open_source(l) || !bucket_prepare(l, &there) || !open_journal(l))
         t->broken = true;
     else
         work(t, !there);
-    close_one(l, failed_before);
+    close_one(l, failed_before, copied_before);
 }
 
 static void run_all(struct line *l)
@@ -444,6 +425,7 @@ int transfer_run(const struct transfer_options *o)
     }
     current = NULL;
     line_close(&l);
+    buffers_free(&t);
     pthread_cond_destroy(&t.more);
     pthread_cond_destroy(&t.room);
     pthread_mutex_destroy(&t.lock);

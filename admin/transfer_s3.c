@@ -223,7 +223,7 @@ int s3_send(struct line *l, const struct place *at, const struct s3_call *c, str
 {
     for (unsigned n = 1;; n++) {
         int status = attempt(l, at, c, ret, e);
-        if (s3_good(status) || !s3_worth_retry(status, e->code))
+        if (s3_good(status) || !s3_worth_retry(status, e->code) || (c->once && strcmp(e->code, "BadDigest") == 0))
             return status;
         if (n > l->t->o->retries)
             return status;

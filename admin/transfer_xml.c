@@ -10,7 +10,8 @@
 
 #include "admin/transfer.h"
 
-#define DEPTH_MAX 32
+#define DEPTH_MAX  32
+#define ENTITY_MAX 12 /* bytes of &...; beyond that it is text */
 
 struct tag {
     struct bytes name; /* without prefix */
@@ -74,6 +75,18 @@ bool doc_next(struct bytes *rest, struct bytes *name, struct bytes *inner)
     return true;
 }
 
+bool doc_over(struct bytes rest)
+{
+    const char *p = rest.p, *end = rest.p + rest.n;
+    while (p < end) {
+        const char *stop = starts(p, end, "<!--") ? memmem(p, (size_t)(end - p), "-->", 3) : NULL;
+        if (!stop && !isspace((unsigned char)*p))
+            return false;
+        p = stop ? stop + 3 : p + 1;
+    }
+    return true;
+}
+
 bool doc_find(struct bytes inner, const char *name, struct bytes *ret)
 {
     struct bytes found, content;
@@ -131,7 +144,7 @@ struct bytes doc_text(struct bytes in, struct arena *a)
     char *out = arena_alloc(a, in.n + 4);
     size_t n = 0;
     for (size_t i = 0; i < in.n; i++) {
-        ptrdiff_t end = in.p[i] == '&' ? bytes_find_char(in, ';', i) : -1;
+        ptrdiff_t end = in.p[i] == '&' ? bytes_find_char(bytes_cut(in, 0, i + ENTITY_MAX), ';', i) : -1;
         size_t put = end > 0 ? put_entity(out + n, bytes_cut(in, i + 1, (size_t)end - i - 1)) : 0;
         if (put) {
             n += put;

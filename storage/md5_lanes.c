@@ -3,7 +3,8 @@
  * MD5 (RFC 1321) of several streams at a time.
  *
  * The steps of MD5 are one chain in which each instruction waits for the one before, while the processor could do four
- * at once. Two streams, step by step in turn, take hardly longer than one. More do not fit into the registers.
+ * at once. Two streams, step by step in turn, take hardly longer than one; more do not fit into the registers, but from
+ * three on the processor's vectors take up to eight in the same time (md5_wide.c).
  *
  * Threads of uploads are never at the same step by themselves, so pieces go to threads that do nothing but hash. Such a
  * thread fills its lanes from the queue, hashes MD5_SLICE_BLOCKS of each, and looks into the queue again: who comes
@@ -24,45 +25,16 @@
 #include <unistd.h>
 #include "base/arena.h"
 #include "base/check.h"
+#include "storage/md5_wide.h"
 
 #define MD5_THREADS_MAX  16u
 #define MD5_THREAD_STACK (128 * 1024)
-#define MD5_LANES        2u
+#define MD5_LANES_MAX    MD5_WIDE_LANES
+#define MD5_LANES_PLAIN  2u   /* without vectors */
 #define MD5_SLICE_BLOCKS 256u /* 16 KiB of each lane: some 20 us */
 
 /* --- blocks
  * ------------------------------------------------------------------------------------------------------- */
-
-static const uint32_t sines[64] = {
-    0xd76aa478, 0xe8c7b756, 0x242070db, 0xc1bdceee, 0xf57c0faf, 0x4787c62a, 0xa8304613, 0xfd469501,
-    0x698098d8, 0x8b44f7af, 0xffff5bb1, 0x895cd7be, 0x6b901122, 0xfd987193, 0xa679438e, 0x49b40821,
-    0xf61e2562, 0xc040b340, 0x265e5a51, 0xe9b6c7aa, 0xd62f105d, 0x02441453, 0xd8a1e681, 0xe7d3fbc8,
-    0x21e1cde6, 0xc33707d6, 0xf4d50d87, 0x455a14ed, 0xa9e3e905, 0xfcefa3f8, 0x676f02d9, 0x8d2a4c8a,
-    0xfffa3942, 0x8771f681, 0x6d9d6122, 0xfde5380c, 0xa4beea44, 0x4bdecfa9, 0xf6bb4b60, 0xbebfbc70,
-    0x289b7ec6, 0xeaa127fa, 0xd4ef3085, 0x04881d05, 0xd9d4d039, 0xe6db99e5, 0x1fa27cf8, 0xc4ac5665,
-    0xf4292244, 0x432aff97, 0xab9423a7, 0xfc93a039, 0x655b59c3, 0x8f0ccc92, 0xffeff47d, 0x85845dd1,
-    0x6fa87e4f, 0xfe2ce6e0, 0xa3014314, 0x4e0811a1, 0xf7537e82, 0xbd3af235, 0x2ad7d2bb, 0xeb86d391};
-
-/* Sixteen steps: step i takes word (mul * i + add) % 16 and turns by one of r0 to r3. */
-#define FOUR(STEP, i, mul, add, r0, r1, r2, r3)                                                                        \
-    STEP(a, b, c, d, ((mul) * (i) + (add)) % 16, i, r0);                                                               \
-    STEP(d, a, b, c, ((mul) * ((i) + 1) + (add)) % 16, (i) + 1, r1);                                                   \
-    STEP(c, d, a, b, ((mul) * ((i) + 2) + (add)) % 16, (i) + 2, r2);                                                   \
-    STEP(b, c, d, a, ((mul) * ((i) + 3) + (add)) % 16, (i) + 3, r3)
-
-#define ROUND(STEP, i, mul, add, r0, r1, r2, r3)                                                                       \
-    FOUR(STEP, i, mul, add, r0, r1, r2, r3);                                                                           \
-    FOUR(STEP, (i) + 4, mul, add, r0, r1, r2, r3);                                                                     \
-    FOUR(STEP, (i) + 8, mul, add, r0, r1, r2, r3);                                                                     \
-    FOUR(STEP, (i) + 12, mul, add, r0, r1, r2, r3)
-
-#define ROUNDS(KIND)                                                                                                   \
-    do {                                                                                                               \
-        ROUND(KIND##_F, 0, 1, 0, 7, 12, 17, 22);                                                                       \
-        ROUND(KIND##_G, 16, 5, 1, 5, 9, 14, 20);                                                                       \
-        ROUND(KIND##_H, 32, 3, 5, 4, 11, 16, 23);                                                                      \
-        ROUND(KIND##_I, 48, 7, 0, 6, 10, 15, 21);                                                                      \
-    } while (0)
 
 /*
  * The functions of the four rounds. G is two sets of bits without a common one, so they may be added one by one: the
@@ -87,7 +59,7 @@ static inline uint32_t word_at(const unsigned char *p, int i)
 }
 
 #define ONE(a, b, early, bits, w, i, turn)                                                                             \
-    a += word_at(p, w) + sines[i] + (early);                                                                           \
+    a += word_at(p, w) + md5_sines[i] + (early);                                                                       \
     READY(a);                                                                                                          \
     a += (bits);                                                                                                       \
     a = TURN(a, turn) + b
@@ -102,7 +74,7 @@ static void hash_one(uint32_t state[4], const unsigned char *p, size_t blocks)
 
     for (; blocks > 0; blocks--, p += MD5_BLOCK_BYTES) {
         uint32_t a0 = a, b0 = b, c0 = c, d0 = d;
-        ROUNDS(ONE);
+        MD5_ROUNDS(ONE);
         a += a0;
         b += b0;
         c += c0;
@@ -115,8 +87,8 @@ static void hash_one(uint32_t state[4], const unsigned char *p, size_t blocks)
 }
 
 #define TWO(a, b, c, d, early, bits, early2, bits2, w, i, turn)                                                        \
-    a += word_at(p, w) + sines[i] + (early);                                                                           \
-    a##2 += word_at(p2, w) + sines[i] + (early2);                                                                      \
+    a += word_at(p, w) + md5_sines[i] + (early);                                                                       \
+    a##2 += word_at(p2, w) + md5_sines[i] + (early2);                                                                  \
     READY(a);                                                                                                          \
     READY(a##2);                                                                                                       \
     a += (bits);                                                                                                       \
@@ -137,7 +109,7 @@ static void hash_two(uint32_t s[4], uint32_t s2[4], const unsigned char *p, cons
     for (; blocks > 0; blocks--, p += MD5_BLOCK_BYTES, p2 += MD5_BLOCK_BYTES) {
         uint32_t a0 = a, b0 = b, c0 = c, d0 = d;
         uint32_t a02 = a2, b02 = b2, c02 = c2, d02 = d2;
-        ROUNDS(TWO);
+        MD5_ROUNDS(TWO);
         a += a0;
         b += b0;
         c += c0;
@@ -213,6 +185,8 @@ struct md5_lanes {
     size_t idle, woken;    /* waiting on `queued`; of these, who have been called and have not come yet */
     size_t taken;          /* lanes in use */
     size_t waiting;        /* pieces in the queue */
+    size_t lanes;          /* of each thread */
+    md5_wide_f *wide;      /* NULL: none */
     bool stopping;
     pthread_t threads[MD5_THREADS_MAX];
 };
@@ -224,6 +198,8 @@ struct md5_lanes *md5_lanes_new(void)
 
     l->max = processors < 1 ? 1 : processors > (long)MD5_THREADS_MAX ? MD5_THREADS_MAX : (size_t)processors;
     l->tail = &l->head;
+    l->wide = md5_wide();
+    l->lanes = l->wide ? MD5_LANES_MAX : MD5_LANES_PLAIN;
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->queued, NULL);
     return l;
@@ -248,43 +224,59 @@ void md5_lanes_free(struct md5_lanes **pl)
     free(l);
 }
 
-/* With the lock. */
-static void fill_lanes(struct md5_lanes *l, struct md5_piece *lane[MD5_LANES])
+/* With the lock. The lanes in use come first; answers how many. */
+static size_t fill_lanes(struct md5_lanes *l, struct md5_piece *lane[MD5_LANES_MAX])
 {
-    for (size_t i = 0; i < MD5_LANES; i++) {
-        if (lane[i] != NULL || l->head == NULL)
-            continue;
-        lane[i] = l->head;
-        l->head = lane[i]->next;
+    size_t n = 0;
+    for (size_t i = 0; i < l->lanes; i++)
+        if (lane[i] != NULL)
+            lane[n++] = lane[i];
+    for (; n < l->lanes && l->head != NULL; n++) {
+        lane[n] = l->head;
+        l->head = lane[n]->next;
         if (l->head == NULL)
             l->tail = &l->head;
         l->waiting--;
         l->taken++;
     }
+    for (size_t i = n; i < l->lanes; i++)
+        lane[i] = NULL;
+    return n;
 }
 
-static void hash_slice(struct md5_piece *const lane[MD5_LANES])
+static void hash_wide(md5_wide_f *run, struct md5_piece *const lane[MD5_LANES_MAX], size_t used, size_t blocks)
 {
-    struct md5_piece *a = lane[0] != NULL ? lane[0] : lane[1], *b = lane[0] != NULL ? lane[1] : NULL;
-    size_t n = a->blocks < MD5_SLICE_BLOCKS ? a->blocks : MD5_SLICE_BLOCKS;
-
-    if (b == NULL) {
-        hash_one(a->stream->state, a->p, n);
-    } else {
-        n = b->blocks < n ? b->blocks : n;
-        hash_two(a->stream->state, b->stream->state, a->p, b->p, n);
-        b->p += n * MD5_BLOCK_BYTES;
-        b->blocks -= n;
+    uint32_t *state[MD5_WIDE_LANES], nobody[4] = {0};
+    const unsigned char *p[MD5_WIDE_LANES];
+    for (size_t i = 0; i < MD5_WIDE_LANES; i++) {
+        state[i] = i < used ? lane[i]->stream->state : nobody;
+        p[i] = lane[i < used ? i : 0]->p;
     }
-    a->p += n * MD5_BLOCK_BYTES;
-    a->blocks -= n;
+    run(state, p, blocks);
+}
+
+static void hash_slice(const struct md5_lanes *l, struct md5_piece *const lane[MD5_LANES_MAX], size_t used)
+{
+    size_t n = MD5_SLICE_BLOCKS;
+    for (size_t i = 0; i < used; i++)
+        n = lane[i]->blocks < n ? lane[i]->blocks : n;
+    if (used == 1)
+        hash_one(lane[0]->stream->state, lane[0]->p, n);
+    else if (used == 2)
+        hash_two(lane[0]->stream->state, lane[1]->stream->state, lane[0]->p, lane[1]->p, n);
+    else
+        hash_wide(l->wide, lane, used, n);
+    for (size_t i = 0; i < used; i++) {
+        lane[i]->p += n * MD5_BLOCK_BYTES;
+        lane[i]->blocks -= n;
+    }
 }
 
 /* With the lock. After the signal the piece is its owner's again, who may be gone with it as soon as the lock is free.
  */
-static void end_pieces(struct md5_lanes *l, struct md5_piece *lane[MD5_LANES])
+static void end_pieces(struct md5_lanes *l, struct md5_piece *lane[MD5_LANES_MAX])
 {
-    for (size_t i = 0; i < MD5_LANES; i++) {
+    for (size_t i = 0; i < l->lanes; i++) {
         if (lane[i] == NULL || lane[i]->blocks > 0)
             continue;
         lane[i]->busy = false;
@@ -297,12 +289,12 @@ static void end_pieces(struct md5_lanes *l, struct md5_piece *lane[MD5_LANES])
 static void *hash_thread(void *arg)
 {
     struct md5_lanes *l = arg;
-    struct md5_piece *lane[MD5_LANES] = {NULL};
+    struct md5_piece *lane[MD5_LANES_MAX] = {NULL};
 
     pthread_mutex_lock(&l->lock);
     for (;;) {
-        fill_lanes(l, lane);
-        if (lane[0] == NULL && lane[1] == NULL) {
+        size_t used = fill_lanes(l, lane);
+        if (used == 0) {
             if (l->stopping)
                 break;
             l->idle++;
@@ -312,7 +304,7 @@ static void *hash_thread(void *arg)
             continue;
         }
         pthread_mutex_unlock(&l->lock);
-        hash_slice(lane);
+        hash_slice(l, lane, used);
         pthread_mutex_lock(&l->lock);
         end_pieces(l, lane);
     }
@@ -326,7 +318,7 @@ static bool have_lanes(struct md5_lanes *l)
     pthread_attr_t attr;
     size_t working = l->n_threads - l->idle + l->woken;
 
-    if (l->taken + l->waiting < MD5_LANES * working)
+    if (l->taken + l->waiting < l->lanes * working)
         return true;
     if (l->idle > l->woken) {
         l->woken++;

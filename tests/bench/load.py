@@ -308,6 +308,46 @@ def synced_write_rate(folder, size, writers=2, files=3):
     return writers * files * size / (time.monotonic() - start)
 
 
+def copied_rate(folder, size, copies=2):
+    """Bytes a second that so many dd reach, each copying a file of its own past the page cache, from and to one disk."""
+    names = [(os.path.join(folder, f"copy-{i}-from"), os.path.join(folder, f"copy-{i}-to")) for i in range(copies)]
+    try:
+        for source, _ in names:
+            subprocess.run(["dd", "if=/dev/urandom", f"of={source}", "bs=4M", f"count={size // MIB // 4}", "conv=fsync",
+                            "status=none"], check=True)
+        start = time.monotonic()
+        running = [subprocess.Popen(["dd", f"if={source}", f"of={to}", "bs=4M", "iflag=direct", "oflag=direct",
+                                     "conv=fsync", "status=none"]) for source, to in names]
+        if any(process.wait() for process in running):
+            raise LoadError("dd")
+        return copies * size / (time.monotonic() - start)
+    finally:
+        for name in [n for pair in names for n in pair]:
+            if os.path.exists(name):
+                os.remove(name)
+
+
+def loopback_rate(size):
+    """Bytes a second from one process to another on this machine."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    child = os.fork()
+    if child == 0:
+        with socket.create_connection(listener.getsockname()) as out:
+            piece = bytes(MIB)
+            for _ in range(size // MIB):
+                out.sendall(piece)
+        os._exit(0)
+    taker, _ = listener.accept()
+    room, start, got = bytearray(MIB), time.monotonic(), 0
+    while n := taker.recv_into(room):
+        got += n
+    taken = time.monotonic() - start
+    taker.close()
+    listener.close()
+    os.waitpid(child, 0)
+    return got / taken
+
+
 def sync_latency(folder, count=200):
     """Median seconds of appending 4 KiB and fdatasync."""
     taken, block = [], os.urandom(4096)

@@ -118,14 +118,33 @@ def audit(server, *apis):
     return counted
 
 
+def until(condition, what, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        true(time.monotonic() < end, f"in time: {what}")
+        time.sleep(0.02)
+
+
+def parts_arrived(client, name):
+    return sum(len(client.list_parts(Bucket=name, Key=u["Key"], UploadId=u["UploadId"]).get("Parts", []))
+               for u in client.list_multipart_uploads(Bucket=name).get("Uploads", []))
+
+
+def begin(t, *words, **env):
+    return subprocess.Popen([t.pail.binary, *words], env=environment(t, **env), stderr=subprocess.PIPE,
+                            stdout=subprocess.DEVNULL, text=True)
+
+
 def kinds(report):
     return sorted(p["type"] for p in report["problems"])
 
 
 class Throttled:
-    """A server before the server, which refuses some requests with SlowDown, or breaks replies off."""
+    """A server before the server, which refuses some requests with SlowDown, or spoils replies. `ask` may change what
+    is passed on, `answer` what comes back: each gets the request and may change headers (a list) in place; ask returns
+    the body (None: status 400), answer the bytes."""
 
-    def __init__(self, server, refuse=0.3, retry_after=None, seed=5, spoil=False):
+    def __init__(self, server, refuse=0.3, retry_after=None, seed=5, spoil=False, ask=None, answer=None):
         outer, self.refused, self.times = self, 0, collections.defaultdict(list)
         chance, lock = random.Random(seed), threading.Lock()
 
@@ -146,21 +165,34 @@ class Throttled:
                     self.send_header("Content-Length", str(len(text)))
                     self.end_headers()
                     return self.wfile.write(text) if self.command != "HEAD" else None
-                far = http.client.HTTPConnection(server.host, server.port, timeout=30)
-                far.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-                for name, value in self.headers.items():
-                    far.putheader(name, value)
-                far.endheaders(body)
-                answer = far.getresponse()
-                data = answer.read()
+                sent = list(self.headers.items())
+                if ask:
+                    body = ask(self, sent, body)
+                if body is None:
+                    self.send_response(400)
+                    self.send_header("Content-Length", "0")
+                    return self.end_headers()
+                status, got, data = self.forward(self.command, self.path, sent, body)
                 if spoil and self.command == "GET" and "?list" not in self.path and data:
                     data = data[:-1] + bytes([data[-1] ^ 1])
-                self.send_response_only(answer.status)
-                for name, value in answer.getheaders():
+                if answer:
+                    data = answer(self, got, data)
+                self.send_response_only(status)
+                for name, value in got:
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(data)
+
+            def forward(self, command, path, sent, body):
+                far = http.client.HTTPConnection(server.host, server.port, timeout=30)
+                far.putrequest(command, path, skip_host=True, skip_accept_encoding=True)
+                for name, value in sent:
+                    far.putheader(name, value)
+                far.endheaders(body)
+                reply = far.getresponse()
+                data = reply.read()
                 far.close()
+                return reply.status, reply.getheaders(), data
 
             do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_any
 
@@ -171,9 +203,12 @@ class Throttled:
             daemon_threads = True
             request_queue_size = 64
 
+            def handle_error(self, *_):  # who is killed hangs up
+                pass
+
         self.server = Server(("127.0.0.1", 0), Handler)
         self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def __enter__(self):
         return self
@@ -659,6 +694,352 @@ def a_limit_holds(t):
     pail(t, "import", f"s3://{name}", dest, "--limit", "4MiB/s")
     took = time.monotonic() - begin
     true(1.4 < took < 12, f"8 MiB at 4 MiB/s took {took:.1f} s")
+
+
+# ---- proof that bytes arrive as they are ----
+
+def without(headers, *prefixes):
+    headers[:] = [(n, v) for n, v in headers if not n.lower().startswith(prefixes)]
+
+
+def old_server(server, **more):
+    """One that tells nothing of x-amz-checksum-..., as many do not."""
+    return Throttled(server, refuse=0, answer=lambda _, got, data: (without(got, "x-amz-checksum"), data)[1], **more)
+
+
+def large_ones(t, name):
+    t.at.put_object(Bucket=name, Key="small", Body=pattern(5000, 1))
+    t.at.put_object(Bucket=name, Key="whole", Body=pattern(20 * MIB, 2))
+    put_parts(t.at, name, "parts", [pattern(5 * MIB, 3), pattern(5 * MIB, 4), b"end"])
+    return {"small": pattern(5000, 1), "whole": pattern(20 * MIB, 2),
+            "parts": pattern(5 * MIB, 3) + pattern(5 * MIB, 4) + b"end"}
+
+
+@case
+def sources_and_destinations_without_crcs(t):
+    name = bucket(t)
+    made = large_ones(t, name)
+    for at, where in (("AWS_ENDPOINT_URL", t.source), ("PAIL_ENDPOINT", t.pail)):
+        dest, seen = bucket(t, t.to), []
+        with old_server(where, ask=lambda q, sent, body: (seen.append((q.command, q.path, dict(sent))), body)[1]) as old:
+            equal(pail(t, "import", f"s3://{name}", dest, **{at: old.endpoint})["copied"], 3, at)
+        equal(contents(t.to, dest), made, f"contents, {at}")
+        if where is t.pail:
+            sums = [h for command, path, h in seen if command == "PUT" and "partNumber" in path]
+            true(sums and all("Content-MD5" in h for h in sums), "parts went with their MD5")
+    with old_server(t.source, spoil=True) as bad:
+        dest = bucket(t, t.to)
+        report = pail(t, "import", f"s3://{name}", dest, code=1, AWS_ENDPOINT_URL=bad.endpoint)
+        equal((report["copied"], report["failed"], contents(t.to, dest)), (0, 3, {}), "spoilt ones do not pass")
+        out = t.folder()
+        pail(t, "export", f"s3://{name}", out, code=1, PAIL_ENDPOINT=bad.endpoint, PAIL_ROOT_USER=t.source.access_key,
+             PAIL_ROOT_PASSWORD=t.source.secret_key)
+        equal(os.listdir(out), [], "nor into a folder")
+
+
+@case
+def a_destination_that_takes_no_crcs(t):
+    """It answers 400 to what it does not know."""
+    name, dest = bucket(t), bucket(t, t.to)
+    made = large_ones(t, name)
+    folder = t.folder()
+    with open(os.path.join(folder, "file"), "wb") as f:
+        f.write(pattern(3 * MIB, 9))
+
+    def ask(_, headers, body):
+        sums = [n for n, _ in headers if n.lower().startswith("x-amz-checksum-") and n.lower() != "x-amz-checksum-mode"]
+        return None if sums else body
+
+    with Throttled(t.pail, refuse=0, ask=ask) as old:
+        equal(pail(t, "import", f"s3://{name}", dest, PAIL_ENDPOINT=old.endpoint)["copied"], 3, "objects")
+        equal(pail(t, "import", folder, dest, PAIL_ENDPOINT=old.endpoint)["copied"], 1, "a file")
+    equal(contents(t.to, dest), dict(made, file=pattern(3 * MIB, 9)), "contents")
+
+
+@case
+def bytes_that_change_on_the_way_to_the_destination(t):
+    name, dest, folder = bucket(t), bucket(t, t.to), t.folder()
+    large_ones(t, name)
+    for i, size in enumerate((100, 3 * MIB, 20 * MIB)):
+        with open(os.path.join(folder, str(i)), "wb") as f:
+            f.write(pattern(size, i))
+
+    def ask(request, _, body):
+        return body[:-1] + bytes([body[-1] ^ 1]) if request.command == "PUT" and body else body
+
+    with Throttled(t.pail, refuse=0, ask=ask) as bad:
+        for source in (f"s3://{name}", folder):
+            report = pail(t, "import", source, dest, "--retries", "1", code=1, PAIL_ENDPOINT=bad.endpoint)
+            equal((report["copied"], report["failed"]), (0, 3), f"none of {source}")
+    equal(contents(t.to, dest), {}, "nothing is stored")
+
+
+@case
+def another_range_than_was_asked_for(t):
+    name, dest = bucket(t), bucket(t, t.to)
+    t.at.put_object(Bucket=name, Key="whole", Body=pattern(40 * MIB, 2))
+
+    def ask(_, headers, body):
+        for i, (n, v) in enumerate(headers):
+            if n.lower() == "range" and not v.startswith("bytes=0-"):
+                headers[i] = (n, f"bytes=0-{int(v.split('-')[1]) - int(v.split('=')[1].split('-')[0])}")
+        return body
+
+    with Throttled(t.source, refuse=0, ask=ask, answer=lambda _, got, data: (without(got, "x-amz-checksum"), data)[1]) as bad:
+        report = pail(t, "import", f"s3://{name}", dest, code=1, AWS_ENDPOINT_URL=bad.endpoint)
+    equal(contents(t.to, dest), {}, "nothing is stored")
+    contains(report["problems"][0]["text"], "another part of it")
+
+
+@case
+def resumed_where_only_an_md5_tells(t):
+    """What an earlier run has sent is read again, for its share in the MD5 of all, but not sent again."""
+    name, dest = bucket(t), bucket(t, t.to)
+    t.at.put_object(Bucket=name, Key="whole", Body=pattern(60 * MIB, 7))
+    words = ["import", f"s3://{name}", dest, "--workers", "2", "--part-size", "5MiB"]
+    with old_server(t.source) as old:
+        env = dict(AWS_ENDPOINT_URL=old.endpoint)
+        process = begin(t, *words, "--limit", "15MiB", **env)
+        until(lambda: parts_arrived(t.to, dest) >= 2, "parts")
+        process.kill()
+        process.communicate()
+        report = pail(t, *words, **env)
+    true(report["reused_parts"] > 0, f"parts of the first run: {report['reused_parts']}")
+    true(t.to.get_object(Bucket=dest, Key="whole")["Body"].read() == pattern(60 * MIB, 7), "contents")
+
+
+# ---- what changes meanwhile ----
+
+@case
+def sources_that_change_while_they_are_read(t):
+    name, dest, folder = bucket(t), bucket(t, t.to), t.folder()
+    t.at.put_object(Bucket=name, Key="whole", Body=pattern(30 * MIB, 1))
+    path = os.path.join(folder, "file")
+    with open(path, "wb") as f:
+        f.write(pattern(30 * MIB, 1))
+
+    def change_object():
+        t.at.put_object(Bucket=name, Key="whole", Body=b"new")
+
+    def change_file():
+        with open(path, "r+b") as f:
+            f.write(pattern(1000, 2))
+
+    for source, change in ((f"s3://{name}", change_object), (folder, change_file)):
+        words = ["import", source, dest, "--workers", "1", "--part-size", "5MiB"]
+        process = begin(t, *words, "--limit", "10MiB")
+        until(lambda: parts_arrived(t.to, dest) >= 1, "a part")
+        change()
+        errors = process.communicate(timeout=60)[1]
+        equal(process.returncode, 1, f"status, {source}: {errors}")
+        contains(errors, "it changed" if source == folder else "it was changed meanwhile")
+        equal(contents(t.to, dest).get("file" if source == folder else "whole"), None, "no mixture is stored")
+        equal(pail(t, *words)["copied"], 1, "the next run")
+    equal(contents(t.to, dest), {"whole": b"new", "file": pattern(1000, 2) + pattern(30 * MIB, 1)[1000:]},
+          "contents")
+    equal(t.to.list_multipart_uploads(Bucket=dest).get("Uploads", []), [], "uploads left")
+
+
+@case
+def a_file_that_appears_meanwhile_is_not_written_over(t):
+    name, out = bucket(t, t.to), t.folder()
+    t.to.put_object(Bucket=name, Key="large", Body=pattern(20 * MIB, 1))
+    process = begin(t, "export", name, out, "--limit", "12MiB")
+    until(lambda: os.listdir(out), "a file that is not whole")
+    with open(os.path.join(out, "large"), "wb") as f:
+        f.write(b"somebody else's")
+    refused = pail(t, "export", name, out, code=1)
+    contains(refused["problems"][0]["text"], "another run")
+    contains(process.communicate(timeout=60)[1], "was not there before")
+    with open(os.path.join(out, "large"), "rb") as f:
+        equal(f.read(), b"somebody else's", "the file")
+    equal(os.listdir(out), ["large"], "nothing is left")
+
+
+@case
+def the_last_request_of_a_killed_run(t):
+    """It comes to pass after the next run has listed, and just before that writes the same."""
+    name, dest = bucket(t, versions=True), bucket(t, t.to, versions=True)
+    for body in (b"same", b"same", b"other"):
+        t.at.put_object(Bucket=name, Key="k", Body=body)
+    t.at.delete_object(Bucket=name, Key="k")
+    held, killed = [], threading.Event()
+
+    def ask_for(step):
+        count = 0
+
+        def ask(request, sent, body):
+            nonlocal count
+            if request.command not in ("PUT", "DELETE") or "/k" not in request.path or "versionId" in request.path:
+                return body
+            count += 1
+            if not killed.is_set() and count == step:
+                held.append((request.command, request.path, list(sent), body))
+                time.sleep(30)
+            if killed.is_set() and held:
+                request.forward(*held.pop())
+            return body
+        return ask
+
+    for step in (2, 4):  # the second version, which is as the first; the delete marker
+        held.clear(), killed.clear()
+        with Throttled(t.pail, refuse=0, ask=ask_for(step)) as slow:
+            words = ["import", f"s3://{name}", dest, "--versions"]
+            process = begin(t, *words, PAIL_ENDPOINT=slow.endpoint)
+            until(lambda: held, "a request is under way")
+            process.kill()
+            process.communicate()
+            killed.set()
+            equal(pail(t, *words, PAIL_ENDPOINT=slow.endpoint)["failed"], 0, "the next run")
+            equal(held, [], "it came to pass")
+        rows = t.to.list_object_versions(Bucket=dest)
+        equal([r["Size"] for r in rows["Versions"]], [5, 4, 4], f"versions, step {step}")
+        equal(len(rows["DeleteMarkers"]), 1, "delete markers")
+        again = pail(t, *words)
+        equal((again["copied"], again["delete_markers"], again["same"]), (0, 0, 4), "a further run")
+        dest = bucket(t, t.to, versions=True)
+
+
+# ---- servers that lie ----
+
+class Liar:
+    """Answers what it is told to: path or (method, path) without a query -> (status, headers, body) or a function."""
+
+    def __init__(self, answers):
+        outer, self.asked = self, []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_any(self):
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                path, _, query = self.path.partition("?")
+                outer.asked.append((self.command, self.path))
+                told = answers.get((self.command, path), answers.get(path, (404, {}, b"")))
+                status, headers, body = told(query) if callable(told) else told
+                self.send_response(status)
+                for n, v in {"Content-Length": str(len(body)), **headers}.items():
+                    self.send_header(n, v)
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(body)
+                if "Connection" in headers:
+                    self.close_connection = True
+
+            do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_any
+
+            def log_message(self, *_):
+                pass
+
+        class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *_):  # who is lied to hangs up
+                pass
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    __enter__, __exit__ = Throttled.__enter__, Throttled.__exit__
+
+
+def row(key, size=1, etag="0cc175b9c0f1b6a831c399e269772661"):  # the MD5 of "a"
+    return (f"<Contents><Key>{key}</Key><Size>{size}</Size><ETag>&quot;{etag}&quot;</ETag>"
+            "<LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>")
+
+
+def page(rows, more="<IsTruncated>false</IsTruncated>"):
+    return 200, {}, f"<ListBucketResult>{more}{rows}</ListBucketResult>".encode()
+
+
+A = (200, {"ETag": '"0cc175b9c0f1b6a831c399e269772661"'}, b"a")
+
+
+@case
+def listings_that_lie(t):
+    more = "<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>"
+    good = row("a") + row("b")
+    for what, told in {
+            "circles": page(good, more),
+            "empty pages for ever": page("", more),
+            "more without a token": page(good, "<IsTruncated>true</IsTruncated>"),
+            "cut off": (200, {}, page(good)[2][:-30]),
+            "a row that is refused": page(row("a") + row("<![CDATA[b]]>") + row("c")),
+            "an entity of its own": (200, {}, b"<!DOCTYPE x [<!ENTITY e 'x'>]>" + page(row("&e;"))[2]),
+            "nothing": (200, {}, b""),
+            "another document": (200, {}, b"<html><body>Please sign in</body></html>"),
+            "deep": (200, {}, b"<ListBucketResult>" + b"<a>" * 100000 + b"</a>" * 100000 + b"</ListBucketResult>"),
+            "huge": page("x" * (9 << 20)),
+            "a redirect": (301, {"Location": "http://127.0.0.1:1/"}, b""),
+            "ends early": (200, {"Content-Length": "10000", "Connection": "close"}, page(good)[2])}.items():
+        with Liar({"/src": told, "/src/a": A, "/src/b": A}) as liar:
+            dest = bucket(t, t.to)
+            report = pail(t, "import", "s3://src", dest, "--retries", "0", code=1, seconds=30,
+                          AWS_ENDPOINT_URL=liar.endpoint)
+            true(not report["complete"], what)
+            true(report["failed"] >= 1, f"{what}: told")
+            true(len(liar.asked) < 12, f"{what}: {len(liar.asked)} requests")
+    with Liar({"/src": page(row("&" * (3 << 20)))}) as liar:  # no hour is spent on ampersands
+        begin = time.monotonic()
+        pail(t, "import", "s3://src", bucket(t, t.to), "--retries", "0", code=1, AWS_ENDPOINT_URL=liar.endpoint)
+        true(time.monotonic() - begin < 20, "time")
+    with Liar({"/src": page(row("other/a")), "/src/pre/a": A}) as liar:
+        refused = pail(t, "import", "s3://src/pre", bucket(t, t.to), "--retries", "0", code=1, AWS_ENDPOINT_URL=liar.endpoint)
+        contains(refused["problems"][0]["text"], "not asked for")
+
+
+@case
+def objects_that_lie(t):
+    huge = 1 << 62
+    told = {
+        "a": A,
+        "b": (200, {"ETag": '"0cc175b9c0f1b6a831c399e269772661"'}, b"b"),
+        "c": (302, {"Location": "/src/a"}, b""),
+        "d": (500, {}, b"<Error><Code>InternalError</Code></Error>"),
+        "e": (200, {"Content-Length": "100", "Connection": "close", **A[1]}, b"a"),
+        "f": (200, {"x-amz-meta-evil": "a\x01b", **A[1]}, b"a"),
+        "g": (200, A[1], b"a" * 100000),
+        "h": (200, {"Content-Length": str(huge), "Connection": "close", **A[1]}, b""),
+        "i": (200, {"x-amz-tagging-count": "1", **A[1]}, b"a"),
+    }
+    rows = "".join(row(k, huge if k == "h" else 1) for k in told)
+    with Liar({"/src": page(rows), **{f"/src/{k}": v for k, v in told.items()}}) as liar:
+        dest, out = bucket(t, t.to), t.folder()
+        report = pail(t, "import", "s3://src", dest, "--retries", "0", code=1, seconds=60, AWS_ENDPOINT_URL=liar.endpoint)
+        equal(contents(t.to, dest), {"a": b"a"}, "only what is true")
+        equal(sorted(p["key"] for p in report["problems"]), sorted(set(told) - {"a"}), "the others are named")
+        pail(t, "export", "src", out, "--retries", "0", code=1, seconds=60, PAIL_ENDPOINT=liar.endpoint)
+        equal(sorted(os.listdir(out)), ["a", "f", "i"], "files: headers and tags do not matter there")
+
+
+@case
+def buckets_whose_names_lead_elsewhere(t):
+    names = ["../up", "..", "a/b", "pail/v1/status", "x?policy", "good", "", "nul&#0;", "a%2Fb"]
+    listed = "".join(f"<Bucket><Name>{n}</Name></Bucket>" for n in names)
+    answers = {"/": (200, {}, f"<ListAllMyBucketsResult><Buckets>{listed}</Buckets></ListAllMyBucketsResult>".encode()),
+               "/good": page(row("a")), "/good/a": A}
+    answers.update({f"/{n}": page(row("a")) for n in names if n not in ("good", "")})
+    outer = t.folder()
+    out = os.path.join(outer, "inner")
+    with Liar(answers) as liar, Liar({}) as dest:
+        report = pail(t, "export", "s3://", out, "--all-buckets", "--retries", "0", code=1, PAIL_ENDPOINT=liar.endpoint)
+        equal((os.listdir(outer), os.listdir(out), os.listdir(os.path.join(out, "good"))), (["inner"], ["good"], ["a"]), "folders")
+        equal(report["failed"], len(names) - 1, "the others are named")
+        pail(t, "import", "s3://", "s3://", "--all-buckets", "--retries", "0", code=1, AWS_ENDPOINT_URL=liar.endpoint,
+             PAIL_ENDPOINT=dest.endpoint)
+        equal({path.split("?")[0] for _, path in dest.asked}, {"/good"}, "paths asked for at the destination")
+
+
+@case
+def names_that_no_file_can_have(t):
+    keys = ["&#0;x", "../x", "/abs", "x" * 5000, "ok", "new&#10;line", "a/./b", "..", "ok/", "&#x110000;"]
+    with Liar({"/src": page("".join(row(k) for k in keys)), **{f"/src/{k}": A for k in ("ok", "new%0Aline", "%26%23x110000%3B")}}) as liar:
+        outer = t.folder()
+        out = os.path.join(outer, "inner")
+        pail(t, "export", "src", out, "--retries", "0", code=1, PAIL_ENDPOINT=liar.endpoint)
+        equal(os.listdir(outer), ["inner"], "nothing outside")
+        equal(sorted(os.listdir(out)), ["&#x110000;", "new\nline", "ok"], "what can be")
 
 
 # ---- naming places ----
