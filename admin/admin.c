@@ -23,8 +23,10 @@ static const struct admin_command commands[] = {
      .examples = {"pail admin status", "pail admin status --json"}},
     {"health", NULL, "", "whether the server is there and serves; for health checks, without keys", admin_health,
      .flags = {{"live", NULL, "only whether it answers, not whether it can read and write"},
+               {"local", NULL, "the server of this machine or container: where PAIL_ADDRESS and PAIL_CERTS_DIR say"},
                {"timeout", "SECONDS", "how long it may take, 1 to 300; default 5"}},
-     .examples = {"pail admin health", "pail admin health --live --timeout 2"}},
+     .examples = {"pail admin health", "pail admin health --live --timeout 2", "pail admin health --local"},
+     .keyless = true},
     {"users", "list", "", "all users", admin_users_list, .examples = {"pail admin users list"}},
     {"users", "show", "USER", "a user with access keys, groups and policies", admin_users_show,
      .examples = {"pail admin users show alice"}},
@@ -318,6 +320,8 @@ static int run(struct admin_call *c, int argc, char **argv)
     }
     if (rc > 0)
         return rc;
+    if (c->command->keyless)
+        c->flags.access_key = c->flags.secret_key = "";
     if (!place_read("s3://", &c->flags, true, c->arena, &c->at, error))
         return admin_misuse(c, error, NULL);
     return c->command->run(c);

@@ -45,6 +45,7 @@ struct admin_command {
     int (*run)(struct admin_call *);
     struct admin_flag flags[ADMIN_FLAGS_MAX];
     const char *examples[ADMIN_EXAMPLES_MAX];
+    bool keyless; /* it signs nothing, so none are looked for */
 };
 
 /* The value of a flag of the command; NULL: not given. */

@@ -166,6 +166,69 @@ def versions_and_packages_agree():
     true(build - {"gcc", "libc6-dev"} <= set(re.findall(r"[\w.+-]+", control)), "Build-Depends has them all")
 
 
+# ---- commands that root starts ----
+
+NOBODY = 65534
+
+
+def of_root(place):
+    """What belongs to root below a folder."""
+    found = []
+    for folder, names, files in os.walk(place):
+        found += [p for p in (os.path.join(folder, n) for n in [".", *names, *files]) if os.lstat(p).st_uid == 0]
+    return found
+
+
+def give_away(place):
+    run("chown", "-R", f"{NOBODY}:{NOBODY}", place)
+
+
+@case
+def commands_of_root_leave_nothing_to_root():
+    """What root starts works as the owner of the data folder, so the server finds no file that it may not open."""
+    if os.geteuid() != 0:
+        raise Skip("only root can give files away")
+    place = tempfile.mkdtemp(prefix="pail-owner-")  # below a folder that every user may enter
+    try:
+        os.chmod(place, 0o755)
+        data = os.path.join(place, "data")
+        with Pail("deploy-owner", data=data) as pail:
+            s3 = client(pail.endpoint)
+            s3.create_bucket(Bucket="kept")
+            for key, body in (("small", b"s"), ("large", pattern(MIB))):
+                s3.put_object(Bucket="kept", Key=key, Body=body)
+        os.makedirs(f"{place}/mine", mode=0o700)
+        commands_of_root(place, data)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def commands_of_root(place, data):
+    pail = default_binary()
+    give_away(data)
+    run("rm", "-f", f"{data}/index/lock.mdb")
+    refused = run(pail, "backup", data, f"{place}/mine", ok=False)
+    contains(refused.stderr, "started by root, this works as user", "a folder of root's")
+    # Root alone may make folders in `place`; the new ones are the data's owner's.
+    for words in (("check", data), ("check", data, "--repair"), ("backup", data, f"{place}/backup"),
+                  ("backup", data, f"{place}/backup", "--verify"), ("restore", f"{place}/backup", f"{place}/again"),
+                  ("key", "create", "invoices", "--data", data), ("account", "list", "--data", data),
+                  ("recover", data, "--force"), ("check", f"{place}/backup"), ("check", f"{place}/again")):
+        for name in (data, f"{place}/backup", f"{place}/again"):
+            run("rm", "-f", f"{name}/index/lock.mdb")
+        run(pail, *words)
+        for name in (data, f"{place}/backup", f"{place}/again"):
+            equal(of_root(name), [], f"what pail {words[0]} left to root")
+    # A master key that root alone may read.
+    run(pail, "key", "move", f"{place}/mine/master.key", "--data", data)
+    equal(os.stat(f"{place}/mine/master.key").st_uid, 0, "whose the master key is")
+    run(pail, "key", "list", "--data", data, "--master-key-file", f"{place}/mine/master.key")
+    equal(of_root(data), [], "what pail key left to root")
+    os.makedirs(f"{place}/third")
+    run(pail, "restore", f"{place}/backup", f"{place}/third")
+    equal(os.stat(f"{place}/third/index").st_uid, 0, "whose a folder of root's stays")
+
+
 # ---- containers ----
 
 @case
