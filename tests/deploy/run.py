@@ -231,6 +231,13 @@ def commands_of_root(place, data):
 
 # ---- containers ----
 
+def health_check():
+    """The Dockerfile's, with this program."""
+    command = json.loads(re.search(r"^HEALTHCHECK .*?CMD (\[.*\])$", text_of("deploy", "docker", "Dockerfile"), re.M).group(1))
+    equal(command[0], "pail", "what is run")
+    return [default_binary(), *command[1:]]
+
+
 @case
 def entrypoint_reads_secrets_from_files():
     place = folder()
@@ -247,7 +254,8 @@ def entrypoint_reads_secrets_from_files():
     try:
         wait_for(port)
         client(f"http://127.0.0.1:{port}").create_bucket(Bucket="there")
-        run(f"{DEPLOY}/docker/healthcheck", env={"PATH": "/usr/bin:/bin", "PAIL_ADDRESS": f":{port}"})
+        # A container has the user, and the password only as a file.
+        run(*health_check(), env={"PATH": "/usr/bin:/bin", "PAIL_ADDRESS": f":{port}", "PAIL_ROOT_USER": ACCESS_KEY})
     finally:
         server.terminate()
         equal(server.wait(30), 0, "the exit code of what was exec'ed")
@@ -256,17 +264,26 @@ def entrypoint_reads_secrets_from_files():
 
 
 @case
-def healthcheck_tells_life_from_death():
-    check = f"{DEPLOY}/docker/healthcheck"
+def the_health_check_tells_life_from_death():
     for tls in (False, True):
         with Pail("deploy-health", tls=tls) as pail:
-            env = {"PATH": "/usr/bin:/bin", "PAIL_ADDRESS": f"127.0.0.1:{pail.port}"}
-            if tls:
-                env["PAIL_CERTS_DIR"] = certificates()
-            run(check, env=env)
-            run(check, "/minio/health/ready", env=env)
-            equal(run(check, "/minio/health/nothing", env=env, ok=False).returncode, 1, "another answer")
-        equal(run(check, env=env, ok=False).returncode, 1, "a server that is gone")
+            for address in (f"127.0.0.1:{pail.port}", f":{pail.port}", f"0.0.0.0:{pail.port}"):
+                env = {"PATH": "/usr/bin:/bin", "PAIL_ADDRESS": address, "https_proxy": "http://127.0.0.1:1"}
+                if tls:
+                    env["PAIL_CERTS_DIR"] = certificates()
+                contains(run(*health_check(), env=env).stdout, "is alive")
+            run(default_binary(), "admin", "health", "--local", env=env)
+            del env["PAIL_ADDRESS"]  # somebody else, or nobody, is there
+            env["MINIO_ADDRESS"] = "127.0.0.1:1"
+            equal(run(*health_check(), env=env, ok=False).returncode, 1, "another address")
+            env["PAIL_ADDRESS"] = f"127.0.0.1:{pail.port}"
+        equal(run(*health_check(), env=env, ok=False).returncode, 1, "a server that is gone")
+
+
+@case
+def the_health_check_of_amazon_is_that_of_the_image():
+    task = json.loads(text_of("deploy", "ecs", "task-definition.json"))
+    equal(task["containerDefinitions"][0]["healthCheck"]["command"], ["CMD", "pail", *health_check()[1:]], "the command")
 
 
 @case

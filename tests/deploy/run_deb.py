@@ -7,6 +7,7 @@ taken from PAIL_DEBOOTSTRAP_ROOT. No service manager runs in a chroot, so that `
 would start it: same user, same settings, same master key.
 """
 import glob
+import json
 import os
 import re
 import shutil
@@ -203,6 +204,7 @@ def dockerfile_steps(box):
         elif word in ("RUN", "COPY"):
             stages[-1].append((word, rest))
     equal(len(stages), 2, "stages")
+    health = next(json.loads(line.partition(" CMD ")[2]) for line in lines if line.startswith("HEALTHCHECK "))
     with Box("build") as build:
         for word, rest in stages[0]:
             if word == "COPY":
@@ -213,10 +215,10 @@ def dockerfile_steps(box):
                 equal(done.returncode, 0, "copying")
             else:
                 build.sh(f"mkdir -p /src && cd /src && {rest}")
-        box_run(build, stages[1])
+        box_run(build, stages[1], health)
 
 
-def box_run(build, steps):
+def box_run(build, steps, health):
     with Box("image") as image:
         for word, rest in steps:
             if word == "RUN":
@@ -235,7 +237,7 @@ def box_run(build, steps):
         image.server = subprocess.Popen([*user, "/usr/lib/pail/entrypoint", "server", "/data"], env=env,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for attempt in range(100):
-            checked = run(*user, "/usr/lib/pail/healthcheck", env=env, ok=False)
+            checked = run(*user, *health, env=env, ok=False)
             if checked.returncode == 0:
                 break
             time.sleep(0.1)
