@@ -127,8 +127,8 @@ void conn_run(struct conn *);        /* go on after something changed */
 void conn_respond(struct conn *);    /* the reply in c->req is complete: send it */
 void conn_continue(struct conn *);   /* "100 Continue", if it was asked for */
 void conn_begin_body(struct conn *); /* admitted: take the body in */
-void conn_job(struct conn *, void (*run)(struct pool_job *),
-              bool must); /* a worker for this request; state becomes WAIT */
+/* A worker for this request; state becomes WAIT. */
+void conn_job(struct conn *, void (*run)(struct pool_job *), bool must);
 void conn_post_done(struct conn *, void (*handle)(struct loop_msg *)); /* from any thread: back to the loop */
 static inline struct conn *conn_of_job(struct pool_job *j)
 {

@@ -166,6 +166,33 @@ def versions_and_packages_agree():
     true(build - {"gcc", "libc6-dev"} <= set(re.findall(r"[\w.+-]+", control)), "Build-Depends has them all")
 
 
+@case
+def the_handbook_is_installed_with_what_it_leads_to():
+    """And nothing of the secrets that compose.yaml asks for beside it."""
+    secrets = os.path.join(DEPLOY, "docker", "secrets")
+    mine = not os.path.exists(secrets)
+    try:
+        if mine:
+            os.mkdir(secrets)
+            with open(os.path.join(secrets, "master_key"), "w") as f:
+                f.write("0" * 64)
+        known = set(run("make", "--no-print-directory", "-s", "--eval", "what:; @echo $(HANDBOOK)", "what").stdout.split())
+        tracked = run("git", "status", "--short", "--untracked-files=all", "deploy/docker").stdout
+    finally:
+        if mine:
+            shutil.rmtree(secrets)
+    equal([path for path in known if "secrets" in path], [], "secrets that would be installed")
+    true("secrets" not in tracked, f"git leaves them alone: {tracked}")
+    contains(text_of("deploy", "docker", "Dockerfile.dockerignore"), "deploy/docker/secrets", "what docker is not given")
+    pages = [path for path in known if path.endswith(".md")]
+    true(len(pages) > 10, f"the pages are there: {pages}")
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#\s]+)", text_of(page)):
+            to = os.path.normpath(os.path.join(os.path.dirname(page), target))
+            found = to in known or to == "README.md" or to.startswith("server/") or any(path.startswith(f"{to}/") for path in known)
+            true(re.match(r"[a-z]+:", target) or found, f"{page} leads to {to}, which is not installed")
+
+
 # ---- commands that root starts ----
 
 NOBODY = 65534
