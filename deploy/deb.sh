@@ -39,7 +39,7 @@ fi
 cat > "$source/debian/changelog" <<EOF
 pail ($version) unstable; urgency=medium
 
-  * The package of version $version, built from its own tree.
+  * Built from its own tree.
 
  -- $(sed -n 's/^Maintainer: //p' "$source/debian/control")  $date
 EOF
