@@ -26,8 +26,8 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 
-# One core a job, unless the caller said -j himself.
-ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+# One core a job, unless the caller said -j himself; makes within this one share its jobs.
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 1)
 endif
 

@@ -155,9 +155,9 @@ static void tell_of_console(const struct server *s, const char *where, bool ther
     if (!there)
         return;
     printf("Console: %s://%s%s%s\n", s->tls ? "https" : "http", where, console_prefix(s->console),
-           console_is_built() ? "" : " (none: this server was built without Node.js)");
+           console_is_built() ? "" : " (none: this server was built without it)");
     if (!console_is_built())
-        log_warn("start", "this server was built without Node.js: it has no web console");
+        log_warn("start", "this server was built without its web console");
 }
 
 static void print_welcome(const struct process *p)
