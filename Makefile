@@ -26,8 +26,8 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 
-# One core a job, unless the caller said -j himself.
-ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+# One core a job, unless the caller said -j himself; makes within this one share its jobs.
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 1)
 endif
 
@@ -234,10 +234,15 @@ $(B)/man/pail.1: $(B)/pail
 	$(Q)for shell in bash zsh fish; do $(B)/pail completion $$shell > $(B)/completion/$$shell || exit 1; done
 	$(Q)$(B)/pail man $(B)/man
 
+# The handbook as it is in the tree, with the examples of deploy/ that it leads to.
+HANDBOOK := $(wildcard docs/*) deploy/README.md $(shell find deploy/docker deploy/ecs deploy/grafana deploy/haproxy \
+    deploy/helm deploy/kubernetes deploy/nginx deploy/systemd -name secrets -prune -o -type f -print)
+
 install: all man
 	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/doc/pail $(SHARE)/man/man1
 	install -m 755 $(B)/pail $(DESTDIR)$(PREFIX)/bin/pail
 	install -m 644 $(wildcard LICENSE README.md ARCHITECTURE.md) $(SHARE)/doc/pail/
+	set -e; for file in $(HANDBOOK); do install -D -m 644 $$file $(SHARE)/doc/pail/$$file; done
 	set -e; for page in $(B)/man/*.1; do gzip -9nc $$page > $(SHARE)/man/man1/$${page##*/}.gz; \
 	    chmod 644 $(SHARE)/man/man1/$${page##*/}.gz; done
 	install -D -m 644 $(B)/completion/bash $(SHARE)/bash-completion/completions/pail

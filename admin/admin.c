@@ -23,8 +23,10 @@ static const struct admin_command commands[] = {
      .examples = {"pail admin status", "pail admin status --json"}},
     {"health", NULL, "", "whether the server is there and serves; for health checks, without keys", admin_health,
      .flags = {{"live", NULL, "only whether it answers, not whether it can read and write"},
+               {"local", NULL, "the server of this machine or container: where PAIL_ADDRESS and PAIL_CERTS_DIR say"},
                {"timeout", "SECONDS", "how long it may take, 1 to 300; default 5"}},
-     .examples = {"pail admin health", "pail admin health --live --timeout 2"}},
+     .examples = {"pail admin health", "pail admin health --live --timeout 2", "pail admin health --local"},
+     .keyless = true},
     {"users", "list", "", "all users", admin_users_list, .examples = {"pail admin users list"}},
     {"users", "show", "USER", "a user with access keys, groups and policies", admin_users_show,
      .examples = {"pail admin users show alice"}},
@@ -135,7 +137,7 @@ static const char *name_of(const struct admin_command *c, char out[64])
     return out;
 }
 
-int admin_misuse(const struct admin_call *c, const char *what, const char *word)
+int admin_misuse(const struct remote_call *c, const char *what, const char *word)
 {
     char name[64];
     name_of(c->command, name);
@@ -221,7 +223,7 @@ const char *admin_words(size_t i)
 
 /* ---- arguments ---- */
 
-const char *admin_flag(const struct admin_call *c, const char *name)
+const char *admin_flag(const struct remote_call *c, const char *name)
 {
     for (size_t i = 0; i < ADMIN_FLAGS_MAX && c->command->flags[i].name; i++)
         if (strcmp(c->command->flags[i].name, name) == 0)
@@ -230,7 +232,7 @@ const char *admin_flag(const struct admin_call *c, const char *name)
 }
 
 /* Where the value of --name goes; NULL: nobody knows it. */
-static const char **place_of(struct admin_call *c, const char *name, bool *ret_value, bool *ret_wipe)
+static const char **place_of(struct remote_call *c, const char *name, bool *ret_value, bool *ret_wipe)
 {
     *ret_value = true;
     *ret_wipe = false;
@@ -248,7 +250,7 @@ static const char **place_of(struct admin_call *c, const char *name, bool *ret_v
 }
 
 /* --flag, --flag VALUE or --flag=VALUE; *i moves over what was taken. Keys leave the process's arguments. 0, or 2. */
-static int read_flag(struct admin_call *c, int argc, char **argv, int *i)
+static int read_flag(struct remote_call *c, int argc, char **argv, int *i)
 {
     char *word = argv[*i], *equals = strchr(word, '=');
     const char *name = bytes_cstr(c->arena, bytes_of(word, equals ? (size_t)(equals - word) : strlen(word)));
@@ -287,7 +289,7 @@ static size_t count_words(const char *arguments, size_t *ret_needed)
 }
 
 /* The words after the command's name. 0, 2, or -1 when help was asked for. */
-static int read_arguments(struct admin_call *c, int argc, char **argv)
+static int read_arguments(struct remote_call *c, int argc, char **argv)
 {
     size_t needed, most = count_words(c->command->arguments, &needed);
     for (int i = 0; i < argc; i++) {
@@ -308,7 +310,7 @@ static int read_arguments(struct admin_call *c, int argc, char **argv)
     return c->n_words >= needed ? 0 : admin_misuse(c, "what is missing:", c->command->arguments);
 }
 
-static int run(struct admin_call *c, int argc, char **argv)
+static int run(struct remote_call *c, int argc, char **argv)
 {
     char error[256];
     int rc = read_arguments(c, argc, argv);
@@ -318,6 +320,8 @@ static int run(struct admin_call *c, int argc, char **argv)
     }
     if (rc > 0)
         return rc;
+    if (c->command->keyless)
+        c->flags.access_key = c->flags.secret_key = "";
     if (!place_read("s3://", &c->flags, true, c->arena, &c->at, error))
         return admin_misuse(c, error, NULL);
     return c->command->run(c);
@@ -347,7 +351,7 @@ static bool wants_help(const char *word)
 
 int admin_command(int argc, char **argv)
 {
-    struct admin_call c = {.arena = arena_create(0)};
+    struct remote_call c = {.arena = arena_create(0)};
     const char *group = argc > 0 ? argv[0] : "", *verb = argc > 1 ? argv[1] : NULL;
     int rc = 0;
     arena_keep_secret(c.arena);

@@ -21,7 +21,7 @@ static const char *text_at(const json_t *j, const char *name)
 }
 
 /* An action whose answer says nothing. */
-static int act(struct admin_call *c, const char *action, const char *const *parameters)
+static int act(struct remote_call *c, const char *action, const char *const *parameters)
 {
     json_t *j;
     int rc = admin_iam(c, action, parameters, &j);
@@ -29,7 +29,7 @@ static int act(struct admin_call *c, const char *action, const char *const *para
     return rc;
 }
 
-static int act_and_say(struct admin_call *c, const char *action, const char *const *parameters, const char *what)
+static int act_and_say(struct remote_call *c, const char *action, const char *const *parameters, const char *what)
 {
     int rc = act(c, action, parameters);
     return rc != 0 ? rc : admin_print_done(c, what, c->words[0]);
@@ -45,7 +45,7 @@ static json_t *names_of(json_t *list, const char *name)
 }
 
 /* Lists, and puts the names into the object. Its reference is the object's. */
-static int add_names(struct admin_call *c, json_t *to, const char *as, const char *action,
+static int add_names(struct remote_call *c, json_t *to, const char *as, const char *action,
                      const char *const *parameters, const char *member, const char *name)
 {
     json_t *list;
@@ -59,7 +59,7 @@ static int add_names(struct admin_call *c, json_t *to, const char *as, const cha
 /* ---- policies by their names ---- */
 
 /* The ARN in the arena; NULL: it was said why not. */
-static const char *policy_arn(struct admin_call *c, const char *name)
+static const char *policy_arn(struct remote_call *c, const char *name)
 {
     json_t *list;
     const char *arn = NULL;
@@ -76,7 +76,7 @@ static const char *policy_arn(struct admin_call *c, const char *name)
     return arn;
 }
 
-static int change_policy(struct admin_call *c, bool attach)
+static int change_policy(struct remote_call *c, bool attach)
 {
     const char *user = admin_flag(c, "user"), *group = admin_flag(c, "group");
     if (!user == !group)
@@ -93,17 +93,17 @@ static int change_policy(struct admin_call *c, bool attach)
                                       c->words[0]);
 }
 
-int admin_policies_attach(struct admin_call *c)
+int admin_policies_attach(struct remote_call *c)
 {
     return change_policy(c, true);
 }
 
-int admin_policies_detach(struct admin_call *c)
+int admin_policies_detach(struct remote_call *c)
 {
     return change_policy(c, false);
 }
 
-int admin_policies_list(struct admin_call *c)
+int admin_policies_list(struct remote_call *c)
 {
     static const struct admin_column columns[] = {{"NAME", "PolicyName", ADMIN_TEXT},
                                                   {"ATTACHED", "AttachmentCount", ADMIN_NUMBER},
@@ -116,7 +116,7 @@ int admin_policies_list(struct admin_call *c)
     return admin_print_rows(c, list, columns, ARRAY_LEN(columns));
 }
 
-int admin_policies_show(struct admin_call *c)
+int admin_policies_show(struct remote_call *c)
 {
     json_t *policy, *version, *document;
     const char *arn = policy_arn(c, c->words[0]);
@@ -133,7 +133,7 @@ int admin_policies_show(struct admin_call *c)
 }
 
 /* FILE, or standard input. NULL: it was said why. */
-static char *read_document(struct admin_call *c, const char *path)
+static char *read_document(struct remote_call *c, const char *path)
 {
     bool standard = strcmp(path, "-") == 0;
     FILE *f = standard ? stdin : fopen(path, "re");
@@ -165,7 +165,7 @@ static const char *own_policy(const json_t *list, const char *name)
     return NULL;
 }
 
-int admin_policies_create(struct admin_call *c)
+int admin_policies_create(struct remote_call *c)
 {
     json_t *list;
     const char *document = read_document(c, c->words[1]);
@@ -180,7 +180,7 @@ int admin_policies_create(struct admin_call *c)
     return rc != 0 ? rc : admin_print_done(c, what, c->words[0]);
 }
 
-static int drop_versions(struct admin_call *c, const char *arn)
+static int drop_versions(struct remote_call *c, const char *arn)
 {
     json_t *list;
     if (admin_iam_list(c, "ListPolicyVersions", WORDS("PolicyArn", arn), "Versions", &list) != 0)
@@ -195,7 +195,7 @@ static int drop_versions(struct admin_call *c, const char *arn)
     return rc;
 }
 
-int admin_policies_delete(struct admin_call *c)
+int admin_policies_delete(struct remote_call *c)
 {
     const char *arn = policy_arn(c, c->words[0]);
     if (!arn || drop_versions(c, arn) != 0)
@@ -206,7 +206,7 @@ int admin_policies_delete(struct admin_call *c)
 /* ---- access keys ---- */
 
 /* The secret is shown here and nowhere else. Takes the object. */
-static int print_key(struct admin_call *c, json_t *key)
+static int print_key(struct remote_call *c, json_t *key)
 {
     if (c->json)
         return admin_print_json(key);
@@ -218,7 +218,7 @@ static int print_key(struct admin_call *c, json_t *key)
     return 0;
 }
 
-static int make_key(struct admin_call *c, const char *user)
+static int make_key(struct remote_call *c, const char *user)
 {
     json_t *j;
     if (admin_iam(c, "CreateAccessKey", WORDS("UserName", user), &j) != 0)
@@ -228,12 +228,12 @@ static int make_key(struct admin_call *c, const char *user)
     return key ? print_key(c, key) : admin_fail("the answer has no key: is it a Pail server?");
 }
 
-int admin_keys_create(struct admin_call *c)
+int admin_keys_create(struct remote_call *c)
 {
     return make_key(c, c->words[0]);
 }
 
-static int add_keys(struct admin_call *c, json_t *to, const char *user)
+static int add_keys(struct remote_call *c, json_t *to, const char *user)
 {
     json_t *list;
     if (admin_iam_list(c, "ListAccessKeys", WORDS("UserName", user), "AccessKeyMetadata", &list) != 0)
@@ -243,7 +243,7 @@ static int add_keys(struct admin_call *c, json_t *to, const char *user)
     return 0;
 }
 
-int admin_keys_list(struct admin_call *c)
+int admin_keys_list(struct remote_call *c)
 {
     static const struct admin_column columns[] = {{"KEY", "AccessKeyId", ADMIN_TEXT},
                                                   {"USER", "UserName", ADMIN_TEXT},
@@ -262,7 +262,7 @@ int admin_keys_list(struct admin_call *c)
 }
 
 /* Whose key it is, in the arena; NULL: it was said why not. */
-static const char *owner_of(struct admin_call *c, const char *key)
+static const char *owner_of(struct remote_call *c, const char *key)
 {
     json_t *j;
     if (admin_iam(c, "GetAccessKeyLastUsed", WORDS("AccessKeyId", key), &j) != 0)
@@ -274,7 +274,7 @@ static const char *owner_of(struct admin_call *c, const char *key)
     return *name ? name : NULL;
 }
 
-static int change_key(struct admin_call *c, const char *action, const char *status, const char *what)
+static int change_key(struct remote_call *c, const char *action, const char *status, const char *what)
 {
     const char *user = owner_of(c, c->words[0]);
     if (!user)
@@ -282,17 +282,17 @@ static int change_key(struct admin_call *c, const char *action, const char *stat
     return act_and_say(c, action, WORDS("UserName", user, "AccessKeyId", c->words[0], "Status", status), what);
 }
 
-int admin_keys_enable(struct admin_call *c)
+int admin_keys_enable(struct remote_call *c)
 {
     return change_key(c, "UpdateAccessKey", "Active", "enabled");
 }
 
-int admin_keys_disable(struct admin_call *c)
+int admin_keys_disable(struct remote_call *c)
 {
     return change_key(c, "UpdateAccessKey", "Inactive", "disabled");
 }
 
-int admin_keys_delete(struct admin_call *c)
+int admin_keys_delete(struct remote_call *c)
 {
     const char *user = owner_of(c, c->words[0]);
     if (!user)
@@ -302,7 +302,7 @@ int admin_keys_delete(struct admin_call *c)
 
 /* ---- users ---- */
 
-int admin_users_list(struct admin_call *c)
+int admin_users_list(struct remote_call *c)
 {
     static const struct admin_column columns[] = {
         {"NAME", "UserName", ADMIN_TEXT}, {"CREATED", "CreateDate", ADMIN_TEXT}, {"ARN", "Arn", ADMIN_TEXT}};
@@ -313,7 +313,7 @@ int admin_users_list(struct admin_call *c)
 }
 
 /* All that a user has; the caller's. NULL: it was said why. */
-static json_t *load_user(struct admin_call *c, const char *name)
+static json_t *load_user(struct remote_call *c, const char *name)
 {
     const char *const *who = WORDS("UserName", name);
     json_t *j, *user;
@@ -331,7 +331,7 @@ static json_t *load_user(struct admin_call *c, const char *name)
     return NULL;
 }
 
-int admin_users_show(struct admin_call *c)
+int admin_users_show(struct remote_call *c)
 {
     static const struct admin_column columns[] = {
         {"Name", "UserName", ADMIN_TEXT},           {"ARN", "Arn", ADMIN_TEXT},
@@ -342,7 +342,7 @@ int admin_users_show(struct admin_call *c)
     return user ? admin_print_one(c, user, columns, ARRAY_LEN(columns)) : 1;
 }
 
-int admin_users_create(struct admin_call *c)
+int admin_users_create(struct remote_call *c)
 {
     const char *policy = admin_flag(c, "policy"), *name = c->words[0], *arn = policy ? policy_arn(c, policy) : NULL;
     if (policy && !arn)
@@ -354,7 +354,7 @@ int admin_users_create(struct admin_call *c)
 }
 
 /* One action for each text of a list of the user. */
-static int for_each(struct admin_call *c, const json_t *user, const char *list, const char *action,
+static int for_each(struct remote_call *c, const json_t *user, const char *list, const char *action,
                     const char *parameter)
 {
     const json_t *names = json_object_get(user, list);
@@ -364,7 +364,7 @@ static int for_each(struct admin_call *c, const json_t *user, const char *list, 
     return rc;
 }
 
-static int strip_user(struct admin_call *c)
+static int strip_user(struct remote_call *c)
 {
     json_t *user = load_user(c, c->words[0]);
     int rc = user && for_each(c, user, "AccessKeys", "DeleteAccessKey", "AccessKeyId") == 0 &&
@@ -377,7 +377,7 @@ static int strip_user(struct admin_call *c)
     return rc;
 }
 
-int admin_users_delete(struct admin_call *c)
+int admin_users_delete(struct remote_call *c)
 {
     if (admin_flag(c, "force") && strip_user(c) != 0)
         return 1;
@@ -386,7 +386,7 @@ int admin_users_delete(struct admin_call *c)
 
 /* ---- groups ---- */
 
-int admin_groups_list(struct admin_call *c)
+int admin_groups_list(struct remote_call *c)
 {
     static const struct admin_column columns[] = {
         {"NAME", "GroupName", ADMIN_TEXT}, {"CREATED", "CreateDate", ADMIN_TEXT}, {"ARN", "Arn", ADMIN_TEXT}};
@@ -396,7 +396,7 @@ int admin_groups_list(struct admin_call *c)
     return admin_print_rows(c, list, columns, ARRAY_LEN(columns));
 }
 
-int admin_groups_show(struct admin_call *c)
+int admin_groups_show(struct remote_call *c)
 {
     static const struct admin_column columns[] = {
         {"Name", "GroupName", ADMIN_TEXT},     {"ARN", "Arn", ADMIN_TEXT},
@@ -416,23 +416,23 @@ int admin_groups_show(struct admin_call *c)
     return 1;
 }
 
-int admin_groups_create(struct admin_call *c)
+int admin_groups_create(struct remote_call *c)
 {
     return act_and_say(c, "CreateGroup", WORDS("GroupName", c->words[0]), "created");
 }
 
-int admin_groups_delete(struct admin_call *c)
+int admin_groups_delete(struct remote_call *c)
 {
     return act_and_say(c, "DeleteGroup", WORDS("GroupName", c->words[0]), "deleted");
 }
 
-int admin_groups_add(struct admin_call *c)
+int admin_groups_add(struct remote_call *c)
 {
     return act_and_say(c, "AddUserToGroup", WORDS("GroupName", c->words[0], "UserName", c->words[1]),
                        arena_printf(c->arena, "has %s now", c->words[1]));
 }
 
-int admin_groups_remove(struct admin_call *c)
+int admin_groups_remove(struct remote_call *c)
 {
     return act_and_say(c, "RemoveUserFromGroup", WORDS("GroupName", c->words[0], "UserName", c->words[1]),
                        arena_printf(c->arena, "no longer has %s", c->words[1]));

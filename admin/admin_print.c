@@ -87,7 +87,7 @@ int admin_print_json(json_t *j)
     return text ? done() : admin_fail("no memory for the answer");
 }
 
-int admin_print_rows(struct admin_call *c, json_t *rows, const struct admin_column *columns, size_t n)
+int admin_print_rows(struct remote_call *c, json_t *rows, const struct admin_column *columns, size_t n)
 {
     if (c->json)
         return admin_print_json(rows);
@@ -113,7 +113,7 @@ int admin_print_rows(struct admin_call *c, json_t *rows, const struct admin_colu
     return done();
 }
 
-int admin_print_one(struct admin_call *c, json_t *one, const struct admin_column *columns, size_t n)
+int admin_print_one(struct remote_call *c, json_t *one, const struct admin_column *columns, size_t n)
 {
     int width = 0;
     if (c->json)
@@ -128,7 +128,7 @@ int admin_print_one(struct admin_call *c, json_t *one, const struct admin_column
     return done();
 }
 
-int admin_print_done(struct admin_call *c, const char *what, const char *name)
+int admin_print_done(struct remote_call *c, const char *what, const char *name)
 {
     char text[256];
     if (c->json)

@@ -60,7 +60,7 @@ static bool say_json(struct bytes body)
 }
 
 /* S3's Error, or IAM's ErrorResponse with an Error in it. */
-static bool say_xml(struct admin_call *c, struct bytes body)
+static bool say_xml(struct remote_call *c, struct bytes body)
 {
     struct bytes all, root;
     if (doc_root(body, "ErrorResponse", &all) ? !doc_find(all, "Error", &root) : !doc_root(body, "Error", &root))
@@ -70,7 +70,7 @@ static bool say_xml(struct admin_call *c, struct bytes body)
     return true;
 }
 
-static int refused(struct admin_call *c, const char *url, const struct http_client_reply *reply)
+static int refused(struct remote_call *c, const char *url, const struct http_client_reply *reply)
 {
     if (!say_json(reply->body) && !say_xml(c, reply->body))
         fprintf(stderr, "pail: %s answered with status %d and without a reason: is it a Pail server?\n", url,
@@ -80,7 +80,7 @@ static int refused(struct admin_call *c, const char *url, const struct http_clie
 
 /* ---- sending ---- */
 
-static int send_as(struct admin_call *c, const char *service, struct http_client_request q, const char *path,
+static int send_as(struct remote_call *c, const char *service, struct http_client_request q, const char *path,
                    struct bytes *ret)
 {
     struct http_client_reply reply;
@@ -101,7 +101,7 @@ static int send_as(struct admin_call *c, const char *service, struct http_client
     return reply.status / 100 == 2 ? 0 : refused(c, q.url, &reply);
 }
 
-int admin_send(struct admin_call *c, const char *method, const char *path, const char *type, struct bytes body,
+int admin_send(struct remote_call *c, const char *method, const char *path, const char *type, struct bytes body,
                struct bytes *ret)
 {
     struct http_client_header header = {"Content-Type", type};
@@ -109,12 +109,12 @@ int admin_send(struct admin_call *c, const char *method, const char *path, const
     return send_as(c, "s3", q, path, ret);
 }
 
-int admin_send_request(struct admin_call *c, struct http_client_request q, const char *path, struct bytes *ret)
+int admin_send_request(struct remote_call *c, struct http_client_request q, const char *path, struct bytes *ret)
 {
     return send_as(c, "s3", q, path, ret);
 }
 
-int admin_json(struct admin_call *c, const char *method, const char *path, struct bytes body, json_t **ret)
+int admin_json(struct remote_call *c, const char *method, const char *path, struct bytes body, json_t **ret)
 {
     struct bytes text;
     *ret = NULL;
@@ -172,7 +172,7 @@ static struct bytes query_text(struct arena *a, const char *action, const char *
     return text;
 }
 
-int admin_iam(struct admin_call *c, const char *action, const char *const *parameters, json_t **ret)
+int admin_iam(struct remote_call *c, const char *action, const char *const *parameters, json_t **ret)
 {
     struct bytes text, root, result;
     *ret = NULL;
@@ -188,7 +188,7 @@ int admin_iam(struct admin_call *c, const char *action, const char *const *param
     return 0;
 }
 
-int admin_iam_list(struct admin_call *c, const char *action, const char *const *parameters, const char *member,
+int admin_iam_list(struct remote_call *c, const char *action, const char *const *parameters, const char *member,
                    json_t **ret)
 {
     const char *words[16] = {"Marker", NULL};

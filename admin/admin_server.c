@@ -40,7 +40,7 @@ static const char *text_at(const json_t *j, const char *path, struct arena *a)
     return admin_text_of(j, path, ADMIN_TEXT, a);
 }
 
-static int read_number(struct admin_call *c, const char *flag, uint64_t min, uint64_t max, uint64_t otherwise,
+static int read_number(struct remote_call *c, const char *flag, uint64_t min, uint64_t max, uint64_t otherwise,
                        uint64_t *ret)
 {
     const char *text = admin_flag(c, flag);
@@ -51,7 +51,7 @@ static int read_number(struct admin_call *c, const char *flag, uint64_t min, uin
         c, arena_printf(c->arena, "--%s takes a number from %" PRIu64 " to %" PRIu64 ", not", flag, min, max), text);
 }
 
-static const char *encoded(struct admin_call *c, const char *text)
+static const char *encoded(struct remote_call *c, const char *text)
 {
     return bytes_cstr(c->arena, s3_encode(c->arena, bytes_str(text), false));
 }
@@ -83,7 +83,7 @@ static void print_traffic(const json_t *j, struct arena *a)
            size_text((uint64_t)real_at(j, "traffic.sentBytesPerSecond"), out));
 }
 
-static void print_status(const struct admin_call *c, const json_t *j)
+static void print_status(const struct remote_call *c, const json_t *j)
 {
     struct arena *a = c->arena;
     double total = real_at(j, "space.totalBytes");
@@ -106,7 +106,7 @@ static void print_status(const struct admin_call *c, const json_t *j)
 }
 
 /* 1 when it does not serve as it should, so that scripts need not read. */
-int admin_status(struct admin_call *c)
+int admin_status(struct remote_call *c)
 {
     json_t *j;
     if (admin_json(c, "GET", STATUS_PATH, BYTES_NONE, &j) != 0)
@@ -120,18 +120,41 @@ int admin_status(struct admin_call *c)
     return serves ? 0 : 1;
 }
 
-int admin_health(struct admin_call *c)
+static const char *variable(const char *name, const char *minio, const char *otherwise)
+{
+    const char *value = getenv(name);
+    if (!value || !*value)
+        value = getenv(minio);
+    return value && *value ? value : otherwise;
+}
+
+/* Where the server listens that has the same environment; every address of this machine means the machine itself. */
+static const char *local_endpoint(struct arena *a)
+{
+    const char *address = variable("PAIL_ADDRESS", "MINIO_ADDRESS", ":9000"), *colon = strrchr(address, ':');
+    const char *scheme = *variable("PAIL_CERTS_DIR", "MINIO_CERTS_DIR", "") ? "https" : "http";
+    struct bytes host = bytes_of(address, colon ? (size_t)(colon - address) : strlen(address));
+    if (!host.n || bytes_eq_str(host, "0.0.0.0"))
+        host = BYTES_LIT("127.0.0.1");
+    else if (bytes_eq_str(host, "[::]"))
+        host = BYTES_LIT("[::1]");
+    return arena_printf(a, "%s://%.*s:%s", scheme, (int)host.n, host.p, colon ? colon + 1 : "9000");
+}
+
+int admin_health(struct remote_call *c)
 {
     struct http_client_reply reply = {0};
     char error[256] = "";
     uint64_t seconds;
-    bool live = admin_flag(c, "live") != NULL;
+    bool live = admin_flag(c, "live") != NULL, local = admin_flag(c, "local") != NULL;
+    const char *endpoint = local ? local_endpoint(c->arena) : c->at.endpoint;
     if (read_number(c, "timeout", 1, 300, HEALTH_TIMEOUT, &seconds) != 0)
         return 2;
-    struct http_client_request q = {
-        .url = arena_printf(c->arena, "%s/pail/health/%s", c->at.endpoint, live ? "live" : "ready"),
-        .timeout_ms = (unsigned)seconds * 1000,
-        .ca_file = c->at.ca_file};
+    struct http_client_request q = {.url =
+                                        arena_printf(c->arena, "%s/pail/health/%s", endpoint, live ? "live" : "ready"),
+                                    .timeout_ms = (unsigned)seconds * 1000,
+                                    .ca_file = c->at.ca_file,
+                                    .unverified = local};
     bool good = http_client_send(&q, c->arena, &reply, error) && reply.status == 200;
     if (c->json)
         return admin_print_json(
@@ -142,21 +165,21 @@ int admin_health(struct admin_call *c)
     else if (!good)
         fprintf(stderr, "pail: %s\n", error);
     else
-        printf("%s %s.\n", c->at.endpoint, live ? "is alive" : "is ready");
+        printf("%s %s.\n", endpoint, live ? "is alive" : "is ready");
     return good ? 0 : 1;
 }
 
 /* ---- trace ---- */
 
 struct tracing {
-    struct admin_call *c;
+    struct remote_call *c;
     char *text;
     size_t at;      /* where the line begins that is not printed yet */
     uint64_t count; /* lines still wanted; 0: no bound */
     bool done, broken;
 };
 
-static void print_trace(struct admin_call *c, const char *line, size_t n)
+static void print_trace(struct remote_call *c, const char *line, size_t n)
 {
     char path[256];
     json_t *j = json_loadb(line, n, 0, NULL);
@@ -202,7 +225,7 @@ static bool on_moved(void *arg, uint64_t bytes)
     return !t->done && !t->broken && t->at < TRACE_ROOM / 2;
 }
 
-static const char *trace_path(struct admin_call *c)
+static const char *trace_path(struct remote_call *c)
 {
     const char *threshold = admin_flag(c, "threshold");
     return arena_printf(c->arena, "%s/minio/admin/v3/trace?s3=true&internal=%s&err=%s%s%s", c->at.endpoint,
@@ -213,7 +236,7 @@ static const char *trace_path(struct admin_call *c)
 /* Until enough was seen, or the server ends it. 0: it is to be asked for anew. */
 static int trace_once(struct tracing *t, const char *url, char error[256])
 {
-    struct admin_call *c = t->c;
+    struct remote_call *c = t->c;
     struct http_client_reply reply = {0};
     struct http_client_request q = {.url = url,
                                     .idle_ms = TRACE_IDLE_MS,
@@ -236,7 +259,7 @@ static int trace_once(struct tracing *t, const char *url, char error[256])
     return 1;
 }
 
-int admin_trace_show(struct admin_call *c)
+int admin_trace_show(struct remote_call *c)
 {
     struct tracing t = {.c = c};
     char error[256] = "";
@@ -257,7 +280,7 @@ int admin_trace_show(struct admin_call *c)
 
 /* ---- logs ---- */
 
-int admin_logs_show(struct admin_call *c)
+int admin_logs_show(struct remote_call *c)
 {
     json_t *j, *lines;
     uint64_t limit;
@@ -287,7 +310,7 @@ int admin_logs_show(struct admin_call *c)
 /* ---- buckets ---- */
 
 /* What is a name of a bucket goes into a path. */
-static bool is_bucket(struct admin_call *c, const char *name)
+static bool is_bucket(struct remote_call *c, const char *name)
 {
     size_t n = strlen(name);
     if (n < 256 && *name != '.' &&
@@ -297,7 +320,7 @@ static bool is_bucket(struct admin_call *c, const char *name)
     return false;
 }
 
-int admin_buckets_list(struct admin_call *c)
+int admin_buckets_list(struct remote_call *c)
 {
     static const struct admin_column columns[] = {
         {"NAME", "name", ADMIN_TEXT},           {"OBJECTS", "usage.objects", ADMIN_NUMBER},
@@ -324,7 +347,7 @@ int admin_buckets_list(struct admin_call *c)
     return admin_print_rows(c, rows, columns, ARRAY_LEN(columns));
 }
 
-int admin_buckets_show(struct admin_call *c)
+int admin_buckets_show(struct remote_call *c)
 {
     static const struct admin_column columns[] = {
         {"Name", "name", ADMIN_TEXT},
@@ -349,7 +372,7 @@ int admin_buckets_show(struct admin_call *c)
     return admin_print_one(c, j, columns, ARRAY_LEN(columns));
 }
 
-static int keep_versions(struct admin_call *c)
+static int keep_versions(struct remote_call *c)
 {
     static const char doc[] = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
     unsigned char digest[MD5_LEN];
@@ -362,7 +385,7 @@ static int keep_versions(struct admin_call *c)
     return admin_send_request(c, q, arena_printf(c->arena, "/%s?versioning=", c->words[0]), &answer);
 }
 
-int admin_buckets_create(struct admin_call *c)
+int admin_buckets_create(struct remote_call *c)
 {
     struct http_client_header lock = {"x-amz-bucket-object-lock-enabled", "true"};
     struct bytes answer;
@@ -376,7 +399,7 @@ int admin_buckets_create(struct admin_call *c)
     return rc != 0 ? rc : admin_print_done(c, "created", c->words[0]);
 }
 
-int admin_buckets_delete(struct admin_call *c)
+int admin_buckets_delete(struct remote_call *c)
 {
     struct bytes answer;
     if (!is_bucket(c, c->words[0]))
@@ -387,7 +410,7 @@ int admin_buckets_delete(struct admin_call *c)
 
 /* ---- quotas ---- */
 
-int admin_quota_show(struct admin_call *c)
+int admin_quota_show(struct remote_call *c)
 {
     json_t *j;
     if (!is_bucket(c, c->words[0]))
@@ -403,7 +426,7 @@ int admin_quota_show(struct admin_call *c)
     return admin_print_one(c, row, columns, ARRAY_LEN(columns));
 }
 
-static int set_quota(struct admin_call *c, uint64_t size, const char *done)
+static int set_quota(struct remote_call *c, uint64_t size, const char *done)
 {
     json_t *j;
     if (!is_bucket(c, c->words[0]))
@@ -416,7 +439,7 @@ static int set_quota(struct admin_call *c, uint64_t size, const char *done)
     return admin_print_done(c, done, c->words[0]);
 }
 
-int admin_quota_set(struct admin_call *c)
+int admin_quota_set(struct remote_call *c)
 {
     uint64_t size;
     char text[32];
@@ -425,7 +448,7 @@ int admin_quota_set(struct admin_call *c)
     return set_quota(c, size, arena_printf(c->arena, "may hold %s", size_text(size, text)));
 }
 
-int admin_quota_clear(struct admin_call *c)
+int admin_quota_clear(struct remote_call *c)
 {
     return set_quota(c, 0, "has no quota");
 }

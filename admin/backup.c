@@ -6,8 +6,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "admin/commands.h"
+#include "admin/folder_owner.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -16,7 +18,8 @@ static const char backup_help[] =
     "Usage: pail backup DIR DEST [--verify] [--without-key] [--copy] [--tier CLASS=DIR]...\n\n"
     "Copies the data folder DIR to DEST as it is at one moment; a server may work in DIR meanwhile. DEST is a new or\n"
     "empty folder, or has the last backup of the same data: then only what is new is added, and the last one stays\n"
-    "whole until the new one is complete, whatever happens.\n\n"
+    "whole until the new one is complete, whatever happens.\n"
+    "Started by root, it works as the user whom DIR belongs to, and makes a new DEST that user's.\n\n"
     "  --verify           afterwards read everything in DEST and compare it with its checksums\n"
     "  --without-key      leave the master key pail.key out. Without it nobody can read what is encrypted, nor sign "
     "in\n"
@@ -32,7 +35,8 @@ static const char backup_help[] =
 static const char restore_help[] =
     "Usage: pail restore BACKUP DIR [--fast] [--copy] [--tier CLASS=DIR]...\n\n"
     "Makes a data folder in DIR, which is new or empty, from a backup, and checks it. Then `pail server DIR` serves "
-    "it.\n\n"
+    "it.\n"
+    "Started by root, it works as the user whom DIR belongs to, or the backup where DIR is not there yet.\n\n"
     "  --fast             check without reading the data again\n"
     "  --copy             copy the data also where it could be linked: then DIR shares no bytes with the backup\n"
     "  --tier CLASS=DIR   an empty folder for the data of a storage class that had one of its own\n\n"
@@ -131,6 +135,8 @@ int backup_command(int argc, char **argv)
                                .arg = &t,
                                .progress = {progress_bar_tick, &t.bar}};
     memcpy(o.folder.tiers, args.tiers, sizeof args.tiers);
+    if (!folder_owner_become(o.folder.path, NULL, o.dest, error))
+        return failed(&t, error);
     int64_t began = clock_mono_ms();
     if (backup_run(&o, &report, error) != 0)
         return failed(&t, error);
@@ -163,6 +169,10 @@ int restore_command(int argc, char **argv)
                                 .arg = &t,
                                 .progress = {progress_bar_tick, &t.bar}};
     memcpy(o.folder.tiers, args.tiers, sizeof args.tiers);
+    bool there = access(o.folder.path, F_OK) == 0;
+    if (!(there ? folder_owner_become(o.folder.path, o.backup, NULL, error)
+                : folder_owner_become(o.backup, NULL, o.folder.path, error)))
+        return failed(&t, error);
     if (restore_run(&o, &r, error) != 0)
         return failed(&t, error);
     progress_bar_clear(&t.bar);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "admin/commands.h"
+#include "admin/folder_owner.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "data_dir.h"
@@ -23,7 +24,7 @@ static const char help[] =
     "Usage: pail check DIR [--fast] [--json] [--repair] [--tier CLASS=DIR]...\n\n"
     "Looks at everything in the data folder DIR (or in a backup): the index, page by page and record by record; every\n"
     "blob, with the checksums of all its data; and whether each has what it refers to. Changes nothing, and may run\n"
-    "while a server works in DIR.\n\n"
+    "while a server works in DIR. Started by root, it works as the user whom DIR belongs to.\n\n"
     "  --fast             do not read the data of the blobs: only whether they are there and whole at both ends\n"
     "  --json             one JSON object a finding, and one with the result\n"
     "  --repair           afterwards do what cannot lose data, naming each step (no server may run in DIR): blobs "
@@ -225,6 +226,10 @@ int check_command(int argc, char **argv)
                               .progress = {progress_bar_tick, &s.bar}};
     memcpy(o.folder.tiers, args.tiers, sizeof args.tiers);
     log_setup(LOG_TEXT, LOG_ERROR);
+    if (!folder_owner_become(args.paths[0], NULL, NULL, error)) {
+        fprintf(stderr, "pail: %s\n", error);
+        return 2;
+    }
     char mark[4200];
     snprintf(mark, sizeof mark, "%s/pail.format", args.paths[0]);
     if (o.repair && (access(mark, F_OK) != 0 || !data_dir_open(args.paths[0], &dir, error))) {

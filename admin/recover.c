@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "admin/commands.h"
+#include "admin/folder_owner.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "data_dir.h"
@@ -20,7 +21,8 @@ static const char help[] =
     "server keeps in DIR/snapshots, and from what each blob says about itself. The old index is kept beside, no blob "
     "is\n"
     "touched. No server may run in DIR. When there is a backup that is recent enough, `pail restore` is the better "
-    "way.\n\n"
+    "way.\n"
+    "Started by root, it works as the user whom DIR belongs to.\n\n"
     "  --complete-uploads  parts of uploads that nothing is known of become objects when none is missing between the\n"
     "                      first and the last one. The default is to show them as uploads in progress, for a last "
     "part\n"
@@ -126,6 +128,10 @@ int recover_command(int argc, char **argv)
     progress_bar_init(&bar);
     log_setup(LOG_TEXT, LOG_ERROR);
     snprintf(mark, sizeof mark, "%.4000s/pail.format", args.paths[0]);
+    if (!folder_owner_become(args.paths[0], NULL, NULL, error)) {
+        fprintf(stderr, "pail: %s\n", error);
+        return 2;
+    }
     bool ours = access(mark, F_OK) == 0;
     if (!ours || !data_dir_open(args.paths[0], &dir, error)) {
         fprintf(stderr, "pail: %s: %s\n", args.paths[0], ours ? error : "is no data folder of Pail");

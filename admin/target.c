@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "admin/folder_owner.h"
 #include "backends.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -220,10 +221,12 @@ int target_folder_open(struct target_folder *f, struct target_args *a)
     }
     umask(0077);
     log_setup(LOG_TEXT, LOG_WARN);
-    if (!data_dir_open(f->config.dir, &f->dir, error))
-        return fail_folder(error);
-    f->store = backends_open(&f->config, &f->dir, error);
-    return f->store ? 0 : target_fail(error);
+    if (!folder_owner_borrow(f->config.dir, error))
+        return target_fail(error);
+    if (data_dir_open(f->config.dir, &f->dir, error))
+        f->store = backends_open(&f->config, &f->dir, error);
+    folder_owner_return(); /* the master key may be root's alone */
+    return f->store ? 0 : fail_folder(error);
 }
 
 void target_folder_close(struct target_folder *f)

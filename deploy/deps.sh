@@ -145,10 +145,21 @@ if [ ! -e $policy ]; then
     trap 'exit 1' HUP INT TERM
     printf '#!/bin/sh\nexit 101\n' | $sudo sh -c "cat > $policy && chmod 755 $policy"
 fi
+
+# Hundreds of lines that nobody reads, unless something goes wrong.
+quietly() {
+    said=$(mktemp)
+    status=0
+    "$@" > "$said" 2>&1 || status=$?
+    [ $status -eq 0 ] || cat "$said" >&2
+    rm -f "$said"
+    return $status
+}
+echo "With what they need in turn that may take some minutes."
 # shellcheck disable=SC2086 # both are lists of words
 {
-    $sudo apt-get update -qq
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 $missing
+    quietly $sudo apt-get update -qq
+    quietly $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 $missing
 }
 # Nor at the next start of the machine.
 for service in nginx haproxy prometheus; do

@@ -59,13 +59,13 @@ packages() {
     cmp -s "$source/package-lock.json" "$site/.lock" && [ -d "$site/node_modules" ] && return 0
     say "packages of the web console (once)"
     rm -f "$site/.lock"
-    (cd "$site" && npm ci --ignore-scripts --no-audit --no-fund --prefer-offline --loglevel=error) || return 1
+    (cd "$site" && npm ci --ignore-scripts --no-audit --no-fund --prefer-offline --fetch-retries=1 --loglevel=error) || return 1
     cp "$source/package-lock.json" "$site/.lock"
 }
 
 build() {
     copy_sources
-    packages || { missing "its packages could not be fetched"; return 0; }
+    packages || { missing "its packages could not be fetched; the next make tries again (WEB=off: it does not)"; again=yes; return 0; }
     say "$out/dist"
     rm -rf "$out/dist.new"
     (cd "$site" && NODE_ENV=production node node_modules/vite/bin/vite.js build --logLevel warn --emptyOutDir \
@@ -111,6 +111,7 @@ mkdir -p "$1"
 out=$(cd "$1" && pwd)
 site=$out/site
 dist=
+again=
 exec 9>"$out/lock"
 flock 9
 case $(state) in
@@ -127,4 +128,5 @@ else
     printf '#include "server/console_files.h"\nconst struct console_file console_files[] = {{0}};\n' >"$out/files.c.new"
     echo 'const size_t console_n_files = 0;' >>"$out/files.c.new"
 fi
+[ -z "$again" ] || touch -d @0 "$out/files.c.new" # older than all that it is made from
 mv "$out/files.c.new" "$out/files.c"

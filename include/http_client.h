@@ -40,6 +40,7 @@ struct http_client_request {
     bool (*moved)(void *arg, uint64_t bytes);
     void *moved_arg;
     const char *ca_file; /* further certificates to trust; NULL: the system's */
+    bool unverified;     /* whoever answers will do: for who sends nothing and only asks whether anybody does */
     /* SigV4 is added when there is an access key. */
     const char *access_key, *secret_key, *session_token;
     const char *region, *service; /* NULL: us-east-1, s3 */

@@ -567,7 +567,7 @@ void conn_request_done(struct conn *c)
     deadline_in(c, c->loop->server->config->idle_timeout_s);
 }
 
-void conn_job(struct conn *c, void (*run)(struct job *), bool must)
+void conn_job(struct conn *c, void (*run)(struct pool_job *), bool must)
 {
     c->busy = true;
     c->job.run = run;

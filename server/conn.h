@@ -105,7 +105,7 @@ struct conn {
     uint64_t object_left; /* bytes of the object still to be sent */
     bool close_after;
 
-    struct job job;
+    struct pool_job job;
     struct loop_msg msg;
     int job_rc;
 
@@ -123,13 +123,14 @@ void conn_drain_all(struct loop *);
 void conn_close_all(struct loop *);
 
 /* For the request's steps, all on the loop: */
-void conn_run(struct conn *);                                       /* go on after something changed */
-void conn_respond(struct conn *);                                   /* the reply in c->req is complete: send it */
-void conn_continue(struct conn *);                                  /* "100 Continue", if it was asked for */
-void conn_begin_body(struct conn *);                                /* admitted: take the body in */
-void conn_job(struct conn *, void (*run)(struct job *), bool must); /* a worker for this request; state becomes WAIT */
+void conn_run(struct conn *);        /* go on after something changed */
+void conn_respond(struct conn *);    /* the reply in c->req is complete: send it */
+void conn_continue(struct conn *);   /* "100 Continue", if it was asked for */
+void conn_begin_body(struct conn *); /* admitted: take the body in */
+/* A worker for this request; state becomes WAIT. */
+void conn_job(struct conn *, void (*run)(struct pool_job *), bool must);
 void conn_post_done(struct conn *, void (*handle)(struct loop_msg *)); /* from any thread: back to the loop */
-static inline struct conn *conn_of_job(struct job *j)
+static inline struct conn *conn_of_job(struct pool_job *j)
 {
     return (struct conn *)((char *)j - offsetof(struct conn, job));
 }

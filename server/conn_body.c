@@ -188,7 +188,7 @@ static void fed(struct loop_msg *m)
 }
 
 /* On a worker. The last piece goes on to the request's end, which posts its own completion. */
-static void feed_job(struct job *j)
+static void feed_job(struct pool_job *j)
 {
     struct conn *c = conn_of_job(j);
     c->job_rc = req_body_feed(c->req, bytes_of(c->work->data, c->work->n));

@@ -110,7 +110,7 @@ static void span_ready(struct loop_msg *m)
 }
 
 /* The bytes are not in the page cache: a worker fetches and verifies them into the connection's own buffer. */
-static void span_job(struct job *j)
+static void span_job(struct pool_job *j)
 {
     struct conn *c = conn_of_job(j);
     c->job_rc = next_span(c, c->kept->data, false);

@@ -302,6 +302,10 @@ static void set_options(struct http_client_session *s, const struct http_client_
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
     if (q->ca_file)
         curl_easy_setopt(c, CURLOPT_CAINFO, q->ca_file);
+    if (q->unverified) {
+        curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
     if (goes_to_loopback(s, q->url)) /* otherwise http_proxy, https_proxy and no_proxy of the environment count */
         curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
     if (q->method && strcmp(q->method, "HEAD") == 0)

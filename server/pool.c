@@ -19,7 +19,7 @@
 struct pool {
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct job *head, **tail;
+    struct pool_job *head, **tail;
     size_t queued, max_queued, idle;
     uint64_t run, refused, longest_queue, busy_ns;
     bool stopping;
@@ -39,7 +39,7 @@ static void *worker(void *arg)
         }
         if (!p->head)
             break;
-        struct job *j = p->head;
+        struct pool_job *j = p->head;
         p->head = j->next;
         if (!p->head)
             p->tail = &p->head;
@@ -74,7 +74,7 @@ struct pool *pool_create(size_t threads, size_t max_queued)
     return p;
 }
 
-bool pool_submit(struct pool *p, struct job *j, bool must)
+bool pool_submit(struct pool *p, struct pool_job *j, bool must)
 {
     pthread_mutex_lock(&p->lock);
     bool room = must || p->queued < p->max_queued;

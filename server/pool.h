@@ -12,14 +12,14 @@
 
 struct pool;
 
-struct job {
-    void (*run)(struct job *); /* on a worker; posts its own completion */
-    struct job *next;          /* the pool's own */
+struct pool_job {
+    void (*run)(struct pool_job *); /* on a worker; posts its own completion */
+    struct pool_job *next;          /* the pool's own */
 };
 
 struct pool *pool_create(size_t threads, size_t max_queued);
 /* False when the queue is full: answer SlowDown. `must` jobs (the later halves of admitted requests) always go in. */
-bool pool_submit(struct pool *, struct job *, bool must);
+bool pool_submit(struct pool *, struct pool_job *, bool must);
 struct pool_stats {
     size_t threads, busy, queued;
     uint64_t run, refused, longest_queue; /* since the start */

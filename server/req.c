@@ -117,11 +117,11 @@ static bool charge_documents(struct req *r)
 /* ---- the end ---- */
 
 struct closing {
-    struct job job;
+    struct pool_job job;
     struct store_write *write;
 };
 
-static void close_job(struct job *j)
+static void close_job(struct pool_job *j)
 {
     struct closing *c = (struct closing *)((char *)j - offsetof(struct closing, job));
     store_write_close(&c->write);
@@ -720,7 +720,7 @@ static void run_document(struct req *r)
     conn_post_done(r->conn, completed);
 }
 
-static void document_job(struct job *j)
+static void document_job(struct pool_job *j)
 {
     run_document(conn_of_job(j)->req);
 }
@@ -755,7 +755,7 @@ static enum step_result step_execute(struct req *r)
     return STEP_WAIT;
 }
 
-static void whole_job(struct job *j)
+static void whole_job(struct pool_job *j)
 {
     struct conn *c = conn_of_job(j);
     c->job_rc = req_body_feed(c->req, bytes_of(c->small, c->small_n));

@@ -155,9 +155,9 @@ static void tell_of_console(const struct server *s, const char *where, bool ther
     if (!there)
         return;
     printf("Console: %s://%s%s%s\n", s->tls ? "https" : "http", where, console_prefix(s->console),
-           console_is_built() ? "" : " (none: this server was built without Node.js)");
+           console_is_built() ? "" : " (none: this server was built without it)");
     if (!console_is_built())
-        log_warn("start", "this server was built without Node.js: it has no web console");
+        log_warn("start", "this server was built without its web console");
 }
 
 static void print_welcome(const struct process *p)
@@ -427,6 +427,15 @@ static bool open_console(struct process *p, char error[512])
     return true;
 }
 
+/* What root writes there another user cannot open later. */
+static void warn_of_owner(const char *folder)
+{
+    struct stat st;
+    if (geteuid() == 0 && stat(folder, &st) == 0 && st.st_uid != 0)
+        log_warn("start", "%s belongs to user %u and this server runs as root; --user lets it run as that one", folder,
+                 (unsigned)st.st_uid);
+}
+
 /* What may be refused, in the order in which a refusal touches least; the data last. */
 static bool prepare(struct process *p, char error[512])
 {
@@ -456,6 +465,7 @@ static bool prepare(struct process *p, char error[512])
     }
     if (!data_dir_open(cfg->dir, &p->dir, error))
         return false;
+    warn_of_owner(p->dir.path);
     s->store = backends_open(cfg, &p->dir, error);
     if (!s->store)
         return false;

@@ -850,7 +850,7 @@ enum auth_lookup identities_find_key(struct identities *ids, struct arena *a, in
 /* ---- last use ---- */
 
 struct use {
-    struct job job;
+    struct pool_job job;
     struct identities *ids;
     int64_t at_ms;
     char access_key[IAM_UNIQUE_ID_LEN + 1], service[AUTH_SERVICE_MAX + 1], region[AUTH_REGION_MAX + 1];
@@ -873,7 +873,7 @@ static bool may_write_use(int64_t now_ms)
     return true;
 }
 
-static void write_use(struct job *j)
+static void write_use(struct pool_job *j)
 {
     struct use *u = (struct use *)((char *)j - offsetof(struct use, job));
     struct arena *a = arena_create(0);

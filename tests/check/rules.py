@@ -124,6 +124,33 @@ def check_words(path, text):
             fail(path, number, "finish it or leave it out")
 
 
+# A function or object that other files can see: at the left edge, not static, with a body or a value.
+DEFINED = re.compile(r"^(?!static\b|typedef\b|extern\b|struct \w+ \{|union \w+ \{|enum \w+ \{|return\b)[A-Za-z_][\w \t*]*?\b(\w+)"
+                     r"(?:\((?:[^;{}]*)\)\n\{|(?:\[[^\]\n]*\])*(?: =|;))", re.M)
+BODY = re.compile(r"^(?:static |const )*(?:struct|union) (\w+) \{", re.M)
+
+
+def check_names(codes):
+    """
+    No name that several files share has two meanings. The linker takes one of two functions of a library without a word
+    when nothing else of the other's file is needed; and a debugger, like a reader, takes one struct for the other.
+    """
+    functions, bodies = {}, {}
+    for path, code in codes.items():
+        if path.endswith(".c"):
+            for match in DEFINED.finditer(code):
+                functions.setdefault(match.group(1), []).append((path, code.count("\n", 0, match.start()) + 1))
+            continue
+        for match in BODY.finditer(code):
+            bodies.setdefault(match.group(1), []).append((path, code.count("\n", 0, match.start()) + 1))
+    if len(functions) < 500 or len(bodies) < 100:
+        fail("tests/check/rules.py", 1, "check_names finds hardly anything")
+    for name, places in [*functions.items(), *bodies.items()]:
+        for path, line in places[1:]:
+            if path != places[0][0]:  # within a file it is the other side of an #if
+                fail(path, line, f"{name} is defined in {places[0][0]}, too")
+
+
 def check_promises(path="docs/promises.md"):
     """Each test that the page names exists: `crash/run_kill.py at_a_call`, `lib/envtrap.c`."""
     named = 0
@@ -155,9 +182,12 @@ def main():
     licensed = [p for p in files if re.search(r"\.(c|h|def|py|sh|mjs|js|go|java)$|^Makefile$|^tests/run$|^\.ci/run$", p)]
     for path in licensed:
         check_licence(path, text_of(path))
+    codes = {}
     for path in sources:
         text = text_of(path)
         code = without_comments_and_strings(text)
+        if not path.startswith("tests/"):
+            codes[path] = code
         if path.endswith(".c"):
             check_opening_comment(path, text)
         check_includes(path, text)
@@ -165,6 +195,7 @@ def main():
         if not path.startswith("tests/"):
             check_banned(path, text, code)
             check_secrets(path, text, code)
+    check_names(codes)
     check_promises()
     check_headers_alone([p for p in sources if p.endswith(".h") and not p.startswith("tests/")])
     for text in failures:

@@ -166,7 +166,104 @@ def versions_and_packages_agree():
     true(build - {"gcc", "libc6-dev"} <= set(re.findall(r"[\w.+-]+", control)), "Build-Depends has them all")
 
 
+@case
+def the_handbook_is_installed_with_what_it_leads_to():
+    """And nothing of the secrets that compose.yaml asks for beside it."""
+    secrets = os.path.join(DEPLOY, "docker", "secrets")
+    mine = not os.path.exists(secrets)
+    try:
+        if mine:
+            os.mkdir(secrets)
+            with open(os.path.join(secrets, "master_key"), "w") as f:
+                f.write("0" * 64)
+        known = set(run("make", "--no-print-directory", "-s", "--eval", "what:; @echo $(HANDBOOK)", "what").stdout.split())
+        tracked = run("git", "status", "--short", "--untracked-files=all", "deploy/docker").stdout
+    finally:
+        if mine:
+            shutil.rmtree(secrets)
+    equal([path for path in known if "secrets" in path], [], "secrets that would be installed")
+    true("secrets" not in tracked, f"git leaves them alone: {tracked}")
+    contains(text_of("deploy", "docker", "Dockerfile.dockerignore"), "deploy/docker/secrets", "what docker is not given")
+    pages = [path for path in known if path.endswith(".md")]
+    true(len(pages) > 10, f"the pages are there: {pages}")
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#\s]+)", text_of(page)):
+            to = os.path.normpath(os.path.join(os.path.dirname(page), target))
+            found = to in known or to == "README.md" or to.startswith("server/") or any(path.startswith(f"{to}/") for path in known)
+            true(re.match(r"[a-z]+:", target) or found, f"{page} leads to {to}, which is not installed")
+
+
+# ---- commands that root starts ----
+
+NOBODY = 65534
+
+
+def of_root(place):
+    """What belongs to root below a folder."""
+    found = []
+    for folder, names, files in os.walk(place):
+        found += [p for p in (os.path.join(folder, n) for n in [".", *names, *files]) if os.lstat(p).st_uid == 0]
+    return found
+
+
+def give_away(place):
+    run("chown", "-R", f"{NOBODY}:{NOBODY}", place)
+
+
+@case
+def commands_of_root_leave_nothing_to_root():
+    """What root starts works as the owner of the data folder, so the server finds no file that it may not open."""
+    if os.geteuid() != 0:
+        raise Skip("only root can give files away")
+    place = tempfile.mkdtemp(prefix="pail-owner-")  # below a folder that every user may enter
+    try:
+        os.chmod(place, 0o755)
+        data = os.path.join(place, "data")
+        with Pail("deploy-owner", data=data) as pail:
+            s3 = client(pail.endpoint)
+            s3.create_bucket(Bucket="kept")
+            for key, body in (("small", b"s"), ("large", pattern(MIB))):
+                s3.put_object(Bucket="kept", Key=key, Body=body)
+        os.makedirs(f"{place}/mine", mode=0o700)
+        commands_of_root(place, data)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def commands_of_root(place, data):
+    pail = default_binary()
+    give_away(data)
+    run("rm", "-f", f"{data}/index/lock.mdb")
+    refused = run(pail, "backup", data, f"{place}/mine", ok=False)
+    contains(refused.stderr, "started by root, this works as user", "a folder of root's")
+    # Root alone may make folders in `place`; the new ones are the data's owner's.
+    for words in (("check", data), ("check", data, "--repair"), ("backup", data, f"{place}/backup"),
+                  ("backup", data, f"{place}/backup", "--verify"), ("restore", f"{place}/backup", f"{place}/again"),
+                  ("key", "create", "invoices", "--data", data), ("account", "list", "--data", data),
+                  ("recover", data, "--force"), ("check", f"{place}/backup"), ("check", f"{place}/again")):
+        for name in (data, f"{place}/backup", f"{place}/again"):
+            run("rm", "-f", f"{name}/index/lock.mdb")
+        run(pail, *words)
+        for name in (data, f"{place}/backup", f"{place}/again"):
+            equal(of_root(name), [], f"what pail {words[0]} left to root")
+    # A master key that root alone may read.
+    run(pail, "key", "move", f"{place}/mine/master.key", "--data", data)
+    equal(os.stat(f"{place}/mine/master.key").st_uid, 0, "whose the master key is")
+    run(pail, "key", "list", "--data", data, "--master-key-file", f"{place}/mine/master.key")
+    equal(of_root(data), [], "what pail key left to root")
+    os.makedirs(f"{place}/third")
+    run(pail, "restore", f"{place}/backup", f"{place}/third")
+    equal(os.stat(f"{place}/third/index").st_uid, 0, "whose a folder of root's stays")
+
+
 # ---- containers ----
+
+def health_check():
+    """The Dockerfile's, with this program."""
+    command = json.loads(re.search(r"^HEALTHCHECK .*?CMD (\[.*\])$", text_of("deploy", "docker", "Dockerfile"), re.M).group(1))
+    equal(command[0], "pail", "what is run")
+    return [default_binary(), *command[1:]]
+
 
 @case
 def entrypoint_reads_secrets_from_files():
@@ -184,7 +281,8 @@ def entrypoint_reads_secrets_from_files():
     try:
         wait_for(port)
         client(f"http://127.0.0.1:{port}").create_bucket(Bucket="there")
-        run(f"{DEPLOY}/docker/healthcheck", env={"PATH": "/usr/bin:/bin", "PAIL_ADDRESS": f":{port}"})
+        # A container has the user, and the password only as a file.
+        run(*health_check(), env={"PATH": "/usr/bin:/bin", "PAIL_ADDRESS": f":{port}", "PAIL_ROOT_USER": ACCESS_KEY})
     finally:
         server.terminate()
         equal(server.wait(30), 0, "the exit code of what was exec'ed")
@@ -193,17 +291,26 @@ def entrypoint_reads_secrets_from_files():
 
 
 @case
-def healthcheck_tells_life_from_death():
-    check = f"{DEPLOY}/docker/healthcheck"
+def the_health_check_tells_life_from_death():
     for tls in (False, True):
         with Pail("deploy-health", tls=tls) as pail:
-            env = {"PATH": "/usr/bin:/bin", "PAIL_ADDRESS": f"127.0.0.1:{pail.port}"}
-            if tls:
-                env["PAIL_CERTS_DIR"] = certificates()
-            run(check, env=env)
-            run(check, "/minio/health/ready", env=env)
-            equal(run(check, "/minio/health/nothing", env=env, ok=False).returncode, 1, "another answer")
-        equal(run(check, env=env, ok=False).returncode, 1, "a server that is gone")
+            for address in (f"127.0.0.1:{pail.port}", f":{pail.port}", f"0.0.0.0:{pail.port}"):
+                env = {"PATH": "/usr/bin:/bin", "PAIL_ADDRESS": address, "https_proxy": "http://127.0.0.1:1"}
+                if tls:
+                    env["PAIL_CERTS_DIR"] = certificates()
+                contains(run(*health_check(), env=env).stdout, "is alive")
+            run(default_binary(), "admin", "health", "--local", env=env)
+            del env["PAIL_ADDRESS"]  # somebody else, or nobody, is there
+            env["MINIO_ADDRESS"] = "127.0.0.1:1"
+            equal(run(*health_check(), env=env, ok=False).returncode, 1, "another address")
+            env["PAIL_ADDRESS"] = f"127.0.0.1:{pail.port}"
+        equal(run(*health_check(), env=env, ok=False).returncode, 1, "a server that is gone")
+
+
+@case
+def the_health_check_of_amazon_is_that_of_the_image():
+    task = json.loads(text_of("deploy", "ecs", "task-definition.json"))
+    equal(task["containerDefinitions"][0]["healthCheck"]["command"], ["CMD", "pail", *health_check()[1:]], "the command")
 
 
 @case

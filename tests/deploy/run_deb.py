@@ -7,6 +7,8 @@ taken from PAIL_DEBOOTSTRAP_ROOT. No service manager runs in a chroot, so that `
 would start it: same user, same settings, same master key.
 """
 import glob
+import http.client
+import json
 import os
 import re
 import shutil
@@ -22,7 +24,9 @@ from pail import BUILD, ROOT  # noqa: E402
 import s3client  # noqa: E402
 
 BASE = os.environ.get("PAIL_DEBOOTSTRAP_ROOT") or os.path.join(BUILD, "deb-root")
+OLD = os.environ.get("PAIL_TEST_OLD_DEB")  # an earlier package: the installation that is upgraded
 PORT = 29000 + os.getpid() % 1000
+CONSOLE = PORT + 1000
 
 
 def run(*command, ok=True, env=None, timeout=600):
@@ -81,7 +85,7 @@ class Box:
         self.server = subprocess.Popen(
             ["chroot", "--userspec=pail:pail", self.root, "/usr/bin/env", "PAIL_CONFIG_FILE=/etc/pail/pail.env",
              "CREDENTIALS_DIRECTORY=/run/pail-credentials", "/usr/bin/pail", "server", "/var/lib/pail",
-             "--address", f"127.0.0.1:{PORT}", "--console-address", "127.0.0.1:0"],
+             "--address", f"127.0.0.1:{PORT}", "--console-address", f"127.0.0.1:{CONSOLE}"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, close_fds=True)
         log.close()
         made = self.settings()
@@ -111,8 +115,9 @@ def installs(box):
     box.sh("mkdir -p /debs")
     for deb in glob.glob(os.path.join(BUILD, "deb", "pail_*.deb")):
         shutil.copy(deb, box.path("debs", "pail.deb"))
+    shutil.copy(OLD or box.path("debs", "pail.deb"), box.path("debs", "first.deb"))
     box.apt("update")
-    said = box.apt("install /debs/pail.deb")
+    said = box.apt("install /debs/first.deb")
     true("master key was made" in said, f"the key is spoken of:\n{said[-800:]}")
     uid, gid = box.sh("id -u pail; id -g pail").split()
     equal(mode_of(box.path("etc/pail/pail.env")), f"0640 0:{gid}", "pail.env")
@@ -128,6 +133,7 @@ def serves_as_its_unit_would(box):
     client = box.start()
     equal(client.create_bucket("kept").status, 200, "the bucket")
     equal(client.put("kept", "object", b"bytes" * 1000).status, 200, "the object")
+    equal(client.put("kept", "large", b"bytes" * 100000).status, 200, "a large object")
     box.stop()
     true(not os.path.exists(box.path("var/lib/pail/pail.key")), "no key lies beside the data")
 
@@ -140,6 +146,7 @@ def state(box):
 def reads_after(box):
     client = box.start()
     equal(client.get("kept", "object").body, b"bytes" * 1000, "the object")
+    equal(client.get("kept", "large").body, b"bytes" * 100000, "the large object")
     box.stop()
 
 
@@ -151,12 +158,36 @@ def upgrades_and_keeps_everything(box):
     with open(box.path("etc/pail/pail.env"), "w") as f:
         f.write(text.replace("PAIL_REGION=eu-test-1\n", "# mine\n"))
     before = state(box)
+    if OLD:
+        box.apt("install /debs/pail.deb")
+        equal(state(box), before, "settings and key")
+        reads_after(box)
     # The same package with a later number: taken apart and packed again.
     box.sh("cd /debs && dpkg-deb -R pail.deb tree && sed -i 's/^Version: .*/&+later1/' tree/DEBIAN/control && "
            "dpkg-deb -b --root-owner-group tree later.deb >/dev/null")
     box.apt("install /debs/later.deb")
     true(box.sh("dpkg-query -W -f '${Version}' pail").endswith("+later1"), "the later one is installed")
     equal(state(box), before, "settings and key")
+    reads_after(box)
+
+
+def serves_its_pages(box):
+    box.start()
+    connection = http.client.HTTPConnection("127.0.0.1", CONSOLE, timeout=20)
+    connection.request("GET", "/")
+    reply = connection.getresponse()
+    equal((reply.status, reply.getheader("Content-Type")), (200, "text/html; charset=utf-8"), "the console")
+    true(b"assets/" in reply.read(), "its page is the real one")
+    box.stop()
+    true(os.path.exists(box.path("usr/share/doc/pail/docs/install.md")), "the handbook is there")
+    true(os.path.exists(box.path("usr/share/man/man1/pail.1.gz")), "its manual page is there")
+
+
+def commands_of_root_do_no_harm(box):
+    """Files that they make in the folder belong to the service."""
+    box.sh("rm /var/lib/pail/index/lock.mdb; pail check /var/lib/pail && pail backup /var/lib/pail /var/lib/pail-copy")
+    equal(box.sh("find /var/lib/pail /var/lib/pail-copy ! -user pail"), "", "files of others")
+    box.sh("rm -r /var/lib/pail-copy")
     reads_after(box)
 
 
@@ -203,6 +234,7 @@ def dockerfile_steps(box):
         elif word in ("RUN", "COPY"):
             stages[-1].append((word, rest))
     equal(len(stages), 2, "stages")
+    health = next(json.loads(line.partition(" CMD ")[2]) for line in lines if line.startswith("HEALTHCHECK "))
     with Box("build") as build:
         for word, rest in stages[0]:
             if word == "COPY":
@@ -213,10 +245,10 @@ def dockerfile_steps(box):
                 equal(done.returncode, 0, "copying")
             else:
                 build.sh(f"mkdir -p /src && cd /src && {rest}")
-        box_run(build, stages[1])
+        box_run(build, stages[1], health)
 
 
-def box_run(build, steps):
+def box_run(build, steps, health):
     with Box("image") as image:
         for word, rest in steps:
             if word == "RUN":
@@ -235,7 +267,7 @@ def box_run(build, steps):
         image.server = subprocess.Popen([*user, "/usr/lib/pail/entrypoint", "server", "/data"], env=env,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for attempt in range(100):
-            checked = run(*user, "/usr/lib/pail/healthcheck", env=env, ok=False)
+            checked = run(*user, *health, env=env, ok=False)
             if checked.returncode == 0:
                 break
             time.sleep(0.1)
@@ -268,8 +300,8 @@ def deps_start_no_service(box):
 
 
 def main():
-    cases = [deps_start_no_service, installs, serves_as_its_unit_would, upgrades_and_keeps_everything, removed_and_installed_again,
-             purge_keeps_objects_and_their_key, purge_without_objects_leaves_nothing, dockerfile_steps]
+    cases = [deps_start_no_service, installs, serves_as_its_unit_would, upgrades_and_keeps_everything, serves_its_pages,
+             commands_of_root_do_no_harm, removed_and_installed_again, purge_keeps_objects_and_their_key, purge_without_objects_leaves_nothing, dockerfile_steps]
     if os.geteuid() != 0 or not shutil.which("debootstrap"):
         report(True, "deb", skip="only root can make a system of its own, with debootstrap")
         return 0

@@ -248,8 +248,8 @@ def run_example(place, line):
         return serves(place, line)
     if "admin trace" in line:
         return traces(place, line)
-    done = subprocess.run(["bash", "-c", line], env=place.environment(), capture_output=True, text=True, timeout=SECONDS,
-                          cwd=place.folder)
+    env = place.environment(PAIL_ADDRESS=f"127.0.0.1:{place.t.pail.port}")  # for --local
+    done = subprocess.run(["bash", "-c", line], env=env, capture_output=True, text=True, timeout=SECONDS, cwd=place.folder)
     differs = "--compare" in line and done.returncode == 1
     true(done.returncode == 0 or differs,
          f"{line} ended with {done.returncode}: {done.stdout[-1500:]} {done.stderr[-1500:]}")

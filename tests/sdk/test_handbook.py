@@ -193,8 +193,8 @@ def follow(page):
             old.remove_data()
 
 
-def follow_with(page, env):
-    """What went wrong, or None; and all that was printed."""
+def follow_with(page, env, after=None):
+    """What went wrong, or None; and all that was printed. `after(machine)` looks at the place where it went well."""
     machine = Machine()
     try:
         process = subprocess.Popen(["bash", "-c", machine.script(page)], cwd=os.path.join(machine.root, "home"),
@@ -207,6 +207,8 @@ def follow_with(page, env):
             said, _ = process.communicate()
             said += f"\nit took more than {PAGE_SECONDS} s"
         if process.returncode == 0:
+            if after:
+                after(machine)
             return None, said
         return said[-3000:] + f"\nended with code {process.returncode}", said
     finally:
