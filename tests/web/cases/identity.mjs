@@ -102,7 +102,7 @@ test('read-only: nobody sees a button that the server would refuse', async (t) =
   const reader = await t.pail.user('only-reads', allow(['s3:Get*', 's3:List*', 'iam:Get*', 'iam:List*', 'iam:SimulatePrincipalPolicy', 'admin:ServerInfo']));
   const page = await t.page('/', { as: reader });
   const paths = ['/objects', `/objects/${FILES}`, `/objects/${FILES}?key=welcome.txt`, `/objects/${VERSIONED}?key=story.txt&tab=versions`, '/buckets', '/identity/users', '/identity/users/reader', '/identity/groups', '/identity/roles', '/identity/policies', '/identity/policies/hostile', '/identity/keys', '/identity/accounts', '/identity/providers', '/system/health', '/system/tiers', '/system/encryption', '/system/settings'];
-  for (const section of ['', '/versioning', '/object-lock', '/encryption', '/lifecycle', '/policy', '/access', '/public-access', '/ownership', '/cors', '/tags', '/quota', '/uploads', '/danger']) paths.push(`/buckets/${SETTINGS}${section}`);
+  for (const section of ['', '/versioning', '/object-lock', '/encryption', '/lifecycle', '/policy', '/access', '/public-access', '/ownership', '/cors', '/tags', '/quota', '/payment', '/uploads', '/danger']) paths.push(`/buckets/${SETTINGS}${section}`);
   const dead = [];
   for (const path of paths) {
     await go(page, t.pail.console + path);

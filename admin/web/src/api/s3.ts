@@ -818,6 +818,16 @@ export const getObjectAcl = async (c: Client, ref: ObjectRef, o: Abortable = {})
 export const putObjectAcl = (c: Client, ref: ObjectRef, acl: Acl): Promise<void> =>
   put(c, ref.bucket, 'acl', aclDocument(acl), ref.key, ref.versionId ? { versionId: ref.versionId } : {});
 
+/* ---- who pays for requests ---- */
+
+export type Payer = 'BucketOwner' | 'Requester';
+
+export const getBucketPayer = async (c: Client, bucket: string, o: Abortable = {}): Promise<Payer> =>
+  (await c.xml({ path: objectPath(bucket), query: { requestPayment: '' }, ...o })).str('Payer') === 'Requester' ? 'Requester' : 'BucketOwner';
+
+export const putBucketPayer = (c: Client, bucket: string, payer: Payer): Promise<void> =>
+  put(c, bucket, 'requestPayment', s3Document('RequestPaymentConfiguration', el('Payer', payer)));
+
 /* ---- locks ---- */
 
 export type LockMode = 'GOVERNANCE' | 'COMPLIANCE';

@@ -9,8 +9,10 @@ import { hasDotSegments } from '../../api/sign';
 import { api } from '../../app';
 import { t } from '../../strings';
 import { Badge, Button, Bytes, Callout, Copyable, Drawer, EmptyState, ErrorState, formatDate, IconButton, KeyValue, KeyValues, Loading, Menu, Switch, Tabs, Time, toast, type TabItem } from '../../ui';
+import { toRows } from '../acl/grants';
+import { Grants } from '../acl/Grants';
 import { downloadOne, type Item } from './actions';
-import { EditMetadata, EditRetention, EditTags, RestoreArchived } from './edit';
+import { EditAcl, EditMetadata, EditRetention, EditTags, RestoreArchived } from './edit';
 import { KindIcon, lastName, Name, visible } from './names';
 import css from './objects.module.css';
 import { Preview } from './Preview';
@@ -26,7 +28,7 @@ function encryptionText(head: ObjectHead): string {
   return t('objects.encryptionKms', { key: head.encryptionKey ?? head.encryption });
 }
 
-type Edit = 'metadata' | 'tags' | 'retention' | 'restore' | null;
+type Edit = 'metadata' | 'tags' | 'retention' | 'restore' | 'acl' | null;
 
 function Details({ bucket, objectKey, version, head, rights, locks, onEdit }: { bucket: string; objectKey: string; version: string | undefined; head: ObjectHead; rights: Rights; locks: boolean; onEdit: (edit: Edit) => void }) {
   const queries = useQueryClient();
@@ -103,7 +105,7 @@ function Details({ bucket, objectKey, version, head, rights, locks, onEdit }: { 
         </KeyValues>
       )}
 
-      {rights.getAcl && <AclSection refTo={{ bucket, key: objectKey, ...(version && { versionId: version }) }} />}
+      {rights.getAcl && <AclSection refTo={refTo} may={rights.putAcl} onEdit={() => onEdit('acl')} />}
 
       {rights.getTags && (
         <>
@@ -160,29 +162,25 @@ function Details({ bucket, objectKey, version, head, rights, locks, onEdit }: { 
   );
 }
 
-const GROUPS: Record<string, 'objects.aclEveryone' | 'objects.aclSignedIn'> = { AllUsers: 'objects.aclEveryone', AuthenticatedUsers: 'objects.aclSignedIn' };
-
-/** Shown only where the object grants something beyond its owner's full control. */
-function AclSection({ refTo }: { refTo: ObjectRef }) {
+/** Who the object itself grants something; those who may not change that see it only where it is more than the owner's. */
+function AclSection({ refTo, may, onEdit }: { refTo: ObjectRef; may: boolean; onEdit: () => void }) {
   const acl = useQuery({ queryKey: ['objects', refTo.bucket, 'acl', refTo.key, refTo.versionId], queryFn: ({ signal }) => getObjectAcl(api(), refTo, { signal }), retry: false });
-  const grants = acl.data?.grants.filter((g) => g.grantee !== acl.data.owner.id) ?? [];
-  if (grants.length === 0) return null;
+  if (!acl.data) return null;
+  const rows = toRows(acl.data, 'object');
+  const shared = rows.some((r, i) => i > 0 && r.has.length > 0);
+  if (!shared && !may) return null;
   return (
     <>
       <div className={css.section}>
         <h3>{t('objects.acl')}</h3>
+        {may && (
+          <Button size="sm" variant="ghost" icon={Pencil} onPress={onEdit} aria-label={t('objects.editAcl')}>
+            {t('ui.edit')}
+          </Button>
+        )}
       </div>
-      <span className="muted">{t('objects.aclHelp')}</span>
-      <KeyValues>
-        {grants.map((g, i) => {
-          const group = g.type === 'Group' ? GROUPS[g.grantee.slice(g.grantee.lastIndexOf('/') + 1)] : undefined;
-          return (
-            <KeyValue key={i} label={group ? t(group) : visible(g.displayName ?? g.grantee)}>
-              <Badge tone={group ? 'warning' : 'neutral'}>{visible(g.permission)}</Badge>
-            </KeyValue>
-          );
-        })}
-      </KeyValues>
+      <span className="muted">{t(shared ? 'objects.aclHelp' : 'objects.aclOwnerOnly')}</span>
+      {shared && <Grants kind="object" owner={acl.data.owner} rows={rows} />}
     </>
   );
 }
@@ -294,6 +292,7 @@ export function ObjectDrawer(p: {
       {edit === 'tags' && <EditTags refTo={refTo} tags={tagsNow} onClose={closeEdit} onSaved={refresh} />}
       {edit === 'metadata' && head.data && <EditMetadata refTo={refTo} head={head.data} onClose={closeEdit} onSaved={refresh} />}
       {edit === 'retention' && head.data && <EditRetention refTo={refTo} head={head.data} mayBypass={rights.bypass} onClose={closeEdit} onSaved={refresh} />}
+      {edit === 'acl' && <EditAcl refTo={refTo} onClose={closeEdit} onSaved={refresh} />}
       {edit === 'restore' && <RestoreArchived refTo={refTo} onClose={closeEdit} onSaved={refresh} />}
     </Drawer>
   );
