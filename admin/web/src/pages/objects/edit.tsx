@@ -5,7 +5,7 @@ import { useState, type ReactNode } from 'react';
 import { getBucketOwnership, getObjectAcl, putObjectAcl, putObjectRetention, putObjectTagging, restoreObject, type LockMode, type ObjectHead, type ObjectRef, type Tags } from '../../api/s3';
 import { api } from '../../app';
 import { t } from '../../strings';
-import { Button, Callout, Checkbox, Dialog, ErrorState, LinkButton, Loading, NumberField, RadioGroup, TextField, toast } from '../../ui';
+import { Button, Callout, Checkbox, Dialog, ErrorState, LinkButton, Loading, localDate, NumberField, RadioGroup, TextField, toast } from '../../ui';
 import { isEqual, toGrants, toRows, type GrantRow } from '../acl/grants';
 import { Grants } from '../acl/Grants';
 import { copyAny, COPY_MAX, tagItems, type Item } from './actions';
@@ -163,8 +163,6 @@ export function EditAcl({ refTo, onClose, onSaved }: Props) {
     </EditDialog>
   );
 }
-
-const localDate = (date: Date): string => new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 
 export function EditRetention({ refTo, head, mayBypass, onClose, onSaved }: Props & { head: ObjectHead; mayBypass: boolean }) {
   const [mode, setMode] = useState<LockMode>((head.lockMode as LockMode | undefined) ?? 'GOVERNANCE');
