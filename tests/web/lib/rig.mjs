@@ -80,6 +80,12 @@ class Context {
     return pail.start();
   }
 
+  /** Something that has to be discarded when the case ends. */
+  keep(thing) {
+    this.servers.push(thing);
+    return thing;
+  }
+
   /** A problem that the case brings about itself. */
   forgive(pattern) {
     this.forgiven.push(pattern);
