@@ -20,6 +20,7 @@ import {
   type UploadedPart,
 } from '../../api/s3';
 import { objectPath, presign } from '../../api/sign';
+import { patiently } from '../../app/lazily';
 import { walk, walkVersions } from './listing';
 import { startJob, type Progress } from './transfers';
 
@@ -342,7 +343,7 @@ export function downloadZip(
     // A stream to a file can be written once.
     if (used && target !== 'memory') throw new Error('The file was begun already; start the download again.');
     used = true;
-    const { downloadZip: zip } = await import('client-zip');
+    const { downloadZip: zip } = await patiently(() => import('client-zip'));
     let done = 0;
     const taken = new Set<string>();
     const unique = (path: string) => {
