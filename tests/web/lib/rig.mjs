@@ -171,22 +171,13 @@ export async function settle(page, milliseconds = 8000) {
   await page.waitForFunction(() => document.querySelector('h1') && !document.querySelector('#content [aria-busy="true"]'), null, { timeout: milliseconds }).catch(() => {});
 }
 
-/** Colours that are still changing are not what anybody reads. */
-const still = (page) =>
-  page.evaluate(async () => {
-    // What inherits from something that moves begins when that has ended.
-    for (let i = 0; i < 6; i++) {
-      await new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)));
-      const moving = document.getAnimations().filter((a) => a instanceof CSSTransition && a.playState !== 'finished');
-      await Promise.all(moving.map((a) => a.finished.catch(() => {})));
-    }
-  });
+const frame = (page) => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 
-/** Light or dark, wide or narrow, and at rest. */
+/** Light or dark, wide or narrow. */
 export async function dress(page, theme, size) {
   await page.setViewportSize(size);
   await page.emulateMedia({ colorScheme: theme });
-  await still(page);
+  await frame(page);
 }
 
 /** What axe finds against WCAG 2.2 AA, as lines. */
