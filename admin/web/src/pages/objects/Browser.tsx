@@ -103,6 +103,13 @@ export function Browser({ bucket }: { bucket: string }) {
   const chosen = useMemo(() => (selected.size === 0 ? [] : rows.filter((r) => selected.has(rowId(r)))), [rows, selected]);
   const items = useMemo(() => chosen.map(toItem), [chosen, toItem]);
   const chosenBytes = chosen.reduce((sum, r) => sum + Math.max(0, r.size), 0);
+  const [selectingAll, setSelectingAll] = useState(false);
+  const selectAll = async () => {
+    setSelectingAll(true);
+    await listing.all();
+    setSelectingAll(false);
+    if (!listing.closed && listing.error === undefined) setSelected(new Set(listing.rows.map(rowId)));
+  };
   const markers = chosen.some((r) => r.version?.isMarker);
   const mayGet = versions ? rights.getVersion : rights.get;
   const mayDelete = (some: readonly Item[]) => (some.some((i) => i.versionId) ? rights.deleteVersion : rights.delete);
@@ -341,6 +348,11 @@ export function Browser({ bucket }: { bucket: string }) {
               {t('objects.selected', { count: chosen.length })}
               {chosenBytes > 0 && ` · ${formatBytes(chosenBytes)}`}
             </strong>
+            {!listing.complete && !searching && chosen.length === count && (
+              <Button size="sm" isPending={selectingAll} onPress={() => void selectAll()}>
+                {t('objects.selectAllHere')}
+              </Button>
+            )}
             {mayGet && !markers && (
               <Button size="sm" variant="ghost" icon={chosen.length === 1 && !items[0]?.folder ? Download : FileArchive} onPress={() => download(items)}>
                 {t(chosen.length === 1 && !items[0]?.folder ? 'objects.download' : 'objects.downloadZip')}

@@ -4,7 +4,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Download, FileQuestion, MoreHorizontal, Pencil, Share2, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import { isApiError } from '../../api/http';
-import { getObjectAcl, getObjectTagging, headObject, putObjectLegalHold, type ObjectHead, type ObjectRef } from '../../api/s3';
+import { getObjectAcl, getObjectTagging, headObject, putObjectLegalHold, readRestore, type ObjectHead, type ObjectRef } from '../../api/s3';
 import { hasDotSegments } from '../../api/sign';
 import { api } from '../../app';
 import { t } from '../../strings';
@@ -20,6 +20,8 @@ import { useRights, type Rights } from './rights';
 import { Versions } from './Versions';
 
 const ARCHIVES = ['GLACIER', 'DEEP_ARCHIVE'];
+/** How often an object is looked at that is on its way from the archive. */
+const COMING_MS = 3000;
 
 function encryptionText(head: ObjectHead): string {
   if (!head.encryption) return t('objects.encryptionNone');
@@ -81,7 +83,6 @@ function Details({ bucket, objectKey, version, head, rights, locks, onEdit }: { 
           </KeyValue>
         ))}
         {head.parts !== undefined && <KeyValue label={t('objects.parts')}>{head.parts}</KeyValue>}
-        {head.restore && <KeyValue label={t('objects.archived')}>{head.restore}</KeyValue>}
         {head.expiration && <KeyValue label={t('objects.expiration')}>{head.expiration}</KeyValue>}
       </KeyValues>
 
@@ -206,11 +207,15 @@ export function ObjectDrawer(p: {
   const head = useQuery({
     queryKey: ['objects', bucket, 'head', objectKey, version],
     queryFn: ({ signal }) => headObject(api(), refTo, { signal }),
+    refetchInterval: (q) => (readRestore(q.state.data?.restore)?.ongoing ? COMING_MS : false),
   });
   const tagsNow = queries.getQueryData<Record<string, string>>(['objects', bucket, 'tags', objectKey, version]) ?? {};
   const refresh = () => void queries.invalidateQueries({ queryKey: ['objects', bucket] });
   const item: Item = { key: objectKey, folder: false, size: head.data?.size ?? 0, ...(version && { versionId: version }) };
-  const mayRead = version ? rights.getVersion : rights.get;
+  const archived = ARCHIVES.includes(head.data?.storageClass ?? '');
+  const restore = readRestore(head.data?.restore);
+  const away = archived && !restore?.until;
+  const mayRead = (version ? rights.getVersion : rights.get) && !away;
   const closeEdit = () => setEdit(null);
 
   const missing = isApiError(head.error) && head.error.isMissing;
@@ -240,7 +245,6 @@ export function ObjectDrawer(p: {
       label: t('objects.tabVersions'),
       content: <Versions bucket={bucket} objectKey={objectKey} shown={version} rights={rights} onShow={p.onVersion} onShare={p.onShare} onDelete={(i) => p.onAct('delete', i)} />,
     });
-  const archived = ARCHIVES.includes(head.data?.storageClass ?? '');
   return (
     <Drawer
       isOpen
@@ -255,6 +259,21 @@ export function ObjectDrawer(p: {
       {version && (
         <Callout tone="info" actions={<Button size="sm" onPress={() => p.onVersion(undefined)}>{t('objects.latest')}</Button>}>
           {t('objects.versionOf', { time: formatDate(head.data?.modified) })} <Badge>{version}</Badge>
+        </Callout>
+      )}
+      {archived && (
+        <Callout
+          tone={away && !restore ? 'warning' : 'info'}
+          actions={
+            rights.restore &&
+            !restore?.ongoing && (
+              <Button size="sm" onPress={() => setEdit('restore')}>
+                {t(away ? 'objects.restoreArchived' : 'objects.restoreLonger')}
+              </Button>
+            )
+          }
+        >
+          {restore?.until ? t('objects.archiveHere', { time: formatDate(restore.until) }) : t(restore?.ongoing ? 'objects.archiveComing' : 'objects.archiveAway')}
         </Callout>
       )}
       {head.data && (
@@ -274,7 +293,7 @@ export function ObjectDrawer(p: {
               {t(version ? 'objects.deleteForever' : 'objects.delete')}
             </Button>
           )}
-          {!version && (rights.copy || (archived && rights.restore)) && (
+          {!version && rights.copy && (
             <Menu
               label={t('ui.more')}
               trigger={<IconButton icon={MoreHorizontal} label={t('ui.more')} />}
@@ -282,7 +301,6 @@ export function ObjectDrawer(p: {
                 rights.put && rights.copy && rights.delete && { id: 'rename', label: t('objects.rename'), onAction: () => p.onAct('rename', item) },
                 rights.copy && { id: 'copy', label: t('objects.copy'), onAction: () => p.onAct('copy', item) },
                 rights.copy && rights.delete && { id: 'move', label: t('objects.move'), onAction: () => p.onAct('move', item) },
-                archived && rights.restore && { id: 'restore', label: t('objects.restoreArchived'), onAction: () => setEdit('restore') },
               ]}
             />
           )}
@@ -293,7 +311,7 @@ export function ObjectDrawer(p: {
       {edit === 'metadata' && head.data && <EditMetadata refTo={refTo} head={head.data} onClose={closeEdit} onSaved={refresh} />}
       {edit === 'retention' && head.data && <EditRetention refTo={refTo} head={head.data} mayBypass={rights.bypass} onClose={closeEdit} onSaved={refresh} />}
       {edit === 'acl' && <EditAcl refTo={refTo} onClose={closeEdit} onSaved={refresh} />}
-      {edit === 'restore' && <RestoreArchived refTo={refTo} onClose={closeEdit} onSaved={refresh} />}
+      {edit === 'restore' && head.data && <RestoreArchived head={head.data} refTo={refTo} onClose={closeEdit} onSaved={refresh} />}
     </Drawer>
   );
 }

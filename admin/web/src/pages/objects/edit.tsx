@@ -2,10 +2,10 @@
 /* What may be changed of an object: metadata, tags, its access list, retention, and asking for it from the archive. */
 import { useQuery } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
-import { getBucketOwnership, getObjectAcl, putObjectAcl, putObjectRetention, putObjectTagging, restoreObject, type LockMode, type ObjectHead, type ObjectRef, type Tags } from '../../api/s3';
+import { getBucketOwnership, getObjectAcl, putObjectAcl, putObjectRetention, putObjectTagging, readRestore, restoreObject, type LockMode, type ObjectHead, type ObjectRef, type RestoreTier, type Tags } from '../../api/s3';
 import { api } from '../../app';
 import { t } from '../../strings';
-import { Button, Callout, Checkbox, Dialog, ErrorState, LinkButton, Loading, localDate, NumberField, RadioGroup, TextField, toast } from '../../ui';
+import { Button, Callout, Checkbox, Dialog, ErrorState, LinkButton, Loading, localDate, NumberField, RadioGroup, Select, TextField, toast } from '../../ui';
 import { isEqual, toGrants, toRows, type GrantRow } from '../acl/grants';
 import { Grants } from '../acl/Grants';
 import { copyAny, COPY_MAX, tagItems, type Item } from './actions';
@@ -203,11 +203,27 @@ export function EditRetention({ refTo, head, mayBypass, onClose, onSaved }: Prop
   );
 }
 
-export function RestoreArchived({ refTo, onClose, onSaved }: Props) {
+export function RestoreArchived({ refTo, head, onClose, onSaved }: Props & { head: ObjectHead }) {
   const [days, setDays] = useState<number | null>(7);
+  const [tier, setTier] = useState<RestoreTier>('Standard');
+  const here = readRestore(head.restore)?.until !== undefined;
   return (
-    <EditDialog title={t('objects.restoreTitle')} label={t('objects.restoreNow')} onClose={onClose} isValid={days !== null && days > 0} onSave={() => restoreObject(api(), refTo, days ?? 1).then(onSaved)}>
+    <EditDialog title={t('objects.restoreTitle')} label={t('objects.restoreNow')} onClose={onClose} isValid={days !== null && days > 0} onSave={() => restoreObject(api(), refTo, days ?? 1, here ? undefined : tier).then(onSaved)}>
+      <p className="muted">{t(here ? 'objects.restoreAgainHelp' : 'objects.restoreHelp')}</p>
       <NumberField label={t('objects.restoreDays')} value={days} onChange={setDays} min={1} max={3650} />
+      {!here && (
+        <Select
+          label={t('objects.restoreTier')}
+          value={tier}
+          onChange={setTier}
+          options={[
+            { id: 'Standard', label: t('objects.tierStandard') },
+            // S3 has it for the one archive only.
+            ...(head.storageClass === 'DEEP_ARCHIVE' ? [] : [{ id: 'Expedited' as const, label: t('objects.tierExpedited') }]),
+            { id: 'Bulk', label: t('objects.tierBulk') },
+          ]}
+        />
+      )}
     </EditDialog>
   );
 }
