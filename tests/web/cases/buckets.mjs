@@ -136,8 +136,9 @@ test('buckets: the access control list, once ownership lets lists count', async 
   equal(await overflow(page), 0, 'too wide on a phone');
   await shot(page, 'flow-acl-narrow');
   await page.setViewportSize(WIDE);
-  await content.getByRole('button', { name: 'Save', exact: true }).last().click();
-  await page.getByText('Saved.').first().waitFor();
+  const saving = content.getByRole('button', { name: 'Save', exact: true }).last();
+  await saving.click();
+  await saving.and(page.locator('[data-disabled]:not([data-pending])')).waitFor();
   const list = grants(await root.get('/set-acl', { acl: '' }));
   equal(list.slice(1).sort(), ['AuthenticatedUsers READ', 'LogDelivery READ_ACP', 'LogDelivery WRITE'], 'grants');
   ok(/ FULL_CONTROL$/.test(list[0]), list[0]);
