@@ -584,6 +584,9 @@ export async function getObjectAttributes(c: Client, ref: ObjectRef, o: Abortabl
 
 export type RestoreTier = 'Standard' | 'Expedited' | 'Bulk';
 
+/** Not to be read before it is restored. */
+export const isArchived = (storageClass: string | undefined): boolean => storageClass === 'GLACIER' || storageClass === 'DEEP_ARCHIVE';
+
 /** What x-amz-restore says: on its way, or here until then. */
 export function readRestore(header: string | undefined): { ongoing: boolean; until?: Date } | undefined {
   const found = /ongoing-request="(true|false)"(?:.*expiry-date="([^"]+)")?/.exec(header ?? '');

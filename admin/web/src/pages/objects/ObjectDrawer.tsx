@@ -4,7 +4,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Download, FileQuestion, MoreHorizontal, Pencil, Share2, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import { isApiError } from '../../api/http';
-import { getObjectAcl, getObjectTagging, headObject, putObjectLegalHold, readRestore, type ObjectHead, type ObjectRef } from '../../api/s3';
+import { getObjectAcl, getObjectTagging, headObject, isArchived, putObjectLegalHold, readRestore, type ObjectHead, type ObjectRef } from '../../api/s3';
 import { hasDotSegments } from '../../api/sign';
 import { api } from '../../app';
 import { t } from '../../strings';
@@ -19,7 +19,6 @@ import { Preview } from './Preview';
 import { useRights, type Rights } from './rights';
 import { Versions } from './Versions';
 
-const ARCHIVES = ['GLACIER', 'DEEP_ARCHIVE'];
 /** How often an object is looked at that is on its way from the archive. */
 const COMING_MS = 3000;
 
@@ -212,7 +211,7 @@ export function ObjectDrawer(p: {
   const tagsNow = queries.getQueryData<Record<string, string>>(['objects', bucket, 'tags', objectKey, version]) ?? {};
   const refresh = () => void queries.invalidateQueries({ queryKey: ['objects', bucket] });
   const item: Item = { key: objectKey, folder: false, size: head.data?.size ?? 0, ...(version && { versionId: version }) };
-  const archived = ARCHIVES.includes(head.data?.storageClass ?? '');
+  const archived = isArchived(head.data?.storageClass);
   const restore = readRestore(head.data?.restore);
   const away = archived && !restore?.until;
   const mayRead = (version ? rights.getVersion : rights.get) && !away;
@@ -293,7 +292,7 @@ export function ObjectDrawer(p: {
               {t(version ? 'objects.deleteForever' : 'objects.delete')}
             </Button>
           )}
-          {!version && rights.copy && (
+          {!version && rights.copy && !away && (
             <Menu
               label={t('ui.more')}
               trigger={<IconButton icon={MoreHorizontal} label={t('ui.more')} />}
