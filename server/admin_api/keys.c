@@ -226,13 +226,13 @@ static int replace_key(struct admin_call *c, struct bytes id, struct bytes user,
 
 static int put_key(struct admin_call *c, struct bytes id, const json_t *body)
 {
-    struct bytes name = BYTES_NONE, secret = record_text(body, "secretKey"), where = BYTES_NONE;
+    struct bytes name = BYTES_NONE, secret = record_text(body, "secretKey");
     json_t *owner = NULL, *old = NULL;
     if (admin_need_master_key(c) < 0 || find_owner(c, record_text(body, "parent"), &name, &owner) < 0 ||
         check_secret(c, secret) < 0)
         return -1;
     json_t *key = new_key_record(c->ids, c->arena, c->q.account, name, id, secret), *keys = record_list(owner, "keys");
-    where = key_of_access_key(c->arena, id);
+    struct bytes where = key_of_access_key(c->arena, id);
     if (record_get(c->ids, c->arena, where, &old) == STORE_OK ? replace_key(c, id, name, key, old) < 0
                                                               : check_id(c, id) < 0)
         return -1;
