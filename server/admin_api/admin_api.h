@@ -49,6 +49,11 @@ int admin_info_key(struct req *);
 int admin_info_any_key(struct req *);
 int admin_list_keys(struct req *);
 int admin_list_all_keys(struct req *);
+/* keys.c, in plain JSON: /pail/v1/access-keys */
+#define ACCESS_KEY_BODY_MAX (64u * 1024)
+int access_keys_list(struct req *);
+int access_keys_add(struct req *);
+int access_keys_change(struct req *);
 /* info.c */
 int admin_info(struct req *);
 int admin_storage_info(struct req *);

@@ -243,6 +243,13 @@ int admin_apply(struct admin_call *c)
     return rc == STORE_OK ? 0 : req_fail_store(c->r, rc);
 }
 
+int admin_need_master_key(struct admin_call *c)
+{
+    return c->ids->crypt
+               ? 0
+               : req_failf(c->r, S3E_SERVICE_UNAVAILABLE, "There is no master key, so no access keys can be made.");
+}
+
 bool admin_forgive(struct req *r, struct bytes *ret_why)
 {
     const char *why = r->err.message ? r->err.message : s3_error_message(r->err.code);

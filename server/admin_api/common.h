@@ -62,6 +62,8 @@ struct bytes admin_host(const struct req *);    /* what this node is called: as 
 
 int admin_fail_query(struct admin_call *); /* what a shared part of IAM's actions refused */
 int admin_apply(struct admin_call *);      /* the change */
+/* Secrets that are made are sealed with it; a server may run without it when it cannot be read. */
+int admin_need_master_key(struct admin_call *);
 
 /*
  * May the caller do this? `self`: it is about himself, which needs no policy, but must not be denied. Keys that are

@@ -3,6 +3,8 @@
  * Service accounts: access keys of a user, or of the root, beside the one that is called like the user. Each may have a
  * name, a description, an end, and a policy of its own that bounds what its user may do (a session policy, as IAM
  * calls it). A policy lies in a document of its own that never changes; another policy is another document.
+ * /pail/v1/access-keys is the same in plain JSON, for those who cannot seal bodies as MinIO's clients do, with the same
+ * rights.
  * Threads: workers; what changes records does so with records_lock held, in one change.
  */
 #include <openssl/crypto.h>
@@ -14,7 +16,9 @@
 #include "server/admin_api/admin_api.h"
 #include "server/admin_api/common.h"
 #include "server/iam/condition.h"
+#include "server/json_reply.h"
 #include "server/json_text.h"
+#include "server/own_ops.h"
 
 #define KEY_NAME_MAX        32
 #define KEY_DESCRIPTION_MAX 256
@@ -151,7 +155,8 @@ static int add_key(struct admin_call *c, const json_t *body, struct bytes user, 
 {
     json_t *owner = NULL;
     struct bytes name = BYTES_NONE, text = record_text(body, "description");
-    if (find_owner(c, user, &name, &owner) < 0 || check_id(c, id) < 0 || check_secret(c, secret) < 0)
+    if (admin_need_master_key(c) < 0 || find_owner(c, user, &name, &owner) < 0 || check_id(c, id) < 0 ||
+        check_secret(c, secret) < 0)
         return -1;
     json_t *keys = record_list(owner, "keys");
     if (json_array_size(keys) >= ADMIN_KEYS_MAX)
@@ -167,14 +172,10 @@ static int add_key(struct admin_call *c, const json_t *body, struct bytes user, 
     return admin_apply(c);
 }
 
-int admin_add_key(struct req *r)
+/* `user` as the caller gives it; what is empty is made. */
+static int make_key(struct admin_call *c, const json_t *body, struct bytes user, struct bytes *id, struct bytes *secret)
 {
-    struct admin_call *c = admin_begin(r);
-    json_t *body = NULL;
-    if (admin_open_json(c, &body) < 0)
-        return -1;
-    struct bytes user = record_text(body, "targetUser"), id = record_text(body, "accessKey"),
-                 secret = record_text(body, "secretKey");
+    struct req *r = c->r;
     if (!user.n || (admin_is_root_name(c, user) && !admin_caller(c).n))
         user = admin_caller(c);
     if (admin_check(c, "admin:CreateServiceAccount", is_self(c, user)) < 0)
@@ -183,14 +184,24 @@ int admin_add_key(struct req *r)
         return req_fail(r, S3E_ACCESS_DENIED);
     if (admin_is_root_name(c, user) && !r->who.root)
         return req_fail(r, S3E_ACCESS_DENIED);
-    if (!id.n)
-        id = new_unique_id(c->arena, "AKIA", IAM_ACCESS_KEY_LEN);
-    if (!secret.n)
-        secret = new_secret(c->arena);
+    if (!id->n)
+        *id = new_unique_id(c->arena, "AKIA", IAM_ACCESS_KEY_LEN);
+    if (!secret->n)
+        *secret = new_secret(c->arena);
     records_lock(c->ids);
-    int rc = add_key(c, body, user, id, secret);
+    int rc = add_key(c, body, user, *id, *secret);
     records_unlock(c->ids);
-    if (rc < 0)
+    return rc;
+}
+
+int admin_add_key(struct req *r)
+{
+    struct admin_call *c = admin_begin(r);
+    json_t *body = NULL;
+    if (admin_open_json(c, &body) < 0)
+        return -1;
+    struct bytes id = record_text(body, "accessKey"), secret = record_text(body, "secretKey");
+    if (make_key(c, body, record_text(body, "targetUser"), &id, &secret) < 0)
         return -1;
     json_t *made = json_pack("{s:o,s:o}", "accessKey", json_of_bytes(id), MADE_SECRET_NOTE, json_of_bytes(secret));
     if (record_text(body, "expiration").n)
@@ -215,12 +226,13 @@ static int replace_key(struct admin_call *c, struct bytes id, struct bytes user,
 
 static int put_key(struct admin_call *c, struct bytes id, const json_t *body)
 {
-    struct bytes name = BYTES_NONE, secret = record_text(body, "secretKey"), where = BYTES_NONE;
+    struct bytes name = BYTES_NONE, secret = record_text(body, "secretKey");
     json_t *owner = NULL, *old = NULL;
-    if (find_owner(c, record_text(body, "parent"), &name, &owner) < 0 || check_secret(c, secret) < 0)
+    if (admin_need_master_key(c) < 0 || find_owner(c, record_text(body, "parent"), &name, &owner) < 0 ||
+        check_secret(c, secret) < 0)
         return -1;
     json_t *key = new_key_record(c->ids, c->arena, c->q.account, name, id, secret), *keys = record_list(owner, "keys");
-    where = key_of_access_key(c->arena, id);
+    struct bytes where = key_of_access_key(c->arena, id);
     if (record_get(c->ids, c->arena, where, &old) == STORE_OK ? replace_key(c, id, name, key, old) < 0
                                                               : check_id(c, id) < 0)
         return -1;
@@ -250,29 +262,33 @@ int admin_put_key(struct admin_call *c, struct bytes id, const json_t *body)
 
 /* ---- changing and ending ---- */
 
-/* The key that is named, and whether the caller may do this to it. A login key is changed with its user. */
-static int find_service(struct admin_call *c, const char *action, struct bytes *ret_id, json_t **ret)
+/* The key of this id, and whether the caller may do this to it. A login key is changed with its user. */
+static int find_service(struct admin_call *c, const char *action, struct bytes id, json_t **ret)
 {
-    if (admin_param(c->r, "accessKey", ret_id) < 0)
-        return -1;
-    if (find_key(c, *ret_id, ret) < 0)
+    if (find_key(c, id, ret) < 0)
         return admin_check(c, action, false) < 0 ? -1 : req_fail(c->r, S3E_ADMIN_NO_SUCH_KEY);
     struct bytes user = record_text(*ret, "user");
     if (admin_check(c, action, is_self(c, user)) < 0)
         return -1;
     if (!user.n && !c->r->who.root)
         return req_fail(c->r, S3E_ACCESS_DENIED);
-    return bytes_eq_nocase(*ret_id, user) ? req_fail(c->r, S3E_ADMIN_NO_SUCH_KEY) : 0;
+    return bytes_eq_nocase(id, user) ? req_fail(c->r, S3E_ADMIN_NO_SUCH_KEY) : 0;
+}
+
+/* The one that a parameter names. */
+static int find_named(struct admin_call *c, const char *action, struct bytes *ret_id, json_t **ret)
+{
+    return admin_param(c->r, "accessKey", ret_id) < 0 ? -1 : find_service(c, action, *ret_id, ret);
 }
 
 static int update_key(struct admin_call *c, const json_t *body)
 {
     struct bytes id = BYTES_NONE, secret = record_text(body, "newSecretKey");
     json_t *key = NULL;
-    if (find_service(c, "admin:UpdateServiceAccount", &id, &key) < 0)
+    if (find_named(c, "admin:UpdateServiceAccount", &id, &key) < 0)
         return -1;
     if (secret.n) {
-        if (check_secret(c, secret) < 0)
+        if (admin_need_master_key(c) < 0 || check_secret(c, secret) < 0)
             return -1;
         json_t *other = new_key_record(c->ids, c->arena, c->q.account, record_text(key, "user"), id, secret);
         json_object_set(key, "secret", json_object_get(other, "secret"));
@@ -325,7 +341,7 @@ static int remove_key(struct admin_call *c)
 {
     struct bytes id = BYTES_NONE, name = BYTES_NONE;
     json_t *key = NULL, *owner = NULL;
-    if (find_service(c, "admin:RemoveServiceAccount", &id, &key) < 0 ||
+    if (find_named(c, "admin:RemoveServiceAccount", &id, &key) < 0 ||
         find_owner(c, record_text(key, "user"), &name, &owner) < 0)
         return -1;
     json_t *keys = record_list(owner, "keys");
@@ -417,7 +433,7 @@ int admin_info_key(struct req *r)
     struct admin_call *c = admin_begin(r);
     struct bytes id = BYTES_NONE;
     json_t *key = NULL, *j = NULL;
-    if (find_service(c, "admin:ListServiceAccounts", &id, &key) < 0 || info(c, id, key, &j) < 0)
+    if (find_named(c, "admin:ListServiceAccounts", &id, &key) < 0 || info(c, id, key, &j) < 0)
         return -1;
     return admin_reply_sealed(c, json_incref(j));
 }
@@ -427,7 +443,7 @@ int admin_info_any_key(struct req *r)
     struct admin_call *c = admin_begin(r);
     struct bytes id = BYTES_NONE;
     json_t *key = NULL, *j = NULL;
-    if (find_service(c, "admin:ListServiceAccounts", &id, &key) < 0 || info(c, id, key, &j) < 0)
+    if (find_named(c, "admin:ListServiceAccounts", &id, &key) < 0 || info(c, id, key, &j) < 0)
         return -1;
     json_object_set_new(j, "AccessKey", json_of_bytes(id));
     json_object_set_new(j, "userType", json_string("Service Account"));
@@ -511,4 +527,128 @@ int admin_list_all_keys(struct req *r)
                 admin_each(c, ENTITY_USER, add_user, &b) < 0))
         return -1;
     return admin_reply_sealed(c, json_incref(b.all));
+}
+
+/* ---- the same in plain JSON ---- */
+
+static json_t *plain_key(struct admin_call *c, struct bytes id, const json_t *key)
+{
+    int64_t end = record_number(key, "expires");
+    return json_pack("{s:o,s:o,s:b,s:b,s:b,s:o,s:o,s:o,s:o}", "id", json_bytes_text(id), "user",
+                     json_bytes_text(record_text(key, "user")), "active",
+                     bytes_eq_str(record_text(key, "status"), "Active"), "bounded", record_text(key, "policy").n > 0,
+                     "expired", end != 0 && end <= c->r->now_ms, "expires", json_moment(end), "created",
+                     json_moment(record_number(key, "created")), "name", json_bytes_text(record_text(key, "name")),
+                     "description", json_bytes_text(record_text(key, "description")));
+}
+
+static int plain_keys_of(struct admin_call *c, struct bytes user, const json_t *owner, json_t *list)
+{
+    const json_t *keys = json_object_get(owner, "keys");
+    for (size_t i = 0; i < json_array_size(keys); i++) {
+        struct bytes id = json_bytes(json_array_get(keys, i));
+        json_t *key;
+        if (bytes_eq_nocase(id, user))
+            continue;
+        int rc = record_get(c->ids, c->arena, key_of_access_key(c->arena, id), &key);
+        if (rc == STORE_OK)
+            json_array_append_new(list, plain_key(c, id, key));
+        else if (rc != STORE_NO_SUCH_SETTING) /* deleted while we list */
+            return req_fail_store(c->r, rc);
+    }
+    return 0;
+}
+
+static int plain_keys_of_user(struct admin_call *c, json_t *user, void *list)
+{
+    return plain_keys_of(c, record_text(user, "name"), user, list);
+}
+
+/* Of one user, of the root ("user" is there and empty), or of all. */
+int access_keys_list(struct req *r)
+{
+    struct admin_call *c = admin_begin(r);
+    struct bytes user = req_param(r, "user"), name = BYTES_NONE;
+    json_t *owner = NULL, *list = json_in(c->arena, json_array());
+    if (admin_check(c, "admin:ListServiceAccounts", user.p && is_self(c, user)) < 0)
+        return -1;
+    if ((!user.p || !user.n) &&
+        (find_owner(c, BYTES_NONE, &name, &owner) < 0 || plain_keys_of(c, name, owner, list) < 0))
+        return -1;
+    if (user.n && (find_owner(c, user, &name, &owner) < 0 || plain_keys_of(c, name, owner, list) < 0))
+        return -1;
+    if (!user.p && admin_each(c, ENTITY_USER, plain_keys_of_user, list) < 0)
+        return -1;
+    return json_reply(r, json_pack("{s:O}", "keys", list));
+}
+
+/* What the bodies share, in the words of MinIO's. "expires": null takes the end away; to one that is not there it says
+ * nothing. */
+static int read_plain(struct admin_call *c, json_t **ret)
+{
+    static const char *const texts[] = {"user", "name", "description", "expires"};
+    if (json_body(c->r, ret) < 0)
+        return -1;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        const json_t *is = json_object_get(*ret, texts[i]);
+        if (is && !json_is_string(is) && !json_is_null(is))
+            return req_failf(c->r, S3E_INVALID_REQUEST, "\"%s\" must be a text.", texts[i]);
+    }
+    json_t *end = json_object_get(*ret, "expires");
+    if (end)
+        json_object_set_new(*ret, "expiration",
+                            json_is_null(end) ? json_string("1970-01-01T00:00:00Z") : json_incref(end));
+    return 0;
+}
+
+int access_keys_add(struct req *r)
+{
+    struct admin_call *c = admin_begin(r);
+    struct bytes id = BYTES_NONE, secret = BYTES_NONE;
+    json_t *body = NULL, *key = NULL;
+    if (read_plain(c, &body) < 0 || make_key(c, body, record_text(body, "user"), &id, &secret) < 0 ||
+        find_key(c, id, &key) < 0)
+        return -1;
+    json_t *made = plain_key(c, id, key);
+    json_object_set_new(made, "secret", json_of_bytes(secret));
+    OPENSSL_cleanse((char *)secret.p, secret.n);
+    return json_reply(r, made);
+}
+
+/* An empty name or description takes away what was there. */
+static void clear_texts(const json_t *body, json_t *key)
+{
+    static const char *const texts[] = {"name", "description"};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if (json_object_get(body, texts[i]) && !record_text(body, texts[i]).n)
+            json_object_del(key, texts[i]);
+}
+
+static int change_plain(struct admin_call *c, const json_t *body, struct bytes id, json_t **ret)
+{
+    const json_t *active = json_object_get(body, "active");
+    if (find_service(c, "admin:UpdateServiceAccount", id, ret) < 0)
+        return -1;
+    if (active && !json_is_boolean(active))
+        return req_failf(c->r, S3E_INVALID_REQUEST, "\"active\" is true or false.");
+    clear_texts(body, *ret);
+    if ((active && set_key_status(c, *ret, bytes_str(json_is_true(active) ? "on" : "off")) < 0) ||
+        set_texts(c, *ret, record_text(body, "name"), record_text(body, "description")) < 0 ||
+        set_end(c, *ret, record_text(body, "expiration")) < 0)
+        return -1;
+    change_put(&c->change, key_of_access_key(c->arena, id), *ret);
+    return admin_apply(c);
+}
+
+int access_keys_change(struct req *r)
+{
+    struct admin_call *c = admin_begin(r);
+    json_t *body = NULL, *key = NULL;
+    struct bytes id = own_segment(r);
+    if (read_plain(c, &body) < 0)
+        return -1;
+    records_lock(c->ids);
+    int rc = change_plain(c, body, id, &key);
+    records_unlock(c->ids);
+    return rc < 0 ? -1 : json_reply(r, plain_key(c, id, key));
 }

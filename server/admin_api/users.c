@@ -60,6 +60,8 @@ static int put_login_key(struct admin_call *c, json_t *user, struct bytes id, st
         return 0;
     if (secret.n < ACCOUNT_SECRET_MIN || secret.n > ACCOUNT_SECRET_MAX)
         return req_fail(c->r, S3E_ADMIN_INVALID_SECRET_KEY);
+    if (admin_need_master_key(c) < 0)
+        return -1;
     json_t *key = new_key_record(c->ids, c->arena, c->q.account, record_text(user, "name"), id, secret);
     if (old)
         json_object_set(key, "created", json_object_get(old, "created"));

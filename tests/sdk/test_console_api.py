@@ -254,6 +254,86 @@ def rights_of_each(t):
     delete_account(t.pail, other.name)
 
 
+def moment(seconds):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
+
+
+@case
+def access_keys_that_end(t):
+    root, path = Caller(t), "/pail/v1/access-keys"
+    name, _, _ = user(t, allow(["s3:ListAllMyBuckets"]))
+    end = moment(3600)
+    made = root.ask("POST", path, body={"user": name, "name": "ci", "description": "a <b>", "expires": end})
+    equal((made["user"], made["name"], made["description"], made["active"], made["expired"], made["expires"][:19]),
+          (name, "ci", "a <b>", True, False, end[:19]))
+    place, holder = f"{path}/{made['id']}", Caller(t, made["id"], made["secret"])
+    equal(holder.send("GET", "/pail/v1/session")[0], 200, "it works")
+    shown = root.ask("GET", path, f"user={name}")["keys"]
+    equal(len(shown), 2, "IAM's key and this one")
+    true(all("secret" not in k for k in shown), "no secret is shown again")
+    true(made["id"] in [k["id"] for k in root.ask("GET", path)["keys"]], "among all")
+    other = next(k["id"] for k in shown if k["id"] != made["id"])
+    equal(root.ask("PUT", f"{path}/{other}", body={"expires": end})["expires"][:19], end[:19], "a key of IAM's can end, too")
+    for what in ({"expires": moment(-60)}, {"expires": "soon"}, {"expires": 12}, {"active": "yes"}, {"name": "n" * 33}):
+        root.ask("PUT", place, body=what, status=400)
+        if "active" not in what:
+            root.ask("POST", path, body={"user": name, **what}, status=400)
+    got = root.ask("PUT", place, body={"expires": None, "description": "", "active": False})
+    equal((got["expires"], got["description"], got["name"], got["active"]), (None, "", "ci", False))
+    equal(holder.send("GET", "/pail/v1/session")[0], 403, "it is off")
+    root.ask("PUT", place, body={"active": True, "expires": moment(2)})
+    equal(holder.send("GET", "/pail/v1/session")[0], 200, "on again")
+    time.sleep(2.1)
+    equal(holder.send("GET", "/pail/v1/session")[0], 403, "it has ended")
+    true(next(k for k in root.ask("GET", path)["keys"] if k["id"] == made["id"])["expired"], "and is shown so")
+    root.ask("PUT", place, body={"expires": moment(60)})
+    equal(holder.send("GET", "/pail/v1/session")[0], 200, "it lives on")
+    root.ask("PUT", f"{path}/AKIANOSUCHKEY", body={}, status=404)
+    root.ask("POST", path, body={"user": "no-such-user"}, status=404)
+    root.ask("GET", path, "user=no-such-user", status=404)
+
+
+@case
+def access_keys_are_whose(t):
+    path = "/pail/v1/access-keys"
+    name, key, secret = user(t)
+    me = Caller(t, key, secret)
+    mine = me.ask("POST", path, body={"expires": moment(60)})
+    equal(mine["user"], name, "for oneself without a policy")
+    me.ask("PUT", f"{path}/{mine['id']}", body={"name": "mine"})
+    equal(len(me.ask("GET", path, f"user={name}")["keys"]), 2, "one's own")
+    them, their, _ = user(t)
+    for method, at, body in (("POST", path, {"user": them}), ("PUT", f"{path}/{their}", {"active": False}),
+                             ("GET", path, None), ("POST", path, {"user": t.pail.access_key})):
+        me.ask(method, at, body=body, status=403)
+    me.ask("GET", path, f"user={them}", status=403)
+    me.ask("GET", path, "user=", status=403)
+    made = minio_session(t, key, secret)
+    session = Caller(t, made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"])
+    session.ask("POST", path, body={}, status=403)  # what is temporary would make itself lasting
+    bounded = Caller(t).ask("POST", path, body={"user": name, "policy": {"Version": "2012-10-17", "Statement": [allow("s3:*")]}})
+    true(bounded["bounded"], "a policy of its own")
+    Caller(t, bounded["id"], bounded["secret"]).ask("POST", path, body={}, status=403)
+    maker = Caller(t, *user(t, allow(["admin:CreateServiceAccount", "admin:ListServiceAccounts"]))[1:])
+    equal(maker.ask("POST", path, body={"user": them})["user"], them, "with the right to")
+    maker.ask("PUT", f"{path}/{their}", body={"active": False}, status=403)
+    maker.ask("POST", path, body={"user": t.pail.access_key}, status=403)  # the root's is the root's
+    root = Caller(t).ask("POST", path, body={"expires": moment(60)})
+    equal(root["user"], "", "the root's own")
+    maker.ask("PUT", f"{path}/{root['id']}", body={"active": True}, status=403)
+    Caller(t).ask("PUT", f"{path}/{root['id']}", body={"active": False})
+    session = minio_session(t, t.pail.access_key, t.pail.secret_key)
+    session = Caller(t, session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"])
+    equal(session.ask("POST", path, body={"user": them, "expires": moment(60)})["user"], them, "as the console does it")
+    none = Caller(t, *user(t, allow("admin:*"), allow("admin:CreateServiceAccount", effect="Deny"))[1:])
+    none.ask("POST", path, body={}, status=403)
+    other = create_account(t.pail, f"keys-{t.scheme}", f"keys-{t.scheme}@example.com")
+    they = Caller(t, other.access_key, other.secret_key)
+    they.ask("GET", path, status=403)
+    they.ask("POST", path, body={"user": them}, status=403)
+    delete_account(t.pail, other.name)
+
+
 @case
 def history_of_each_range(t):
     me = Caller(t)

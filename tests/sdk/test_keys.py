@@ -6,6 +6,8 @@ and Vault as a key service.
 Most cases need servers of their own, with other settings, so all run once, over http.
 """
 import contextlib
+import hashlib
+import http.client
 import json
 import os
 import subprocess
@@ -19,6 +21,7 @@ from botocore.exceptions import ClientError
 from aws import setup
 from cases import case, contains, equal, run_cases, true, wait_for
 from pail import Pail, ServerError
+from s3client import Signer
 from vault import Vault
 
 MIB = 1 << 20
@@ -241,6 +244,17 @@ def check_all_there(server, ann):
     contains(pail(server, "status"), "0 of them not available")
 
 
+def make_service_key(server, user):
+    body, path = json.dumps({"user": user}).encode(), "/pail/v1/access-keys"
+    signer = Signer(server.access_key, server.secret_key, server.region)
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=30)
+    connection.request("POST", path, body, signer.headers(
+        "POST", path, "", {"host": f"{server.host}:{server.port}"}, hashlib.sha256(body).hexdigest()))
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
 def check_without(t, data, ann, said, args=(), env=None):
     """The server starts; what was sealed is unavailable, the rest is not, and nothing is made anew."""
     present = os.path.exists(os.path.join(data, "pail.key"))
@@ -256,6 +270,7 @@ def check_without(t, data, ann, said, args=(), env=None):
         true(status in (500, 503), f"to be encrypted: {status}")
         equal(refused(client_of(server, keys=ann).get_object, Bucket="both", Key="plain")[0], 503, "a user")
         equal(refused(client_of(server, "iam").create_access_key, UserName="ann")[0], 503, "a new key")
+        equal(make_service_key(server, "ann"), 503, "a new key that may end")
         contains(pail(server, "create", "k", code=1), "k: ")
         contains(pail(server, "status", code=1), "NOT available")
         equal(os.path.exists(os.path.join(data, "pail.key")), present, "no key was made")

@@ -6,11 +6,12 @@ import { createRoot } from 'react-dom/client';
 import { App } from './app/App';
 import { loadConsole } from './app/console';
 import { finishProvider } from './app/oidc';
-import { applyTheme } from './app/theme';
+import { applyTheme, followSystem } from './app/theme';
 import { t } from './strings';
 import { ErrorState, toast } from './ui';
 
 applyTheme();
+followSystem();
 const root = createRoot(document.getElementById('root') as HTMLElement);
 
 async function start(): Promise<void> {

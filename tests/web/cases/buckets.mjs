@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Buckets and their settings: what a page has set is what the server answers.
 import { FILES } from '../data.mjs';
-import { equal, go, ok, settle, shot, test, until } from '../lib/rig.mjs';
+import { NARROW, WIDE, axe, equal, go, ok, overflow, settle, shot, test, until } from '../lib/rig.mjs';
 
 const label = (scope, text) => scope.getByText(text, { exact: true }).first();
 /** Presses Save of the section and waits for its word. */
@@ -95,6 +95,84 @@ test('buckets: CORS and ownership are set', async (t) => {
   const cors = await root.get('/set-cors', { cors: '' });
   equal(cors.values('AllowedOrigin'), ['https://app.example.com'], 'origins');
   ok(cors.values('AllowedMethod').includes('PUT'), 'methods');
+});
+
+const grants = (reply) => [...reply.text.matchAll(/<Grantee[^>]*>.*?<(?:ID|URI)>([^<]*)<.*?<Permission>([^<]*)</gs)].map((m) => `${m[1].replace(/.*\//, '')} ${m[2]}`);
+const OTHER = 'ab'.repeat(32);
+
+test('buckets: the access control list, once ownership lets lists count', async (t) => {
+  const { root } = t.pail;
+  await t.pail.bucket('set-acl', { 'a.txt': 'A' });
+  await root.ask('DELETE', '/set-acl', { query: { publicAccessBlock: '' } });
+  const page = await t.page('/buckets/set-acl/ownership');
+  await page.getByText('Access control lists are off', { exact: true }).waitFor();
+  equal(await page.getByRole('checkbox').count(), 0, 'boxes while lists are off');
+  await shot(page, 'flow-acl-off');
+  await page.getByRole('button', { name: 'Change ownership…' }).click();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Let lists count' }).click();
+  const boxes = page.getByRole('checkbox', { name: 'Everybody, without signing in: List objects' });
+  await boxes.waitFor();
+  equal((await root.get('/set-acl', { ownershipControls: '' })).value('ObjectOwnership'), 'BucketOwnerPreferred', 'ownership');
+  const content = page.locator('#content');
+  await pick(page, content, /Ready-made list/, /^Public read and write/);
+  await page.getByText('This list lets everybody in.').waitFor();
+  ok(await boxes.isChecked(), 'the list is filled in');
+  await pick(page, content, /Ready-made list/, /^Private/);
+  const box = (name) => page.getByRole('checkbox', { name, exact: true }).locator('xpath=ancestor-or-self::label').first();
+  await box('Log delivery: Write objects').click();
+  await box('Log delivery: Read this list').click();
+  await content.getByRole('button', { name: /Ready-made list/ }).filter({ hasText: 'Log delivery may write' }).waitFor();
+  await box('Everybody with an access key: List objects').click();
+  const id = content.getByLabel('An account, by its canonical id');
+  await id.fill('nobody');
+  await content.getByRole('button', { name: 'Add an account' }).click();
+  await page.getByText('A canonical id has 64 hexadecimal digits.').waitFor();
+  await id.fill((await root.get('/set-acl', { acl: '' })).values('ID')[0]);
+  await page.getByText('This account has a row already.').waitFor();
+  await id.fill('');
+  equal(await axe(page), [], 'axe');
+  await shot(page, 'flow-acl');
+  await page.setViewportSize(NARROW);
+  equal(await overflow(page), 0, 'too wide on a phone');
+  await shot(page, 'flow-acl-narrow');
+  await page.setViewportSize(WIDE);
+  const saving = content.getByRole('button', { name: 'Save', exact: true }).last();
+  await saving.click();
+  await saving.and(page.locator('[data-disabled]:not([data-pending])')).waitFor();
+  const list = grants(await root.get('/set-acl', { acl: '' }));
+  equal(list.slice(1).sort(), ['AuthenticatedUsers READ', 'LogDelivery READ_ACP', 'LogDelivery WRITE'], 'grants');
+  ok(/ FULL_CONTROL$/.test(list[0]), list[0]);
+  // An account that the server does not know is refused by it, and the form says so.
+  await id.fill(OTHER);
+  await content.getByRole('button', { name: 'Add an account' }).click();
+  await content.getByRole('button', { name: 'Save', exact: true }).last().click();
+  await content.getByRole('alert').first().waitFor();
+  await content.getByRole('button', { name: /^Take away the grant of/ }).click();
+  // The list of an object in it.
+  await go(page, `${t.pail.console}/objects/set-acl?key=a.txt`);
+  await page.getByRole('button', { name: 'Edit access list' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Edit access list' });
+  await pick(page, dialog, /Ready-made list/, /^Public read/);
+  equal(await axe(page), [], 'axe of the dialog');
+  await dialog.getByRole('button', { name: 'Save', exact: true }).click();
+  await dialog.waitFor({ state: 'detached' });
+  equal((await fetch(`${t.pail.endpoint}/set-acl/a.txt`)).status, 200, 'everybody may read it now');
+  await page.getByRole('dialog').getByRole('rowheader', { name: /Everybody, without signing in/ }).waitFor();
+  await shot(page, 'flow-acl-object');
+});
+
+test('buckets: who pays for requests', async (t) => {
+  const { root } = t.pail;
+  await t.pail.bucket('set-payer');
+  const page = await t.page('/buckets/set-payer/payment');
+  await label(page, 'Who makes the request').click();
+  await shot(page, 'flow-payer');
+  await save(page);
+  equal((await root.get('/set-payer', { requestPayment: '' })).value('Payer'), 'Requester', 'payer');
+  await page.reload();
+  await label(page, 'The bucket’s owner').click();
+  await save(page);
+  equal((await root.get('/set-payer', { requestPayment: '' })).value('Payer'), 'BucketOwner', 'payer again');
 });
 
 test('buckets: a lifecycle rule says what it does and what it matches now', async (t) => {

@@ -32,6 +32,64 @@ test('identity: a user with a key, whose secret is shown once', async (t) => {
   await page.getByText(id).first().waitFor();
 });
 
+test('identity: keys that end', async (t) => {
+  await t.pail.user('ends-soon');
+  const page = await t.page('/identity/keys');
+  await page.getByRole('button', { name: 'Create an access key' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Create an access key' });
+  const whose = dialog.getByRole('combobox', { name: 'Whose key' });
+  await whose.fill('ends-s');
+  await page.getByRole('option', { name: 'ends-soon' }).click();
+  await dialog.getByLabel('Name').fill('nightly <b>');
+  const ends = async (scope, choice) => {
+    await scope.getByRole('button', { name: /Ends$/ }).click();
+    await page.getByRole('option', { name: choice }).click();
+  };
+  await ends(dialog, 'On a date…');
+  await dialog.getByLabel('Last moment').fill('2020-01-01T00:00');
+  await dialog.getByText('This is over already.').waitFor();
+  ok(await dialog.getByRole('button', { name: 'Create an access key' }).isDisabled(), 'no key that has ended');
+  await ends(dialog, 'In 30 days');
+  equal(await axe(page), [], 'axe');
+  await shot(page, 'flow-key-with-end');
+  await dialog.getByRole('button', { name: 'Create an access key' }).click();
+  const shown = page.getByRole('dialog', { name: 'Your new access key' });
+  await shown.waitFor();
+  const id = /AKIA\w+/.exec(await shown.innerText())[0];
+  const secret = (await shown.innerText()).split(/\s+/).find((w) => w.length >= 32 && w !== id);
+  equal((await t.pail.as({ accessKeyId: id, secretAccessKey: secret }).ask('GET', '/pail/v1/session')).json.name, 'ends-soon', 'whose it is');
+  await shown.getByRole('button', { name: 'I have saved it' }).click();
+  const on = async () => (await t.pail.root.get('/pail/v1/access-keys', { user: 'ends-soon' })).json.keys.find((k) => k.id === id);
+  const days = (Date.parse((await on()).expires) - Date.now()) / 86_400_000;
+  ok(days > 29.9 && days < 30.1, `days: ${days}`);
+  const row = page.getByRole('row').filter({ hasText: id });
+  await row.getByText('nightly <b>').waitFor();
+  await row.getByText('in 4 weeks').waitFor();
+  await t.pail.root.must('PUT', `/pail/v1/access-keys/${id}`, { body: { expires: new Date(Date.now() + 1000).toISOString() } });
+  await until(async () => (await on()).expired, 'its end');
+  await page.reload();
+  await row.getByText('Expired').waitFor();
+  await shot(page, 'flow-key-expired');
+  await page.getByRole('button', { name: `Actions for ${id}` }).click();
+  await page.getByRole('menuitem', { name: 'Edit…' }).click();
+  const edit = page.getByRole('dialog', { name: `Edit ${id}` });
+  await ends(edit, 'Never');
+  await edit.getByRole('button', { name: 'Save' }).click();
+  await edit.waitFor({ state: 'detached' });
+  await until(async () => (await on()).expires === null, 'no end');
+  await row.getByText('Never').first().waitFor();
+  // In the user's own list, and one's own.
+  await go(page, `${t.pail.console}/identity/users/ends-soon?tab=keys`);
+  await page.getByRole('row').filter({ hasText: 'nightly' }).waitFor();
+  await go(page, `${t.pail.console}/profile`);
+  await page.getByRole('button', { name: 'Create an access key' }).click();
+  const own = page.getByRole('dialog', { name: 'Create an access key of your own?' });
+  await ends(own, 'In 7 days');
+  await own.getByRole('button', { name: 'Create an access key' }).click();
+  await page.getByRole('dialog', { name: 'Your new access key' }).waitFor();
+  ok((await t.pail.root.get('/pail/v1/access-keys', { user: '' })).json.keys.some((k) => k.expires), 'a key of the root that ends');
+});
+
 test('identity: a policy made by the builder', async (t) => {
   const page = await t.page('/identity/policies?new');
   await page.getByRole('dialog').or(page.locator('#content')).getByRole('textbox', { name: /^Name/ }).first().fill('built-here');
@@ -102,7 +160,7 @@ test('read-only: nobody sees a button that the server would refuse', async (t) =
   const reader = await t.pail.user('only-reads', allow(['s3:Get*', 's3:List*', 'iam:Get*', 'iam:List*', 'iam:SimulatePrincipalPolicy', 'admin:ServerInfo']));
   const page = await t.page('/', { as: reader });
   const paths = ['/objects', `/objects/${FILES}`, `/objects/${FILES}?key=welcome.txt`, `/objects/${VERSIONED}?key=story.txt&tab=versions`, '/buckets', '/identity/users', '/identity/users/reader', '/identity/groups', '/identity/roles', '/identity/policies', '/identity/policies/hostile', '/identity/keys', '/identity/accounts', '/identity/providers', '/system/health', '/system/tiers', '/system/encryption', '/system/settings'];
-  for (const section of ['', '/versioning', '/object-lock', '/encryption', '/lifecycle', '/policy', '/access', '/public-access', '/ownership', '/cors', '/tags', '/quota', '/uploads', '/danger']) paths.push(`/buckets/${SETTINGS}${section}`);
+  for (const section of ['', '/versioning', '/object-lock', '/encryption', '/lifecycle', '/policy', '/access', '/public-access', '/ownership', '/cors', '/tags', '/quota', '/payment', '/uploads', '/danger']) paths.push(`/buckets/${SETTINGS}${section}`);
   const dead = [];
   for (const path of paths) {
     await go(page, t.pail.console + path);

@@ -125,3 +125,32 @@ test('page links of the navigation all lead somewhere', async (t) => {
   await page.goBack();
   await page.waitForURL((u) => u.pathname === links.at(-2)[1]);
 });
+
+test('theme: switching it changes all colours at once', async (t) => {
+  for (const reducedMotion of ['reduce', 'no-preference']) {
+    const page = await t.page('/buckets', { reducedMotion });
+    await page.evaluate(() => {
+      // One frame after a switch nothing is on its way any more.
+      window.moved = [];
+      window.frames = 0;
+      const look = () =>
+        requestAnimationFrame(() => {
+          window.moved.push(...document.getAnimations().filter((a) => a instanceof CSSTransition).map((a) => `${a.transitionProperty} of ${a.effect.target.tagName} ${a.effect.target.className}`));
+          requestAnimationFrame(() => window.frames++);
+        });
+      new MutationObserver(look).observe(document.documentElement, { attributes: true, attributeFilter: ['data-theme'] });
+      matchMedia('(prefers-color-scheme: dark)').addEventListener('change', look);
+    });
+    const looked = (n) => until(() => page.evaluate((want) => window.frames >= want, n), 'a look');
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await looked(1);
+    await page.emulateMedia({ colorScheme: 'light' });
+    await looked(2);
+    await page.getByRole('button', { name: 'Appearance' }).click();
+    await page.getByRole('menuitemradio', { name: 'Dark' }).or(page.getByRole('menuitem', { name: 'Dark' })).click();
+    await looked(3);
+    equal(await page.evaluate(() => [...new Set(window.moved)].slice(0, 8)), [], `${reducedMotion}: what still moves`);
+    equal(await page.evaluate(() => Object.keys(document.documentElement.dataset)), ['theme'], 'what is left on the page');
+    equal(await axe(page, { runOnly: { type: 'rule', values: ['color-contrast'] } }), [], 'axe');
+  }
+});

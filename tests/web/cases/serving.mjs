@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the console is served: below a path, not at all, small and fast.
-import { FILES } from '../data.mjs';
+import { FILES, ordinaryFiles } from '../data.mjs';
 import { Pail } from '../lib/pail.mjs';
 import { prefixProxy } from '../lib/prefix.mjs';
 import { NARROW, equal, go, ok, test, until } from '../lib/rig.mjs';
@@ -122,4 +122,29 @@ test('serving: a server that goes away is missed, and waited for', async (t) => 
   await away.waitFor({ state: 'detached', timeout: 20_000 });
   await page.locator('nav').getByRole('link', { name: 'Buckets' }).first().click();
   await until(async () => (await page.locator('#content').innerText()).includes('stays'), 'the page is there again', 20);
+}, { seconds: 150 });
+
+test('serving: code that is needed while the server is away comes when it is back', async (t) => {
+  const pail = await t.server();
+  await pail.bucket('parts');
+  for (const name of ['notes.md', 'paper.pdf', 'picture.png']) await pail.root.putObject('parts', name, ordinaryFiles[name][1], { 'content-type': ordinaryFiles[name][0] });
+  const page = await t.page('/buckets/parts/policy', { pail, base: pail.console });
+  const away = page.getByText('The server cannot be reached. Trying again…');
+  const without = async (press, shown) => {
+    await pail.kill();
+    await press();
+    await away.waitFor({ timeout: 15_000 });
+    ok(!(await shown()), 'it is not there yet');
+    await pail.start();
+    await until(shown, 'it comes', 30);
+  };
+  await page.getByRole('button', { name: 'Begin with an empty one' }).waitFor();
+  await without(() => page.getByRole('button', { name: 'Begin with an empty one' }).click(), () => page.locator('.cm-content').count());
+  const preview = async (name, shown) => {
+    await go(page, `${pail.console}/objects/parts?key=${name}`);
+    await without(() => page.getByRole('tab', { name: 'Preview' }).click(), shown);
+  };
+  await preview('notes.md', () => page.getByRole('heading', { name: 'Notes', exact: true }).count());
+  await preview('paper.pdf', () => page.getByText('Page 1 of 1').count());
+  await preview('picture.png', () => page.evaluate(() => document.querySelector('[role=dialog] img')?.naturalWidth === 320));
 }, { seconds: 150 });

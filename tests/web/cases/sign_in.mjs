@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Signing in, and what happens when it ends.
 import { FILES } from '../data.mjs';
-import { ROOT_USER } from '../lib/pail.mjs';
-import { equal, go, ok, settle, test, until } from '../lib/rig.mjs';
+import { Provider } from '../lib/oidc.mjs';
+import { allow, ROOT_USER } from '../lib/pail.mjs';
+import { axe, equal, go, ok, settle, shot, test, until } from '../lib/rig.mjs';
 
 export async function signIn(page, { accessKeyId, secretAccessKey } = ROOT_USER) {
   await page.getByLabel('Access key').fill(accessKeyId);
@@ -75,6 +76,84 @@ test('sign-in: an ended session asks again and keeps the place', async (t) => {
   await page.getByText('index.txt').first().waitFor();
   ok(page.url().endsWith('prefix=reports%2F'), page.url());
 });
+
+test('sign-in: through an identity provider, with what its role may', async (t) => {
+  const provider = t.keep(await new Provider({ people: { ann: { email: 'ann@example.com' }, bob: {}, eve: { aud: 'another' } } }).start());
+  provider.redirects.push(`${t.pail.console}/`);
+  t.forgive(new RegExp(`another host: ${provider.url}`));
+  const { root } = t.pail;
+  const { host, pathname } = new URL(provider.url);
+  const arn = `arn:aws:iam::000000000000:oidc-provider/${host}${pathname}`;
+  const trust = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRoleWithWebIdentity', Principal: { Federated: arn }, Condition: { StringEquals: { [`${host}${pathname}:sub`]: ['ann', 'eve'] } } }] };
+  await root.iam('CreateRole', { RoleName: 'visitors', AssumeRolePolicyDocument: JSON.stringify(trust) });
+  await root.iam('PutRolePolicy', { RoleName: 'visitors', PolicyName: 'reads', PolicyDocument: JSON.stringify({ Version: '2012-10-17', Statement: [allow(['s3:ListAllMyBuckets']), allow(['s3:GetObject', 's3:ListBucket', 's3:GetBucketVersioning'], [`arn:aws:s3:::${FILES}`, `arn:aws:s3:::${FILES}/*`])] }) });
+  // An administrator adds the provider, and offers it.
+  const admin = await t.page('/identity/providers?new');
+  const dialog = admin.getByRole('dialog', { name: 'Add provider' });
+  await dialog.getByLabel('Issuer').fill(provider.url);
+  await dialog.getByLabel('Client ids').fill('console');
+  await dialog.getByRole('button', { name: 'Add provider' }).click();
+  await admin.getByText('Not offered where people sign in to this console.').waitFor();
+  await admin.getByRole('button', { name: 'Offer it' }).click();
+  const offer = admin.getByRole('dialog', { name: 'Sign-in to this console' });
+  await offer.getByLabel('Text on the button').fill('Our people');
+  await offer.getByRole('combobox', { name: 'Role' }).fill('visi');
+  await admin.getByRole('option', { name: 'visitors' }).click();
+  await shot(admin, 'flow-provider-offer');
+  equal(await axe(admin), [], 'axe');
+  await offer.getByRole('button', { name: 'Save', exact: true }).click();
+  await admin.getByText('as “Our people”, with the role visitors', { exact: false }).waitFor();
+  // Somebody comes.
+  const place = `/objects/${FILES}?prefix=reports%2F`;
+  const page = await t.page(place, { as: null });
+  const come = async (who) => {
+    await page.getByRole('button', { name: 'Sign in with Our people' }).click();
+    await page.getByRole('link', { name: who }).click();
+  };
+  await shot(page, 'flow-sign-in-provider');
+  await come('Never mind');
+  await page.getByText('You changed your mind.').waitFor();
+  await come('I am bob');
+  await page.getByRole('alert').or(page.getByRole('alertdialog')).filter({ hasText: /not|denied|refused/i }).first().waitFor();
+  ok(!(await stored(page)).includes('sessionToken'), 'bob is not let in');
+  await come('I am eve');
+  await page.getByRole('alert').or(page.getByRole('alertdialog')).filter({ hasText: /aud|token|provider/i }).first().waitFor();
+  ok(!(await stored(page)).includes('sessionToken'), 'a token for somebody else is not taken');
+  await come('I am ann');
+  await page.getByText('index.txt').first().waitFor();
+  equal(page.url(), t.pail.console + place, 'where she wanted to go, without the token');
+  await shot(page, 'flow-signed-in-by-provider');
+  ok(!(await stored(page)).includes('id_token') && !(await page.content()).includes('id_token'), 'the token is kept nowhere');
+  equal(await page.getByRole('button', { name: 'Upload', exact: true }).count(), 0, 'nothing to upload');
+  const links = await page.locator('nav[aria-label="Main"] ul a').allInnerTexts();
+  ok(!links.some((l) => /Users|Settings|Audit/.test(l)), `links: ${links}`);
+  await go(page, `${t.pail.console}/profile`);
+  await page.getByText(/assumed-role\/visitors\//).first().waitFor();
+  equal(provider.refused, [], 'what the provider refused');
+  // A session that ends is taken up again by the same way.
+  await go(page, t.pail.console + place);
+  await page.evaluate(() => {
+    const state = JSON.parse(sessionStorage.getItem('pail.session'));
+    state.credentials.sessionToken = state.credentials.sessionToken.replace(/.{6}$/, 'AAAAAA');
+    sessionStorage.setItem('pail.session', JSON.stringify(state));
+  });
+  await page.reload();
+  await page.getByRole('dialog', { name: 'Your session has ended' }).waitFor();
+  await come('I am ann');
+  await page.getByText('index.txt').first().waitFor();
+  equal(page.url(), t.pail.console + place, 'the place is kept');
+  // A way back that nobody went is no sign-in.
+  const other = await t.page('/', { as: null });
+  await other.goto(`${t.pail.console}/#${new URLSearchParams({ id_token: provider.token({ sub: 'ann', nonce: 'x' }), state: 'x' })}`);
+  await other.reload();
+  await other.getByText('This sign-in was not begun here', { exact: false }).waitFor();
+  ok(!(await stored(other)).includes('sessionToken'), 'nobody is signed in');
+  // No longer offered.
+  await admin.getByRole('button', { name: 'Change', exact: true }).click();
+  await offer.getByRole('button', { name: 'Offer it no longer' }).click();
+  await admin.getByText('Not offered where people sign in to this console.').waitFor();
+  equal((await (await fetch(`${t.pail.console}/console.json`)).json()).providers, [], 'providers');
+}, { seconds: 120 });
 
 test('sign-in: a deep link leads there after signing in', async (t) => {
   const page = await t.page(`/objects/${FILES}?prefix=reports%2F`, { as: null });

@@ -505,6 +505,7 @@ export interface OidcProvider {
   clientIds: string[];
   thumbprints: string[];
   created?: Date;
+  tags: Tags;
 }
 
 export const listOidcProviders = (c: Client, o: Abortable = {}) =>
@@ -519,8 +520,11 @@ export const getOidcProvider = async (c: Client, arn: string, o: Abortable = {})
     clientIds: x.list('ClientIDList').map((n) => n.text),
     thumbprints: x.list('ThumbprintList').map((n) => n.text),
     created: x.date('CreateDate'),
+    tags: readTags(x),
   };
 };
+export const tagOidcProvider = (c: Client, arn: string, tags: Tags) => run(c, 'TagOpenIDConnectProvider', { OpenIDConnectProviderArn: arn, Tags: tagList(tags) });
+export const untagOidcProvider = (c: Client, arn: string, keys: string[]) => run(c, 'UntagOpenIDConnectProvider', { OpenIDConnectProviderArn: arn, TagKeys: keys });
 export const createOidcProvider = async (c: Client, url: string, clientIds: string[], thumbprints: string[] = []): Promise<string> => {
   const x = await call(c, 'CreateOpenIDConnectProvider', {
     Url: url,

@@ -259,6 +259,27 @@ export const previewLifecycle = (c: Client, bucket: string, document: string, o:
     ...o,
   });
 
+/* ---- access keys, beyond what IAM knows of them ---- */
+
+export interface ServiceKey {
+  id: string;
+  /** Empty: the root. */
+  user: string;
+  active: boolean;
+  bounded: boolean;
+  expired: boolean;
+  expires: string | null;
+  created: string | null;
+  name: string;
+  description: string;
+}
+
+/** Of a user, of the root (''), or of all. */
+export const listServiceKeys = async (c: Client, user?: string, o: Abortable = {}) => (await get<{ keys: ServiceKey[] }>(c, 'access-keys', { user }, o)).keys;
+export const createServiceKey = (c: Client, key: { user?: string; name?: string; description?: string; expires?: string }) => send<ServiceKey & { secret: string }>(c, 'POST', 'access-keys', key);
+export const updateServiceKey = (c: Client, id: string, change: { name?: string; description?: string; expires?: string | null; active?: boolean }) =>
+  send<ServiceKey>(c, 'PUT', `access-keys/${encodeURIComponent(id)}`, change);
+
 /* ---- accounts ---- */
 
 export interface Account {

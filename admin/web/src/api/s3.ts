@@ -582,13 +582,27 @@ export async function getObjectAttributes(c: Client, ref: ObjectRef, o: Abortabl
   };
 }
 
-export async function restoreObject(c: Client, ref: ObjectRef, days: number): Promise<void> {
+export type RestoreTier = 'Standard' | 'Expedited' | 'Bulk';
+
+/** Not to be read before it is restored. */
+export const isArchived = (storageClass: string | undefined): boolean => storageClass === 'GLACIER' || storageClass === 'DEEP_ARCHIVE';
+
+/** What x-amz-restore says: on its way, or here until then. */
+export function readRestore(header: string | undefined): { ongoing: boolean; until?: Date } | undefined {
+  const found = /ongoing-request="(true|false)"(?:.*expiry-date="([^"]+)")?/.exec(header ?? '');
+  if (!found) return undefined;
+  const until = new Date(found[2] ?? NaN);
+  return { ongoing: found[1] === 'true', ...(Number.isNaN(until.getTime()) ? {} : { until }) };
+}
+
+/** Without a tier: for one that is here already, which stays longer or less long. */
+export async function restoreObject(c: Client, ref: ObjectRef, days: number, tier?: RestoreTier): Promise<void> {
   await c.request({
     method: 'POST',
     path: objectPath(ref.bucket, ref.key),
     query: { restore: '', versionId: ref.versionId },
     headers: { 'content-type': 'application/xml' },
-    body: s3Document('RestoreRequest', el('Days', days)),
+    body: s3Document('RestoreRequest', el('Days', days), tier && el('GlacierJobParameters', el('Tier', tier))),
     digest: true,
   });
 }
@@ -817,6 +831,16 @@ export const getObjectAcl = async (c: Client, ref: ObjectRef, o: Abortable = {})
 
 export const putObjectAcl = (c: Client, ref: ObjectRef, acl: Acl): Promise<void> =>
   put(c, ref.bucket, 'acl', aclDocument(acl), ref.key, ref.versionId ? { versionId: ref.versionId } : {});
+
+/* ---- who pays for requests ---- */
+
+export type Payer = 'BucketOwner' | 'Requester';
+
+export const getBucketPayer = async (c: Client, bucket: string, o: Abortable = {}): Promise<Payer> =>
+  (await c.xml({ path: objectPath(bucket), query: { requestPayment: '' }, ...o })).str('Payer') === 'Requester' ? 'Requester' : 'BucketOwner';
+
+export const putBucketPayer = (c: Client, bucket: string, payer: Payer): Promise<void> =>
+  put(c, bucket, 'requestPayment', s3Document('RequestPaymentConfiguration', el('Payer', payer)));
 
 /* ---- locks ---- */
 

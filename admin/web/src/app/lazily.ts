@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Code that is loaded when it is needed. When the server is away just then, it is loaded when the server is back.
 import { lazy, type ComponentType, type LazyExoticComponent } from 'react';
-import { loadConsole } from './console';
-import { askServer, untilReachable } from './reachable';
+import { wasAway } from './reachable';
 
 /** A style sheet that did not come is asked for again: the bundler's loader asks for each of them once only. */
 async function restyle(): Promise<void> {
@@ -25,16 +24,9 @@ export async function patiently<T>(load: () => Promise<T>): Promise<T> {
     try {
       return await load();
     } catch (error) {
-      const there = await loadConsole().then(
-        () => true,
-        () => false,
-      );
-      if (!there) {
-        askServer();
-        await untilReachable();
-      }
+      const away = await wasAway();
       await restyle();
-      if (there) return await load().catch(() => Promise.reject(error));
+      if (!away) return await load().catch(() => Promise.reject(error));
     }
   }
 }

@@ -50,6 +50,18 @@ export function untilReachable(): Promise<void> {
   return probing ?? Promise.resolve();
 }
 
+/** Of something that did not come: was it that the server is away? Then true, as soon as it is back. */
+export async function wasAway(): Promise<boolean> {
+  const there = await loadConsole().then(
+    () => true,
+    () => false,
+  );
+  if (there) return false;
+  askServer();
+  await untilReachable();
+  return true;
+}
+
 export function useReachable(): boolean {
   return useSyncExternalStore(
     (l) => {

@@ -15,9 +15,25 @@ function read(): Theme {
   }
 }
 
+function atOnce(change: () => void): void {
+  const { dataset } = document.documentElement;
+  dataset.switching = '';
+  change();
+  // All styles are reckoned now, while nothing fades.
+  void document.body.offsetHeight;
+  delete dataset.switching;
+}
+
 export function applyTheme(): void {
-  if (theme === 'system') delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = theme;
+  atOnce(() => {
+    if (theme === 'system') delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = theme;
+  });
+}
+
+/** The system's own switch comes before the styles of the frame. */
+export function followSystem(): void {
+  window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => atOnce(() => {}));
 }
 
 export function setTheme(next: Theme): void {

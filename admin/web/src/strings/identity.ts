@@ -2,6 +2,18 @@
 import { area } from './area';
 
 export const identity = area('identity', {
+  notOffered: 'Not offered where people sign in to this console.',
+  offer: 'Sign-in to this console',
+  offerChange: 'Change',
+  offerClient: 'Client id',
+  offered: 'Offered as “{name}”, with the role {role}.',
+  offeredNoClient: 'Not offered: it has no client id.',
+  offerEnd: 'Offer it no longer',
+  offerHelp: 'People get a button for it where they sign in. Register {address} with the provider as an address to come back to, and allow id tokens there (the implicit flow).',
+  offerIt: 'Offer it',
+  offerName: 'Text on the button',
+  offerRole: 'Role',
+  offerRoleHelp: 'What people may do who sign in this way. The role has to trust this provider.',
   title: 'Identity',
   // What policies may say.
   allActions: 'all actions',

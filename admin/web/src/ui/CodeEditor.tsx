@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The editor itself is large and comes when it is first needed; until then the text is in a plain field.
-import { lazy, Suspense } from 'react';
+import { Suspense } from 'react';
+import { lazily } from '../app/lazily';
 import { TextField } from './TextField';
 
 export type Completion = { label: string; detail?: string; type?: string; apply?: string };
@@ -20,7 +21,7 @@ export type CodeEditorProps = {
   lint?: (text: string) => Diagnostic[];
 };
 
-const Editor = lazy(() => import('./CodeMirror'));
+const Editor = lazily(() => import('./CodeMirror'));
 
 export function CodeEditor(p: CodeEditorProps) {
   return (

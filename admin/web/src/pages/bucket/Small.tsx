@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Tags and the quota. */
+/* Tags, the quota, and who pays for requests. */
 import { Plus, Tags as TagsIcon, X } from 'lucide-react';
 import { useState } from 'react';
 import { getBucketQuota, setBucketQuota } from '../../api/admin';
 import { getBucketStatus } from '../../api/pail';
-import { getBucketTagging, putBucketTagging, type Tags } from '../../api/s3';
+import { getBucketPayer, getBucketTagging, putBucketPayer, putBucketTagging, type Payer, type Tags } from '../../api/s3';
 import { api } from '../../app';
 import { t } from '../../strings';
-import { Button, Card, EmptyState, formatBytes, IconButton, KeyValue, KeyValues, Progress, TextField } from '../../ui';
+import { Button, Card, EmptyState, formatBytes, IconButton, KeyValue, KeyValues, Progress, RadioGroup, TextField } from '../../ui';
 import { AmountField, isTooMuch, toAmount, toBytes } from '../buckets/fields';
 import css from './bucket.module.css';
 import { FormCard, Loaded, useAction, useSetting, type SectionProps } from './parts';
@@ -140,6 +140,46 @@ function QuotaForm({ bucket, may, bytes, used }: { bucket: string; may: boolean;
     >
       {shown}
       <AmountField label={t('buckets.quota')} description={t('buckets.quotaHelp')} value={amount} onChange={setAmount} />
+    </FormCard>
+  );
+}
+
+/* ---- who pays ---- */
+
+export function PaymentSection({ bucket, rights }: SectionProps) {
+  const query = useSetting(bucket, 'payment', (signal) => getBucketPayer(api(), bucket, { signal }));
+  return <Loaded query={query}>{(payer) => <PaymentForm key={payer} bucket={bucket} may={rights.putPayment} now={payer ?? 'BucketOwner'} />}</Loaded>;
+}
+
+function PaymentForm({ bucket, may, now }: { bucket: string; may: boolean; now: Payer }) {
+  const action = useAction(bucket);
+  const [wanted, setWanted] = useState(now);
+  if (!may) {
+    return (
+      <Card title={t('bucket.payment')} description={t('bucket.paymentHelp')} footer={<span>{t('bucket.readOnly')}</span>}>
+        <p>{t(now === 'Requester' ? 'bucket.payerRequester' : 'bucket.payerOwner')}</p>
+      </Card>
+    );
+  }
+  return (
+    <FormCard
+      title={t('bucket.payment')}
+      description={t('bucket.paymentHelp')}
+      may={may}
+      action={action}
+      changed={wanted !== now}
+      onReset={() => setWanted(now)}
+      onSave={() => void action.run(() => putBucketPayer(api(), bucket, wanted))}
+    >
+      <RadioGroup
+        label={t('bucket.payer')}
+        value={wanted}
+        onChange={setWanted}
+        options={[
+          { id: 'BucketOwner', label: t('bucket.payerOwner'), description: t('bucket.payerOwnerHelp') },
+          { id: 'Requester', label: t('bucket.payerRequester'), description: t('bucket.payerRequesterHelp') },
+        ]}
+      />
     </FormCard>
   );
 }

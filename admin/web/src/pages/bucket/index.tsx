@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The settings of one bucket, a section at a time. Sections stand here for what the user may see and the server answers.
 import { useQueries, useQuery } from '@tanstack/react-query';
-import { Bell, Copy, FolderOpen, Gauge, Globe, History, KeyRound, Lock, Network, Recycle, ScrollText, Share2, ShieldBan, ShieldCheck, Tags, TriangleAlert, Unplug, UploadCloud, Weight, type LucideIcon } from 'lucide-react';
+import { Bell, Copy, FolderOpen, Gauge, Globe, HandCoins, History, KeyRound, Lock, Network, Recycle, ScrollText, Share2, ShieldBan, ShieldCheck, Tags, TriangleAlert, Unplug, UploadCloud, Weight, type LucideIcon } from 'lucide-react';
 import { useEffect, type ComponentType } from 'react';
 import { Link, useLocation } from 'wouter';
 import { isApiError } from '../../api/http';
@@ -22,7 +22,7 @@ import { Policy } from './Policy';
 import { EncryptionSection, LockSection, VersioningSection } from './Protection';
 import { PublicAccess } from './PublicAccess';
 import { useRights, type Rights } from './rights';
-import { QuotaSection, TagsSection } from './Small';
+import { PaymentSection, QuotaSection, TagsSection } from './Small';
 import { Uploads } from './Uploads';
 
 type Group = 'data' | 'access' | 'more';
@@ -60,6 +60,7 @@ const sections: Section[] = [
   { id: 'cors', label: () => t('bucket.cors'), icon: Network, group: 'access', may: (r) => r.getCors, content: Cors },
   { id: 'tags', label: () => t('bucket.tags'), icon: Tags, group: 'more', may: (r) => r.getTags, content: TagsSection },
   { id: 'quota', label: () => t('bucket.quota'), icon: Weight, group: 'more', may: (r) => r.getQuota, content: QuotaSection },
+  { id: 'payment', label: () => t('bucket.payment'), icon: HandCoins, group: 'more', may: (r) => r.getPayment, content: PaymentSection },
   { id: 'uploads', label: () => t('bucket.uploads'), icon: UploadCloud, group: 'more', may: (r) => r.listUploads, content: Uploads },
   feature('notification', 'Notification', Bell, () => t('bucket.notification')),
   feature('replication', 'Replication', Copy, () => t('bucket.replication')),

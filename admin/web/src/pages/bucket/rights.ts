@@ -23,6 +23,8 @@ const ON_BUCKET = {
   putOwnership: 's3:PutBucketOwnershipControls',
   getAcl: 's3:GetBucketAcl',
   putAcl: 's3:PutBucketAcl',
+  getPayment: 's3:GetBucketRequestPayment',
+  putPayment: 's3:PutBucketRequestPayment',
   getCors: 's3:GetBucketCORS',
   putCors: 's3:PutBucketCORS',
   getTags: 's3:GetBucketTagging',

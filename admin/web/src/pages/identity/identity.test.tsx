@@ -6,6 +6,7 @@ import { expect, test, vi } from 'vitest';
 import type { SimulationResult } from '../../api/iam';
 import { ACTIONS, readDocument } from '../../policy';
 import { hostile } from '../../test/hostile';
+import { endOf } from '../profile/KeyDialogs';
 import { byLevel, covers, setAction, setActions, setService } from './choose';
 import { inTurn, isOld, isUnused } from './keyRows';
 import { Choices, Chip, RemoveDialog, TagsCard } from './parts';
@@ -144,3 +145,12 @@ test('removal shows its steps, goes on where it stopped, and ends once', async (
   expect(first).toHaveBeenCalledTimes(1);
   expect(second).toHaveBeenCalledTimes(2);
 }, SLOW_MS);
+
+test('the end of a key is a time to come, or never', () => {
+  const now = Date.UTC(2030, 0, 1);
+  expect(endOf({ preset: 'never', date: '' }, now)).toBeNull();
+  expect(endOf({ preset: '7', date: '' }, now)).toEqual(new Date(Date.UTC(2030, 0, 8)));
+  expect(endOf({ preset: 'date', date: '2031-01-01T00:00' }, now)?.getFullYear()).toBe(2031);
+  expect(endOf({ preset: 'date', date: '2029-01-01T00:00' }, now)).toBeUndefined();
+  expect(endOf({ preset: 'date', date: '' }, now)).toBeUndefined();
+});

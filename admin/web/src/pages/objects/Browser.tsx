@@ -4,6 +4,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { Copy, Download, FileArchive, FilePlus2, FolderInput, FolderOpen, FolderPlus, FolderUp, Info, Link2, MoreHorizontal, PackageOpen, Pencil, RefreshCw, RotateCcw, SearchX, Settings, Share2, Tags, Trash2, Upload, UploadCloud, X } from 'lucide-react';
 import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState, type DragEvent } from 'react';
 import { useLocation } from 'wouter';
+import { isArchived } from '../../api/s3';
 import { api } from '../../app';
 import { t } from '../../strings';
 import { Badge, Button, Callout, ConfirmDialog, EmptyState, ErrorState, formatBytes, IconButton, Loading, Menu, PageHeader, SearchField, Switch, Table, copyText, toast, type Column, type MenuEntry, type Sort } from '../../ui';
@@ -103,6 +104,13 @@ export function Browser({ bucket }: { bucket: string }) {
   const chosen = useMemo(() => (selected.size === 0 ? [] : rows.filter((r) => selected.has(rowId(r)))), [rows, selected]);
   const items = useMemo(() => chosen.map(toItem), [chosen, toItem]);
   const chosenBytes = chosen.reduce((sum, r) => sum + Math.max(0, r.size), 0);
+  const [selectingAll, setSelectingAll] = useState(false);
+  const selectAll = async () => {
+    setSelectingAll(true);
+    await listing.all();
+    setSelectingAll(false);
+    if (!listing.closed && listing.error === undefined) setSelected(new Set(listing.rows.map(rowId)));
+  };
   const markers = chosen.some((r) => r.version?.isMarker);
   const mayGet = versions ? rights.getVersion : rights.get;
   const mayDelete = (some: readonly Item[]) => (some.some((i) => i.versionId) ? rights.deleteVersion : rights.delete);
@@ -181,6 +189,13 @@ export function Browser({ bucket }: { bucket: string }) {
       (error: unknown) => toast.error(error),
     );
 
+  /* One from the archive may have to be restored before: its details know, and say how. */
+  const get = (some: readonly Row[]) => {
+    const [only] = some;
+    if (only && some.length === 1 && isArchived(only.storageClass)) open(only);
+    else download(some.map(toItem));
+  };
+
   const menuOf = (row: Row): MenuEntry[] => {
     const item = toItem(row);
     const folder = isFolder(row);
@@ -188,7 +203,7 @@ export function Browser({ bucket }: { bucket: string }) {
     const plain = !row.version;
     return [
       { id: 'open', label: t(folder ? 'objects.open' : 'objects.details'), icon: folder ? FolderOpen : Info, onAction: () => open(row) },
-      mayGet && !marker && { id: 'get', label: t(folder ? 'objects.downloadZip' : 'objects.download'), icon: folder ? FileArchive : Download, onAction: () => download([item]) },
+      mayGet && !marker && { id: 'get', label: t(folder ? 'objects.downloadZip' : 'objects.download'), icon: folder ? FileArchive : Download, onAction: () => get([row]) },
       mayGet && !folder && !marker && { id: 'share', label: t('objects.share'), icon: Share2, onAction: () => setDialog({ kind: 'share', key: item.key, ...(row.version && { versionId: row.version.id }) }) },
       { id: 'uri', label: t('objects.copyPath'), icon: Link2, onAction: () => void copyText(`s3://${bucket}/${item.key}`).then((ok) => (ok ? toast.success(t('ui.copied')) : toast.error(t('ui.copyFailed')))) },
       plain && rights.copy && 'separator',
@@ -341,8 +356,13 @@ export function Browser({ bucket }: { bucket: string }) {
               {t('objects.selected', { count: chosen.length })}
               {chosenBytes > 0 && ` · ${formatBytes(chosenBytes)}`}
             </strong>
+            {!listing.complete && !searching && chosen.length === count && (
+              <Button size="sm" isPending={selectingAll} onPress={() => void selectAll()}>
+                {t('objects.selectAllHere')}
+              </Button>
+            )}
             {mayGet && !markers && (
-              <Button size="sm" variant="ghost" icon={chosen.length === 1 && !items[0]?.folder ? Download : FileArchive} onPress={() => download(items)}>
+              <Button size="sm" variant="ghost" icon={chosen.length === 1 && !items[0]?.folder ? Download : FileArchive} onPress={() => get(chosen)}>
                 {t(chosen.length === 1 && !items[0]?.folder ? 'objects.download' : 'objects.downloadZip')}
               </Button>
             )}

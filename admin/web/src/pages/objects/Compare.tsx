@@ -3,6 +3,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { getObject, type ListedVersion } from '../../api/s3';
 import { api } from '../../app';
+import { patiently } from '../../app/lazily';
 import { t } from '../../strings';
 import { Button, Callout, cx, Dialog, ErrorState, formatDate, Loading } from '../../ui';
 import css from './objects.module.css';
@@ -49,7 +50,7 @@ export function Compare({ bucket, older, newer, onClose }: { bucket: string; old
       const [a, b] = await Promise.all([read(bucket, older, signal), read(bucket, newer, signal)]);
       if (a === null || b === null) return older.etag === newer.etag ? 'same' : 'binary';
       if (a === b) return 'same';
-      const { diffLines } = await import('diff');
+      const { diffLines } = await patiently(() => import('diff'));
       return foldLines(diffLines(a, b, { timeout: 4000 }) ?? [
         { value: a, removed: true, added: false, count: 1 },
         { value: b, removed: false, added: true, count: 1 },

@@ -4,20 +4,23 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Download, FileQuestion, MoreHorizontal, Pencil, Share2, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import { isApiError } from '../../api/http';
-import { getObjectAcl, getObjectTagging, headObject, putObjectLegalHold, type ObjectHead, type ObjectRef } from '../../api/s3';
+import { getObjectAcl, getObjectTagging, headObject, isArchived, putObjectLegalHold, readRestore, type ObjectHead, type ObjectRef } from '../../api/s3';
 import { hasDotSegments } from '../../api/sign';
 import { api } from '../../app';
 import { t } from '../../strings';
 import { Badge, Button, Bytes, Callout, Copyable, Drawer, EmptyState, ErrorState, formatDate, IconButton, KeyValue, KeyValues, Loading, Menu, Switch, Tabs, Time, toast, type TabItem } from '../../ui';
+import { toRows } from '../acl/grants';
+import { Grants } from '../acl/Grants';
 import { downloadOne, type Item } from './actions';
-import { EditMetadata, EditRetention, EditTags, RestoreArchived } from './edit';
+import { EditAcl, EditMetadata, EditRetention, EditTags, RestoreArchived } from './edit';
 import { KindIcon, lastName, Name, visible } from './names';
 import css from './objects.module.css';
 import { Preview } from './Preview';
 import { useRights, type Rights } from './rights';
 import { Versions } from './Versions';
 
-const ARCHIVES = ['GLACIER', 'DEEP_ARCHIVE'];
+/** How often an object is looked at that is on its way from the archive. */
+const COMING_MS = 3000;
 
 function encryptionText(head: ObjectHead): string {
   if (!head.encryption) return t('objects.encryptionNone');
@@ -26,7 +29,7 @@ function encryptionText(head: ObjectHead): string {
   return t('objects.encryptionKms', { key: head.encryptionKey ?? head.encryption });
 }
 
-type Edit = 'metadata' | 'tags' | 'retention' | 'restore' | null;
+type Edit = 'metadata' | 'tags' | 'retention' | 'restore' | 'acl' | null;
 
 function Details({ bucket, objectKey, version, head, rights, locks, onEdit }: { bucket: string; objectKey: string; version: string | undefined; head: ObjectHead; rights: Rights; locks: boolean; onEdit: (edit: Edit) => void }) {
   const queries = useQueryClient();
@@ -79,7 +82,6 @@ function Details({ bucket, objectKey, version, head, rights, locks, onEdit }: { 
           </KeyValue>
         ))}
         {head.parts !== undefined && <KeyValue label={t('objects.parts')}>{head.parts}</KeyValue>}
-        {head.restore && <KeyValue label={t('objects.archived')}>{head.restore}</KeyValue>}
         {head.expiration && <KeyValue label={t('objects.expiration')}>{head.expiration}</KeyValue>}
       </KeyValues>
 
@@ -103,7 +105,7 @@ function Details({ bucket, objectKey, version, head, rights, locks, onEdit }: { 
         </KeyValues>
       )}
 
-      {rights.getAcl && <AclSection refTo={{ bucket, key: objectKey, ...(version && { versionId: version }) }} />}
+      {rights.getAcl && <AclSection refTo={refTo} may={rights.putAcl} onEdit={() => onEdit('acl')} />}
 
       {rights.getTags && (
         <>
@@ -160,29 +162,25 @@ function Details({ bucket, objectKey, version, head, rights, locks, onEdit }: { 
   );
 }
 
-const GROUPS: Record<string, 'objects.aclEveryone' | 'objects.aclSignedIn'> = { AllUsers: 'objects.aclEveryone', AuthenticatedUsers: 'objects.aclSignedIn' };
-
-/** Shown only where the object grants something beyond its owner's full control. */
-function AclSection({ refTo }: { refTo: ObjectRef }) {
+/** Who the object itself grants something; those who may not change that see it only where it is more than the owner's. */
+function AclSection({ refTo, may, onEdit }: { refTo: ObjectRef; may: boolean; onEdit: () => void }) {
   const acl = useQuery({ queryKey: ['objects', refTo.bucket, 'acl', refTo.key, refTo.versionId], queryFn: ({ signal }) => getObjectAcl(api(), refTo, { signal }), retry: false });
-  const grants = acl.data?.grants.filter((g) => g.grantee !== acl.data.owner.id) ?? [];
-  if (grants.length === 0) return null;
+  if (!acl.data) return null;
+  const rows = toRows(acl.data, 'object');
+  const shared = rows.some((r, i) => i > 0 && r.has.length > 0);
+  if (!shared && !may) return null;
   return (
     <>
       <div className={css.section}>
         <h3>{t('objects.acl')}</h3>
+        {may && (
+          <Button size="sm" variant="ghost" icon={Pencil} onPress={onEdit} aria-label={t('objects.editAcl')}>
+            {t('ui.edit')}
+          </Button>
+        )}
       </div>
-      <span className="muted">{t('objects.aclHelp')}</span>
-      <KeyValues>
-        {grants.map((g, i) => {
-          const group = g.type === 'Group' ? GROUPS[g.grantee.slice(g.grantee.lastIndexOf('/') + 1)] : undefined;
-          return (
-            <KeyValue key={i} label={group ? t(group) : visible(g.displayName ?? g.grantee)}>
-              <Badge tone={group ? 'warning' : 'neutral'}>{visible(g.permission)}</Badge>
-            </KeyValue>
-          );
-        })}
-      </KeyValues>
+      <span className="muted">{t(shared ? 'objects.aclHelp' : 'objects.aclOwnerOnly')}</span>
+      {shared && <Grants kind="object" owner={acl.data.owner} rows={rows} />}
     </>
   );
 }
@@ -208,11 +206,15 @@ export function ObjectDrawer(p: {
   const head = useQuery({
     queryKey: ['objects', bucket, 'head', objectKey, version],
     queryFn: ({ signal }) => headObject(api(), refTo, { signal }),
+    refetchInterval: (q) => (readRestore(q.state.data?.restore)?.ongoing ? COMING_MS : false),
   });
   const tagsNow = queries.getQueryData<Record<string, string>>(['objects', bucket, 'tags', objectKey, version]) ?? {};
   const refresh = () => void queries.invalidateQueries({ queryKey: ['objects', bucket] });
   const item: Item = { key: objectKey, folder: false, size: head.data?.size ?? 0, ...(version && { versionId: version }) };
-  const mayRead = version ? rights.getVersion : rights.get;
+  const archived = isArchived(head.data?.storageClass);
+  const restore = readRestore(head.data?.restore);
+  const away = archived && !restore?.until;
+  const mayRead = (version ? rights.getVersion : rights.get) && !away;
   const closeEdit = () => setEdit(null);
 
   const missing = isApiError(head.error) && head.error.isMissing;
@@ -242,7 +244,6 @@ export function ObjectDrawer(p: {
       label: t('objects.tabVersions'),
       content: <Versions bucket={bucket} objectKey={objectKey} shown={version} rights={rights} onShow={p.onVersion} onShare={p.onShare} onDelete={(i) => p.onAct('delete', i)} />,
     });
-  const archived = ARCHIVES.includes(head.data?.storageClass ?? '');
   return (
     <Drawer
       isOpen
@@ -257,6 +258,21 @@ export function ObjectDrawer(p: {
       {version && (
         <Callout tone="info" actions={<Button size="sm" onPress={() => p.onVersion(undefined)}>{t('objects.latest')}</Button>}>
           {t('objects.versionOf', { time: formatDate(head.data?.modified) })} <Badge>{version}</Badge>
+        </Callout>
+      )}
+      {archived && (
+        <Callout
+          tone={away && !restore ? 'warning' : 'info'}
+          actions={
+            rights.restore &&
+            !restore?.ongoing && (
+              <Button size="sm" onPress={() => setEdit('restore')}>
+                {t(away ? 'objects.restoreArchived' : 'objects.restoreLonger')}
+              </Button>
+            )
+          }
+        >
+          {restore?.until ? t('objects.archiveHere', { time: formatDate(restore.until) }) : t(restore?.ongoing ? 'objects.archiveComing' : 'objects.archiveAway')}
         </Callout>
       )}
       {head.data && (
@@ -276,7 +292,7 @@ export function ObjectDrawer(p: {
               {t(version ? 'objects.deleteForever' : 'objects.delete')}
             </Button>
           )}
-          {!version && (rights.copy || (archived && rights.restore)) && (
+          {!version && rights.copy && !away && (
             <Menu
               label={t('ui.more')}
               trigger={<IconButton icon={MoreHorizontal} label={t('ui.more')} />}
@@ -284,7 +300,6 @@ export function ObjectDrawer(p: {
                 rights.put && rights.copy && rights.delete && { id: 'rename', label: t('objects.rename'), onAction: () => p.onAct('rename', item) },
                 rights.copy && { id: 'copy', label: t('objects.copy'), onAction: () => p.onAct('copy', item) },
                 rights.copy && rights.delete && { id: 'move', label: t('objects.move'), onAction: () => p.onAct('move', item) },
-                archived && rights.restore && { id: 'restore', label: t('objects.restoreArchived'), onAction: () => setEdit('restore') },
               ]}
             />
           )}
@@ -294,7 +309,8 @@ export function ObjectDrawer(p: {
       {edit === 'tags' && <EditTags refTo={refTo} tags={tagsNow} onClose={closeEdit} onSaved={refresh} />}
       {edit === 'metadata' && head.data && <EditMetadata refTo={refTo} head={head.data} onClose={closeEdit} onSaved={refresh} />}
       {edit === 'retention' && head.data && <EditRetention refTo={refTo} head={head.data} mayBypass={rights.bypass} onClose={closeEdit} onSaved={refresh} />}
-      {edit === 'restore' && <RestoreArchived refTo={refTo} onClose={closeEdit} onSaved={refresh} />}
+      {edit === 'acl' && <EditAcl refTo={refTo} onClose={closeEdit} onSaved={refresh} />}
+      {edit === 'restore' && head.data && <RestoreArchived head={head.data} refTo={refTo} onClose={closeEdit} onSaved={refresh} />}
     </Drawer>
   );
 }

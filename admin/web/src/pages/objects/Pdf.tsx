@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A PDF, a page at a time, drawn on a canvas: scripts and forms of the document are not run, links are not followed. */
 import { ChevronLeft, ChevronRight } from 'lucide-react';
-import { getDocument, GlobalWorkerOptions, type PDFDocumentProxy } from 'pdfjs-dist';
+import { getDocument, GlobalWorkerOptions, type PDFDocumentLoadingTask, type PDFDocumentProxy } from 'pdfjs-dist';
 import workerUrl from 'pdfjs-dist/build/pdf.worker.min.mjs?url';
 import { useEffect, useRef, useState } from 'react';
+import { patiently } from '../../app/lazily';
 import { t } from '../../strings';
 import { ErrorState, IconButton, Loading } from '../../ui';
 import css from './objects.module.css';
@@ -18,9 +19,22 @@ export default function Pdf({ url, label }: { url: string; label: string }) {
   const [error, setError] = useState<unknown>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
-    const task = getDocument({ url, isEvalSupported: false, enableXfa: false, disableAutoFetch: true, useSystemFonts: true });
-    task.promise.then(setDocument, (e: unknown) => setError(e));
-    return () => void task.destroy();
+    let task: PDFDocumentLoadingTask | undefined;
+    let gone = false;
+    const open = async () => {
+      if (gone) return null;
+      void task?.destroy();
+      task = getDocument({ url, isEvalSupported: false, enableXfa: false, disableAutoFetch: true, useSystemFonts: true });
+      return task.promise;
+    };
+    // The library asks for its worker once, and never again when that fails. What came here stays in the browser's cache.
+    patiently(async () => (await fetch(workerUrl)).blob())
+      .then(() => patiently(open))
+      .then(setDocument, (e: unknown) => !gone && setError(e));
+    return () => {
+      gone = true;
+      void task?.destroy();
+    };
   }, [url]);
   useEffect(() => {
     if (!document) return;

@@ -5,9 +5,11 @@
  */
 import { useQuery } from '@tanstack/react-query';
 import { EyeOff } from 'lucide-react';
-import { lazy, Suspense, useMemo, useState } from 'react';
+import { Suspense, useMemo, useState } from 'react';
 import { getObject, type ObjectHead, type ObjectRef } from '../../api/s3';
 import { api } from '../../app';
+import { lazily } from '../../app/lazily';
+import { wasAway } from '../../app/reachable';
 import { t } from '../../strings';
 import { Button, cx, EmptyState, ErrorState, formatBytes, formatNumber, Loading } from '../../ui';
 import { ownUrl } from './actions';
@@ -15,8 +17,8 @@ import { parseCsv, separatorOf } from './csv';
 import { kindOf, lastName, previewType, visible, type Kind } from './names';
 import css from './objects.module.css';
 
-const Markdown = lazy(() => import('./Markdown'));
-const Pdf = lazy(() => import('./Pdf'));
+const Markdown = lazily(() => import('./Markdown'));
+const Pdf = lazily(() => import('./Pdf'));
 const TEXT_MAX = 512 * 1024;
 const ROWS_MAX = 200;
 const MEDIA_SECONDS = 6 * 3600;
@@ -95,6 +97,7 @@ function TextPreview({ refTo, head, kind }: { refTo: ObjectRef; head: ObjectHead
 export function Preview({ refTo, head }: { refTo: ObjectRef; head: ObjectHead }) {
   const [asText, setAsText] = useState(false);
   const [broken, setBroken] = useState(false);
+  const [attempt, setAttempt] = useState(0);
   const { bucket, key, versionId } = refTo;
   const kind = asText ? 'text' : kindOf(key, head.contentType);
   const media = kind === 'image' || kind === 'svg' || kind === 'video' || kind === 'audio' || kind === 'pdf';
@@ -113,7 +116,7 @@ export function Preview({ refTo, head }: { refTo: ObjectRef; head: ObjectHead })
       </EmptyState>
     );
   if (url !== undefined) {
-    const failed = () => setBroken(true);
+    const failed = () => void wasAway().then((away) => (away ? setAttempt(attempt + 1) : setBroken(true)));
     if (kind === 'pdf')
       return (
         <Suspense fallback={<Loading rows={6} />}>
@@ -122,9 +125,9 @@ export function Preview({ refTo, head }: { refTo: ObjectRef; head: ObjectHead })
       );
     return (
       <div className={cx(css.preview, (kind === 'image' || kind === 'svg') && css.checker)}>
-        {(kind === 'image' || kind === 'svg') && <img src={url} alt={label} onError={failed} referrerPolicy="no-referrer" />}
-        {kind === 'video' && <video src={url} controls preload="metadata" aria-label={label} onError={failed} />}
-        {kind === 'audio' && <audio src={url} controls preload="metadata" aria-label={label} onError={failed} />}
+        {(kind === 'image' || kind === 'svg') && <img key={attempt} src={url} alt={label} onError={failed} referrerPolicy="no-referrer" />}
+        {kind === 'video' && <video key={attempt} src={url} controls preload="metadata" aria-label={label} onError={failed} />}
+        {kind === 'audio' && <audio key={attempt} src={url} controls preload="metadata" aria-label={label} onError={failed} />}
       </div>
     );
   }

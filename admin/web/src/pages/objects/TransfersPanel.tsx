@@ -7,7 +7,7 @@ import { ArrowUpFromLine, ChevronDown, ChevronUp, CircleCheck, CircleX, Copy, Fi
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { createRoot } from 'react-dom/client';
 import { t } from '../../strings';
-import { cx, describeError, formatBytes, formatDuration, IconButton, Progress } from '../../ui';
+import { cx, describeError, formatBytes, formatDuration, formatNumber, IconButton, Progress } from '../../ui';
 import { FileUnreadable } from './checksums';
 import { lastName, Name, visible } from './names';
 import css from './objects.module.css';
@@ -30,7 +30,7 @@ export function stateText(task: Task): string {
     case 'paused':
       return t('objects.statePaused', { done: formatBytes(task.done), total });
     case 'stopped':
-      return t('objects.stateStopped');
+      return !bytes && task.done > 0 ? t('objects.stateStoppedCount', { count: task.done }) : t('objects.stateStopped');
     case 'done':
       return bytes ? t('objects.stateDone', { total: total || formatBytes(task.done) }) : t('objects.stateDoneCount', { count: task.done });
     case 'failed': {
@@ -39,7 +39,7 @@ export function stateText(task: Task): string {
       return t('objects.stateFailed', { why: visible(why) });
     }
     case 'running': {
-      if (!bytes) return t('objects.stateCount', { count: task.done });
+      if (!bytes) return task.total === undefined ? t('objects.stateCount', { count: task.done }) : t('objects.stateCountOf', { done: formatNumber(task.done), count: task.total });
       if (task.total === undefined) return t('objects.stateBytes', { done: formatBytes(task.done) });
       const done = formatBytes(task.done);
       if (task.speed < 1) return t('objects.stateRunning', { done, total });

@@ -20,6 +20,7 @@ import {
   type UploadedPart,
 } from '../../api/s3';
 import { objectPath, presign } from '../../api/sign';
+import { patiently } from '../../app/lazily';
 import { walk, walkVersions } from './listing';
 import { startJob, type Progress } from './transfers';
 
@@ -36,6 +37,8 @@ export const COPY_MAX = 5 * 1024 ** 3;
 const COPY_PART = 512 * 1024 ** 2;
 const COPIES_AT_ONCE = 6;
 const UNDO_MAX = 20_000;
+/** Keys a request: few enough that a long deletion moves, and can be stopped. */
+const DELETE_BATCH = 250;
 
 /** What some of many failed with; shown as one error. */
 export class SomeFailed extends Error {
@@ -67,12 +70,14 @@ export function deleteItems(
   return startJob('delete', { name, bucket, place }, async (p) => {
     let done = 0;
     let undo: Deleted[] | undefined = [];
+    if (!items.some((i) => i.folder)) p.total(items.length);
     const failures: DeleteFailure[] = [];
     const some = async (batch: Array<{ key: string; versionId?: string }>) => {
       if (batch.length === 0) return;
+      p.signal.throwIfAborted();
       const base = done;
+      // A batch that is on its way is waited for: what the server has deleted is to be known, to be told and undone.
       const { deleted, failed } = await deleteObjects(client, bucket, batch, {
-        signal: p.signal,
         ...(o.bypass && { bypass: true }),
         onProgress: (n) => p.done(base + n),
       });
@@ -82,14 +87,17 @@ export function deleteItems(
       if (undo && deleted.every((d) => d.marker) && undo.length + deleted.length <= UNDO_MAX) undo.push(...deleted);
       else if (deleted.length > 0) undo = undefined;
     };
-    await some(items.filter((i) => !i.folder).map(({ key, versionId }) => ({ key, versionId })));
-    for (const folder of items.filter((i) => i.folder)) {
-      const pages = o.forever
-        ? walkVersions(client, bucket, folder.key, p.signal)
-        : walk(client, bucket, folder.key, p.signal);
-      for await (const page of pages) await some(page.map((e) => ({ key: e.key, versionId: 'versionId' in e ? e.versionId : undefined })));
+    try {
+      const files = items.filter((i) => !i.folder).map(({ key, versionId }) => ({ key, versionId }));
+      // What is stopped or breaks keeps what was done until then, so that it can be undone.
+      for (let at = 0; at < files.length; at += DELETE_BATCH) await some(files.slice(at, at + DELETE_BATCH));
+      for (const folder of items.filter((i) => i.folder)) {
+        const pages = o.forever ? walkVersions(client, bucket, folder.key, p.signal) : walk(client, bucket, folder.key, p.signal);
+        for await (const page of pages) await some(page.map((e) => ({ key: e.key, versionId: 'versionId' in e ? e.versionId : undefined })));
+      }
+    } finally {
+      o.onEnd({ undo: undo?.length ? undo : undefined, count: done });
     }
-    o.onEnd({ undo: undo?.length ? undo : undefined, count: done });
     if (failures.length > 0) throw new SomeFailed(failures, failures.length);
   });
 }
@@ -342,7 +350,7 @@ export function downloadZip(
     // A stream to a file can be written once.
     if (used && target !== 'memory') throw new Error('The file was begun already; start the download again.');
     used = true;
-    const { downloadZip: zip } = await import('client-zip');
+    const { downloadZip: zip } = await patiently(() => import('client-zip'));
     let done = 0;
     const taken = new Set<string>();
     const unique = (path: string) => {

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What may be changed of an object: metadata, tags, retention, and asking for it from the archive. */
+/* What may be changed of an object: metadata, tags, its access list, retention, and asking for it from the archive. */
+import { useQuery } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
-import { putObjectRetention, putObjectTagging, restoreObject, type LockMode, type ObjectHead, type ObjectRef, type Tags } from '../../api/s3';
+import { getBucketOwnership, getObjectAcl, putObjectAcl, putObjectRetention, putObjectTagging, readRestore, restoreObject, type LockMode, type ObjectHead, type ObjectRef, type RestoreTier, type Tags } from '../../api/s3';
 import { api } from '../../app';
 import { t } from '../../strings';
-import { Button, Checkbox, Dialog, ErrorState, NumberField, RadioGroup, TextField, toast } from '../../ui';
+import { Button, Callout, Checkbox, Dialog, ErrorState, LinkButton, Loading, localDate, NumberField, RadioGroup, Select, TextField, toast } from '../../ui';
+import { isEqual, toGrants, toRows, type GrantRow } from '../acl/grants';
+import { Grants } from '../acl/Grants';
 import { copyAny, COPY_MAX, tagItems, type Item } from './actions';
 import { fromPairs, PairsEditor, toPairs } from './Pairs';
 import { announce, folderOf } from './transfers';
@@ -128,7 +131,38 @@ export function EditMetadata({ refTo, head, onClose, onSaved }: Props & { head: 
   );
 }
 
-const localDate = (date: Date): string => new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+export function EditAcl({ refTo, onClose, onSaved }: Props) {
+  const acl = useQuery({ queryKey: ['objects', refTo.bucket, 'acl', refTo.key, refTo.versionId], queryFn: ({ signal }) => getObjectAcl(api(), refTo, { signal }), retry: false });
+  // Who may not ask finds out when he saves.
+  const ownership = useQuery({ queryKey: ['objects', refTo.bucket, 'ownership'], queryFn: async ({ signal }) => (await getBucketOwnership(api(), refTo.bucket, { signal })) ?? null, retry: false });
+  const [edited, setEdited] = useState<GrantRow[] | null>(null);
+  const now = acl.data ? toRows(acl.data, 'object') : [];
+  const rows = edited ?? now;
+  const enforced = ownership.data === 'BucketOwnerEnforced';
+  const save = async () => {
+    if (!acl.data) return;
+    await putObjectAcl(api(), refTo, { ...acl.data, grants: toGrants(rows, 'object') });
+    onSaved();
+  };
+  return (
+    <EditDialog title={t('objects.editAcl')} onClose={onClose} onSave={save} isValid={!enforced && acl.data !== undefined && !isEqual(rows, now, 'object')}>
+      {acl.error ? (
+        <ErrorState error={acl.error} compact />
+      ) : !acl.data || ownership.isPending ? (
+        <Loading rows={4} />
+      ) : (
+        <>
+          {enforced && (
+            <Callout title={t('bucket.aclEnforced')} actions={<LinkButton size="sm" href={`/buckets/${encodeURIComponent(refTo.bucket)}/ownership`}>{t('bucket.aclAllow')}</LinkButton>}>
+              {t('bucket.aclEnforcedWhy')}
+            </Callout>
+          )}
+          <Grants kind="object" owner={acl.data.owner} rows={rows} {...(enforced ? {} : { onChange: setEdited })} />
+        </>
+      )}
+    </EditDialog>
+  );
+}
 
 export function EditRetention({ refTo, head, mayBypass, onClose, onSaved }: Props & { head: ObjectHead; mayBypass: boolean }) {
   const [mode, setMode] = useState<LockMode>((head.lockMode as LockMode | undefined) ?? 'GOVERNANCE');
@@ -169,11 +203,27 @@ export function EditRetention({ refTo, head, mayBypass, onClose, onSaved }: Prop
   );
 }
 
-export function RestoreArchived({ refTo, onClose, onSaved }: Props) {
+export function RestoreArchived({ refTo, head, onClose, onSaved }: Props & { head: ObjectHead }) {
   const [days, setDays] = useState<number | null>(7);
+  const [tier, setTier] = useState<RestoreTier>('Standard');
+  const here = readRestore(head.restore)?.until !== undefined;
   return (
-    <EditDialog title={t('objects.restoreTitle')} label={t('objects.restoreNow')} onClose={onClose} isValid={days !== null && days > 0} onSave={() => restoreObject(api(), refTo, days ?? 1).then(onSaved)}>
+    <EditDialog title={t('objects.restoreTitle')} label={t('objects.restoreNow')} onClose={onClose} isValid={days !== null && days > 0} onSave={() => restoreObject(api(), refTo, days ?? 1, here ? undefined : tier).then(onSaved)}>
+      <p className="muted">{t(here ? 'objects.restoreAgainHelp' : 'objects.restoreHelp')}</p>
       <NumberField label={t('objects.restoreDays')} value={days} onChange={setDays} min={1} max={3650} />
+      {!here && (
+        <Select
+          label={t('objects.restoreTier')}
+          value={tier}
+          onChange={setTier}
+          options={[
+            { id: 'Standard', label: t('objects.tierStandard') },
+            // S3 has it for the one archive only.
+            ...(head.storageClass === 'DEEP_ARCHIVE' ? [] : [{ id: 'Expedited' as const, label: t('objects.tierExpedited') }]),
+            { id: 'Bulk', label: t('objects.tierBulk') },
+          ]}
+        />
+      )}
     </EditDialog>
   );
 }

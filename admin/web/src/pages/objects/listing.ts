@@ -40,6 +40,7 @@ export interface Place {
 const PAGE = 1000;
 const REFRESH_PAGES = 20;
 /** How far a search reads on by itself before it asks. */
+const LOOK_AGAIN_MS = 50;
 const SEARCH_PAGES = 100;
 const SEARCH_FOUND = 2000;
 
@@ -87,8 +88,16 @@ export class Listing {
     }
   }
 
+  get closed(): boolean {
+    return this.controller.signal.aborted;
+  }
+
   async all(): Promise<void> {
-    while (!this.complete && this.error === undefined && !this.controller.signal.aborted) await this.more(20);
+    while (!this.complete && this.error === undefined && !this.controller.signal.aborted) {
+      // Somebody else is reading just now: more() would come back at once.
+      if (this.loading) await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+      else await this.more(20);
+    }
   }
 
   private take(row: Row): void {

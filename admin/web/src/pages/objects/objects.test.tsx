@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { render, screen } from '@testing-library/react';
 import { describe, expect, it } from 'vitest';
+import { isArchived, readRestore } from '../../api/s3';
 import { attachmentHeader, targetKey, zipName } from './actions';
 import { foldLines } from './Compare';
 import { crc32, crc32OfBlob, crc32Text } from './crc32';
@@ -116,5 +117,16 @@ describe('previews', () => {
     const lines = foldLines([{ value: same }, { value: 'x\n', removed: true }, { value: 'y\n', added: true }, { value: same }]);
     expect(lines.filter((l) => l.sign === '…')).toHaveLength(2);
     expect(lines.map((l) => l.sign).join('')).toBe('…   -+   …');
+  });
+});
+
+describe('the archive', () => {
+  it('says when an object can be read', () => {
+    expect(readRestore(undefined)).toBeUndefined();
+    expect(readRestore('nonsense')).toBeUndefined();
+    expect(readRestore('ongoing-request="true"')).toEqual({ ongoing: true });
+    expect(readRestore('ongoing-request="false", expiry-date="Fri, 21 Dec 2029 00:00:00 GMT"')).toEqual({ ongoing: false, until: new Date(Date.UTC(2029, 11, 21)) });
+    expect(readRestore('ongoing-request="false", expiry-date="soon"')).toEqual({ ongoing: false });
+    expect(['GLACIER', 'DEEP_ARCHIVE', 'GLACIER_IR', 'STANDARD', undefined].map(isArchived)).toEqual([true, true, false, false, false]);
   });
 });

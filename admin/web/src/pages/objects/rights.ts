@@ -21,6 +21,7 @@ export interface Rights {
   bypass: boolean;
   restore: boolean;
   getAcl: boolean;
+  putAcl: boolean;
   isLoading: boolean;
 }
 
@@ -45,6 +46,7 @@ export function useRights(bucket: string, prefix: string, exact = false): Rights
     { action: 's3:PutObject', resource: objectArn(bucket) },
     { action: 's3:PutObject', resource: 'arn:aws:s3:::*' },
     on('s3:GetObjectAcl'),
+    on('s3:PutObjectAcl'),
   ]);
   const is = (i: number) => allowed[i] ?? false;
   return {
@@ -63,6 +65,7 @@ export function useRights(bucket: string, prefix: string, exact = false): Rights
     bypass: is(11),
     restore: is(12),
     getAcl: is(15),
+    putAcl: is(16),
     isLoading,
   };
 }

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who one is here, and one's own access keys. A secret is changed by replacing its key: the new one is shown once, then the old one ends.
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { KeyRound, MoreHorizontal, Plus, Power, PowerOff, RefreshCw, Trash2 } from 'lucide-react';
+import { KeyRound, MoreHorizontal, Pencil, Plus, Power, PowerOff, RefreshCw, Trash2 } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { createAccessKey, deleteAccessKey, getAccessKeyLastUsed, listAccessKeys, setAccessKeyActive, type AccessKey, type NewAccessKey } from '../../api/iam';
 import { isApiError } from '../../api/http';
+import type { ServiceKey } from '../../api/pail';
 import { api, useCan, useSession, type PageProps } from '../../app';
 import { t } from '../../strings';
 import { Badge, Button, Callout, Card, ConfirmDialog, Copyable, EmptyState, ErrorState, IconButton, KeyValue, KeyValues, Loading, Menu, PageHeader, Table, Time, toast, type Column } from '../../ui';
+import { CreateKeyDialog, EditKeyDialog, Ends, KeyId, ROOT, useKeyRights, useServiceKeys } from './KeyDialogs';
 import { NewKeyDialog } from './NewKeyDialog';
 
 const kinds = { root: 'profile.root', user: 'profile.user', role: 'profile.role', 'service-account': 'profile.serviceAccount' } as const;
@@ -41,14 +43,19 @@ export default function Page(_: PageProps) {
 function Keys({ user, arn }: { user: string | undefined; arn: string }) {
   const client = useQueryClient();
   const can = useCan(['iam:CreateAccessKey', 'iam:UpdateAccessKey', 'iam:DeleteAccessKey', 'iam:ListAccessKeys'].map((action) => ({ action, resource: arn })));
-  const [mayCreate, mayUpdate, mayDelete, mayList] = can.allowed;
+  const [mayPlain, mayUpdate, mayDelete, mayList] = can.allowed;
+  const service = useKeyRights();
+  const known = useServiceKeys(user ?? '', service.list);
+  const mayCreate = mayPlain || service.create;
+  const [editing, setEditing] = useState<ServiceKey | null>(null);
   const keys = useQuery({ queryKey: ['accessKeys', 'own', arn], queryFn: ({ signal }) => listAccessKeys(api(), user, { signal }), enabled: mayList ?? false });
   const denied = (!can.isLoading && !mayList) || (isApiError(keys.error) && keys.error.isDenied);
   const [made, setMade] = useState<NewAccessKey | null>(null);
   const [ask, setAsk] = useState<{ what: 'create' | 'replace' | 'delete'; key?: AccessKey } | null>(null);
-  const changed = () => client.invalidateQueries({ queryKey: ['accessKeys', 'own'] });
+  const changed = () => Promise.all([client.invalidateQueries({ queryKey: ['accessKeys', 'own'] }), client.invalidateQueries({ queryKey: ['serviceKeys'] })]);
   const list = keys.data ?? [];
   const full = list.length >= KEYS_MAX && user !== undefined;
+  const noMore = full && !service.create;
 
   useEffect(() => {
     if (new URLSearchParams(location.search).has('new') && mayCreate) setAsk({ what: 'create' });
@@ -77,9 +84,10 @@ function Keys({ user, arn }: { user: string | undefined; arn: string }) {
   };
   const [replaced, setReplaced] = useState<AccessKey | null>(null);
   const columns: Column<AccessKey>[] = [
-    { id: 'id', header: t('profile.keyId'), width: 'minmax(0, 2fr)', cell: (k) => <Copyable value={k.id} label={t('profile.copyKeyId')} /> },
+    { id: 'id', header: t('profile.keyId'), width: 'minmax(0, 2fr)', cell: (k) => <KeyId of={k} known={known.data?.get(k.id)} /> },
     { id: 'state', header: t('profile.state'), width: '7rem', cell: (k) => (k.active ? <Badge tone="success" dot>{t('profile.active')}</Badge> : <Badge dot>{t('profile.inactive')}</Badge>) },
     { id: 'used', header: t('profile.lastUsed'), width: '9rem', minTable: 520, cell: (k) => <LastUsed id={k.id} /> },
+    ...(service.list ? [{ id: 'ends', header: t('profile.ends'), width: '8rem', minTable: 600, cell: (k: AccessKey) => <Ends of={known.data?.get(k.id)} /> }] : []),
     { id: 'created', header: t('profile.created'), width: '9rem', minTable: 680, cell: (k) => <Time value={k.created ?? null} /> },
     {
       id: 'more',
@@ -93,7 +101,8 @@ function Keys({ user, arn }: { user: string | undefined; arn: string }) {
             label={t('ui.more')}
             trigger={<IconButton size="sm" label={t('profile.keyActions', { id: k.id })} icon={MoreHorizontal} />}
             items={[
-              mayCreate && mayUpdate && !full && { id: 'replace', label: t('profile.replace'), icon: RefreshCw, onAction: () => setAsk({ what: 'replace', key: k }) },
+              service.update && known.data?.has(k.id) && { id: 'edit', label: t('profile.edit'), icon: Pencil, onAction: () => setEditing(known.data?.get(k.id) ?? null) },
+              mayPlain && mayUpdate && !full && { id: 'replace', label: t('profile.replace'), icon: RefreshCw, onAction: () => setAsk({ what: 'replace', key: k }) },
               mayUpdate && { id: 'toggle', label: k.active ? t('profile.deactivate') : t('profile.activate'), icon: k.active ? PowerOff : Power, onAction: () => void toggle(k) },
               mayDelete && 'separator',
               mayDelete && { id: 'delete', label: t('ui.delete'), icon: Trash2, danger: true, onAction: () => setAsk({ what: 'delete', key: k }) },
@@ -109,12 +118,12 @@ function Keys({ user, arn }: { user: string | undefined; arn: string }) {
       flush
       actions={
         mayCreate && (
-          <Button size="sm" icon={Plus} onPress={() => setAsk({ what: 'create' })} isDisabled={full}>
+          <Button size="sm" icon={Plus} onPress={() => setAsk({ what: 'create' })} isDisabled={noMore}>
             {t('profile.createKey')}
           </Button>
         )
       }
-      footer={full && t('profile.keysFull', { count: KEYS_MAX })}
+      footer={noMore && t('profile.keysFull', { count: KEYS_MAX })}
     >
       {denied ? (
         <EmptyState icon={KeyRound} title={t('profile.keysDenied')}>
@@ -140,15 +149,29 @@ function Keys({ user, arn }: { user: string | undefined; arn: string }) {
         />
       )}
       <ConfirmDialog
-        isOpen={ask !== null}
+        isOpen={ask !== null && ask.what !== 'create'}
         onClose={() => setAsk(null)}
         onConfirm={run}
         danger={ask?.what === 'delete'}
-        title={ask?.what === 'delete' ? t('profile.deleteTitle', { id: ask.key?.id ?? '' }) : ask?.what === 'replace' ? t('profile.replaceTitle', { id: ask.key?.id ?? '' }) : t('profile.createTitle')}
-        confirmLabel={ask?.what === 'delete' ? t('ui.delete') : ask?.what === 'replace' ? t('profile.replace') : t('profile.createKey')}
+        title={ask?.what === 'delete' ? t('profile.deleteTitle', { id: ask.key?.id ?? '' }) : t('profile.replaceTitle', { id: ask?.key?.id ?? '' })}
+        confirmLabel={ask?.what === 'delete' ? t('ui.delete') : t('profile.replace')}
       >
-        <p>{ask?.what === 'delete' ? t('profile.deleteBody') : ask?.what === 'replace' ? t('profile.replaceBody') : t('profile.createBody')}</p>
+        <p>{ask?.what === 'delete' ? t('profile.deleteBody') : t('profile.replaceBody')}</p>
       </ConfirmDialog>
+      {ask?.what === 'create' && (
+        <CreateKeyDialog
+          title={t('profile.createTitle')}
+          body={t('profile.createBody')}
+          user={user ?? ROOT}
+          mayEnd={service.create}
+          onMade={(key) => {
+            setMade(key);
+            void changed();
+          }}
+          onClose={() => setAsk(null)}
+        />
+      )}
+      {editing && <EditKeyDialog of={editing} onSaved={() => void changed()} onClose={() => setEditing(null)} />}
       {made && (
         <NewKeyDialog
           accessKey={made}

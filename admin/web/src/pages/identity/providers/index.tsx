@@ -5,8 +5,9 @@ import { useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import * as iam from '../../../api/iam';
 import { api, useCan, useSession, type PageProps } from '../../../app';
+import { basePath } from '../../../app/base';
 import { t } from '../../../strings';
-import { Button, Card, ConfirmDialog, Copyable, Dialog, EmptyState, ErrorState, KeyValue, KeyValues, PageHeader, TextField, Time, toast } from '../../../ui';
+import { Button, Card, ComboBox, ConfirmDialog, Copyable, Dialog, EmptyState, ErrorState, KeyValue, KeyValues, PageHeader, Select, TextField, Time, toast } from '../../../ui';
 import css from '../identity.module.css';
 import { Chip, ListState } from '../parts';
 
@@ -23,8 +24,8 @@ export default function Page(_: PageProps) {
     queryFn: async ({ signal }) => Promise.all((await iam.listOidcProviders(api(), { signal })).map((arn) => iam.getOidcProvider(api(), arn, { signal }))),
   });
   const resource = `arn:aws:iam::${who?.account ?? '*'}:oidc-provider/*`;
-  const can = useCan(['iam:CreateOpenIDConnectProvider', 'iam:DeleteOpenIDConnectProvider', 'iam:AddClientIDToOpenIDConnectProvider', 'iam:RemoveClientIDFromOpenIDConnectProvider'].map((action) => ({ action, resource })));
-  const [mayCreate, mayDelete, mayAdd, mayRemove] = can.allowed;
+  const can = useCan(['iam:CreateOpenIDConnectProvider', 'iam:DeleteOpenIDConnectProvider', 'iam:AddClientIDToOpenIDConnectProvider', 'iam:RemoveClientIDFromOpenIDConnectProvider', 'iam:TagOpenIDConnectProvider', 'iam:UntagOpenIDConnectProvider'].map((action) => ({ action, resource })));
+  const [mayCreate, mayDelete, mayAdd, mayRemove, mayTag, mayUntag] = can.allowed;
   const [removing, setRemoving] = useState<iam.OidcProvider | null>(null);
   const changed = () => client.invalidateQueries({ queryKey: ['providers'] });
   const create = mayCreate && (
@@ -45,7 +46,7 @@ export default function Page(_: PageProps) {
       >
         <div className="stack">
           {(providers.data ?? []).map((p) => (
-            <Provider key={p.arn} provider={p} mayAdd={Boolean(mayAdd)} mayRemove={Boolean(mayRemove)} onChanged={() => void changed()} onRemove={mayDelete ? () => setRemoving(p) : undefined} />
+            <Provider key={p.arn} provider={p} mayAdd={Boolean(mayAdd)} mayRemove={Boolean(mayRemove)} mayOffer={Boolean(mayTag && mayUntag)} onChanged={() => void changed()} onRemove={mayDelete ? () => setRemoving(p) : undefined} />
           ))}
         </div>
       </ListState>
@@ -70,7 +71,101 @@ export default function Page(_: PageProps) {
   );
 }
 
-function Provider({ provider, mayAdd, mayRemove, onChanged, onRemove }: { provider: iam.OidcProvider; mayAdd: boolean; mayRemove: boolean; onChanged: () => void; onRemove: (() => void) | undefined }) {
+const TAG = { role: 'pail:console-role', name: 'pail:console-name', client: 'pail:console-client' } as const;
+const roleName = (arn: string) => arn.slice(arn.lastIndexOf('/') + 1);
+
+/** Whether the console's own sign-in offers it, and with which role: the server reads that from tags. */
+function Offered({ provider, may, onChanged }: { provider: iam.OidcProvider; may: boolean; onChanged: () => void }) {
+  const [editing, setEditing] = useState(false);
+  const role = provider.tags[TAG.role];
+  const offered = role && provider.clientIds.length > 0;
+  return (
+    <>
+      <KeyValues>
+        <KeyValue label={t('identity.offer')}>
+          <span className="row wrap">
+            <span className="hostile">{offered ? t('identity.offered', { name: provider.tags[TAG.name] || provider.url, role: roleName(role) }) : t(role ? 'identity.offeredNoClient' : 'identity.notOffered')}</span>
+            {may && (
+              <Button size="sm" onPress={() => setEditing(true)}>
+                {t(role ? 'identity.offerChange' : 'identity.offerIt')}
+              </Button>
+            )}
+          </span>
+        </KeyValue>
+      </KeyValues>
+      {editing && <OfferDialog provider={provider} onClose={() => setEditing(false)} onDone={onChanged} />}
+    </>
+  );
+}
+
+function OfferDialog({ provider, onClose, onDone }: { provider: iam.OidcProvider; onClose: () => void; onDone: () => void }) {
+  const roles = useQuery({ queryKey: ['roles'], queryFn: ({ signal }) => iam.listRoles(api(), { signal }), retry: false });
+  const [role, setRole] = useState(provider.tags[TAG.role] ?? '');
+  const [name, setName] = useState(provider.tags[TAG.name] ?? '');
+  const [clientId, setClientId] = useState(provider.tags[TAG.client] ?? provider.clientIds[0] ?? '');
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  const badName = !/^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u.test(name);
+  const valid = role !== '' && clientId !== '' && !badName;
+  const run = async (work: () => Promise<unknown>) => {
+    if (busy) return;
+    setBusy(true);
+    setError(null);
+    try {
+      await work();
+      toast.success(t('bucket.saved'));
+      onDone();
+      onClose();
+    } catch (failure) {
+      setError(failure);
+      setBusy(false);
+    }
+  };
+  const save = async () => {
+    await iam.tagOidcProvider(api(), provider.arn, { [TAG.role]: role, [TAG.client]: clientId, ...(name && { [TAG.name]: name }) });
+    if (!name && provider.tags[TAG.name]) await iam.untagOidcProvider(api(), provider.arn, [TAG.name]);
+  };
+  return (
+    <Dialog
+      isOpen
+      title={t('identity.offer')}
+      isModal={busy}
+      onClose={onClose}
+      onSubmit={() => valid && void run(save)}
+      footer={
+        <>
+          {provider.tags[TAG.role] && (
+            <Button variant="dangerGhost" isDisabled={busy} onPress={() => void run(() => iam.untagOidcProvider(api(), provider.arn, Object.values(TAG)))}>
+              {t('identity.offerEnd')}
+            </Button>
+          )}
+          <Button onPress={onClose} isDisabled={busy}>
+            {t('ui.cancel')}
+          </Button>
+          <Button type="submit" variant="primary" isPending={busy} isDisabled={!valid}>
+            {t('ui.save')}
+          </Button>
+        </>
+      }
+    >
+      <div className="stack">
+        <p className="muted">{t('identity.offerHelp', { address: `${location.origin}${basePath}/` })}</p>
+        <TextField label={t('identity.offerName')} value={name} onChange={setName} maxLength={64} placeholder={provider.url} error={badName ? t('bucket.badTagChars') : null} />
+        {roles.data ? (
+          <ComboBox label={t('identity.offerRole')} description={t('identity.offerRoleHelp')} value={role} onChange={setRole} options={roles.data.map((r) => ({ id: r.arn, label: r.name }))} />
+        ) : (
+          <TextField label={t('identity.offerRole')} description={t('identity.offerRoleHelp')} value={role} onChange={setRole} mono placeholder="arn:aws:iam::…:role/…" />
+        )}
+        {provider.clientIds.length > 1 && <Select label={t('identity.offerClient')} value={clientId} onChange={setClientId} options={provider.clientIds.map((c) => ({ id: c, label: c }))} />}
+        {error !== null && <ErrorState error={error} compact />}
+      </div>
+    </Dialog>
+  );
+}
+
+function Provider({ provider, mayAdd, mayRemove, mayOffer, onChanged, onRemove }: { provider: iam.OidcProvider; mayAdd: boolean; mayRemove: boolean; mayOffer: boolean; onChanged: () => void; onRemove: (() => void) | undefined }) {
+  // Those of the first account alone are offered.
+  const first = useSession().who?.account === '000000000000';
   const [id, setId] = useState('');
   const [busy, setBusy] = useState(false);
   const act = async (work: () => Promise<unknown>) => {
@@ -110,6 +205,7 @@ function Provider({ provider, mayAdd, mayRemove, onChanged, onRemove }: { provid
             <Time value={provider.created ?? null} full />
           </KeyValue>
         </KeyValues>
+        {first && <Offered provider={provider} may={mayOffer} onChanged={onChanged} />}
         {mayAdd && (
           <form
             className="row"

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The access keys of a user.
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { KeyRound, MoreHorizontal, Plus, Power, PowerOff, Trash2 } from 'lucide-react';
+import { KeyRound, MoreHorizontal, Pencil, Plus, Power, PowerOff, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import * as iam from '../../../api/iam';
+import type { ServiceKey } from '../../../api/pail';
 import { api, useCan } from '../../../app';
 import { t } from '../../../strings';
-import { Button, Card, ConfirmDialog, Copyable, EmptyState, ErrorState, IconButton, Loading, Menu, Table, Time, toast, type Column } from '../../../ui';
+import { Button, Card, ConfirmDialog, EmptyState, ErrorState, IconButton, Loading, Menu, Table, Time, toast, type Column } from '../../../ui';
+import { CreateKeyDialog, EditKeyDialog, Ends, KeyId, useKeyRights, useServiceKeys } from '../../profile/KeyDialogs';
 import { NewKeyDialog } from '../../profile/NewKeyDialog';
 import { ActiveBadge, LastUsed } from '../parts';
 
@@ -16,12 +18,17 @@ export function UserKeys({ name, arn }: { name: string; arn: string }) {
   const client = useQueryClient();
   const keys = useQuery({ queryKey: ['user', name, 'keys'], queryFn: ({ signal }) => iam.listAccessKeys(api(), name, { signal }) });
   const can = useCan(['iam:CreateAccessKey', 'iam:UpdateAccessKey', 'iam:DeleteAccessKey'].map((action) => ({ action, resource: arn })));
-  const [mayCreate, mayUpdate, mayDelete] = can.allowed;
+  const [mayPlain, mayUpdate, mayDelete] = can.allowed;
+  const service = useKeyRights();
+  const known = useServiceKeys(name, service.list);
+  const mayCreate = mayPlain || service.create;
+  const [editing, setEditing] = useState<ServiceKey | null>(null);
   const [made, setMade] = useState<iam.NewAccessKey | null>(null);
   const [ask, setAsk] = useState<{ what: 'create' | 'delete'; id: string } | null>(null);
   const changed = () => {
     void client.invalidateQueries({ queryKey: ['user', name] });
     void client.invalidateQueries({ queryKey: ['keys'] });
+    void client.invalidateQueries({ queryKey: ['serviceKeys'] });
   };
   const list = keys.data ?? [];
   const toggle = async (k: iam.AccessKey) => {
@@ -34,9 +41,10 @@ export function UserKeys({ name, arn }: { name: string; arn: string }) {
     }
   };
   const columns: Column<iam.AccessKey>[] = [
-    { id: 'id', header: t('profile.keyId'), width: 'minmax(0, 2fr)', cell: (k) => <Copyable value={k.id} label={t('profile.copyKeyId')} /> },
+    { id: 'id', header: t('profile.keyId'), width: 'minmax(0, 2fr)', cell: (k) => <KeyId of={k} known={known.data?.get(k.id)} /> },
     { id: 'state', header: t('profile.state'), width: '7rem', cell: (k) => <ActiveBadge active={k.active} /> },
     { id: 'used', header: t('identity.lastUsed'), width: '9rem', minTable: 520, cell: (k) => <LastUsed id={k.id} /> },
+    ...(service.list ? [{ id: 'ends', header: t('profile.ends'), width: '8rem', minTable: 600, cell: (k: iam.AccessKey) => <Ends of={known.data?.get(k.id)} /> }] : []),
     { id: 'created', header: t('identity.created'), width: '9rem', minTable: 680, cell: (k) => <Time value={k.created ?? null} /> },
     {
       id: 'more',
@@ -45,11 +53,12 @@ export function UserKeys({ name, arn }: { name: string; arn: string }) {
       width: '2.25rem',
       overflow: true,
       cell: (k) =>
-        mayUpdate || mayDelete ? (
+        mayUpdate || mayDelete || service.update ? (
           <Menu
             label={t('ui.more')}
             trigger={<IconButton size="sm" label={t('profile.keyActions', { id: k.id })} icon={MoreHorizontal} />}
             items={[
+              service.update && known.data?.has(k.id) && { id: 'edit', label: t('profile.edit'), icon: Pencil, onAction: () => setEditing(known.data?.get(k.id) ?? null) },
               mayUpdate && { id: 'toggle', label: k.active ? t('profile.deactivate') : t('profile.activate'), icon: k.active ? PowerOff : Power, onAction: () => void toggle(k) },
               mayDelete && { id: 'delete', label: t('ui.delete'), icon: Trash2, danger: true, onAction: () => setAsk({ what: 'delete', id: k.id }) },
             ]}
@@ -64,13 +73,13 @@ export function UserKeys({ name, arn }: { name: string; arn: string }) {
       description={t('identity.accessKeysHelp')}
       actions={
         mayCreate &&
-        list.length < KEYS_MAX && (
+        (service.create || list.length < KEYS_MAX) && (
           <Button size="sm" icon={Plus} onPress={() => setAsk({ what: 'create', id: '' })}>
             {t('profile.createKey')}
           </Button>
         )
       }
-      footer={mayCreate && list.length >= KEYS_MAX && t('profile.keysFull', { count: KEYS_MAX })}
+      footer={mayCreate && !service.create && list.length >= KEYS_MAX && t('profile.keysFull', { count: KEYS_MAX })}
     >
       {keys.isPending ? (
         <div style={{ padding: 'var(--s5)' }}>
@@ -94,19 +103,32 @@ export function UserKeys({ name, arn }: { name: string; arn: string }) {
         />
       )}
       <ConfirmDialog
-        isOpen={ask !== null}
+        isOpen={ask?.what === 'delete'}
         onClose={() => setAsk(null)}
-        danger={ask?.what === 'delete'}
-        title={ask?.what === 'delete' ? t('profile.deleteTitle', { id: ask.id }) : t('identity.createKeyFor', { name })}
-        confirmLabel={ask?.what === 'delete' ? t('ui.delete') : t('profile.createKey')}
+        danger
+        title={t('profile.deleteTitle', { id: ask?.id ?? '' })}
+        confirmLabel={t('ui.delete')}
         onConfirm={async () => {
-          if (ask?.what === 'delete') await iam.deleteAccessKey(api(), ask.id, name);
-          else setMade(await iam.createAccessKey(api(), name));
+          await iam.deleteAccessKey(api(), ask?.id ?? '', name);
           changed();
         }}
       >
-        <p>{ask?.what === 'delete' ? t('profile.deleteBody') : t('identity.createKeyBody')}</p>
+        <p>{t('profile.deleteBody')}</p>
       </ConfirmDialog>
+      {ask?.what === 'create' && (
+        <CreateKeyDialog
+          title={t('identity.createKeyFor', { name })}
+          body={t('identity.createKeyBody')}
+          user={name}
+          mayEnd={service.create}
+          onMade={(key) => {
+            setMade(key);
+            changed();
+          }}
+          onClose={() => setAsk(null)}
+        />
+      )}
+      {editing && <EditKeyDialog of={editing} onSaved={changed} onClose={() => setEditing(null)} />}
       {made && <NewKeyDialog accessKey={made} onClose={() => setMade(null)} />}
     </Card>
   );
