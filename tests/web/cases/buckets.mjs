@@ -107,7 +107,7 @@ test('buckets: a lifecycle rule says what it does and what it matches now', asyn
   await label(dialog, 'After some days').click();
   await dialog.getByLabel('Days after they were written').fill('90');
   await page.keyboard.press('Tab');
-  await dialog.getByText('Objects that have names that begin with “logs/”', { exact: false }).waitFor();
+  await dialog.getByText('Objects that have names beginning with “logs/”', { exact: false }).waitFor();
   await dialog.getByText('They are deleted for good 90 days after they were written.').waitFor();
   await dialog.getByText('Covers 2 versions now', { exact: false }).waitFor();
   await shot(page, 'flow-lifecycle-rule');

@@ -16,9 +16,9 @@ const rule = (part: Partial<LifecycleRule>): LifecycleRule => ({ ...emptyRule('r
 describe('rules in words', () => {
   it('says what a rule is about', () => {
     expect(scopeInWords(rule({}))).toBe('All objects');
-    expect(scopeInWords(rule({ prefix: 'logs/' }))).toBe('Objects that have names that begin with “logs/”');
+    expect(scopeInWords(rule({ prefix: 'logs/' }))).toBe('Objects that have names beginning with “logs/”');
     expect(scopeInWords(rule({ prefix: 'a', tags: { k: 'v' }, sizeGreaterThan: 1024, sizeLessThan: 2048 }))).toBe(
-      'Objects that have names that begin with “a” and have the tag k = v and are larger than 1 KiB and are smaller than 2 KiB',
+      'Objects that have names beginning with “a” and have the tag k = v and are larger than 1 KiB and are smaller than 2 KiB',
     );
   });
   it('says what it does, by whether versions are kept', () => {

@@ -370,11 +370,11 @@ export function Browser({ bucket }: { bucket: string }) {
           </div>
         ) : (
           <>
-            <SearchField label={t('objects.searchPlaceholder')} value={text} onChange={setText} className={css.search ?? ''} />
+            {!(count === 0 && listing.complete && !searching) && <SearchField label={t('objects.searchPlaceholder')} value={text} onChange={setText} className={css.search ?? ''} />}
             {searching && <Switch label={t('objects.deep')} isSelected={deep} onChange={setDeep} />}
             {keepsVersions && rights.listVersions && <Switch label={t('objects.versions')} isSelected={versions} onChange={(on) => setWhere({ versions: on })} />}
             <span className={css.toolbarEnd} role="status">
-              {tell}
+              {(count > 0 || searching) && tell}
               {sort && !listing.complete && ` · ${t('objects.sortedLoaded')}`}
             </span>
           </>
