@@ -2,7 +2,6 @@
 import { area } from './area';
 
 export const identity = area('identity', {
-  title: 'Identity',
   // What policies may say.
   allActions: 'all actions',
   allBuckets: 'all buckets and objects',
@@ -136,7 +135,7 @@ export const identity = area('identity', {
   wOn: 'on {resources}',
   wOnAllBut: 'on everything but {resources}',
   wPresent: '{key} is part of the request',
-  wService: 'everything of {service}',
+  wService: 'all {service} actions',
   wWhen: 'when {conditions}',
   // The pages.
   accessKeys: 'Access keys',

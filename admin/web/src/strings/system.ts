@@ -140,7 +140,6 @@ export const system = area('system', {
   snapshotFailedAdvice: 'Is the disk full? The server log has the reason.',
   source: 'From',
   state: 'State',
-  storageClass: 'Storage class',
   stored: 'Stored',
   thisPass: 'This pass',
   tierExample: 'Start with a tier',
