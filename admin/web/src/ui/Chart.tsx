@@ -60,7 +60,7 @@ export function pathOf(values: readonly (number | null)[], x: (i: number) => num
 }
 
 const MINUTE = 60_000;
-const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880].map((minutes) => minutes * MINUTE);
+const STEPS = [1, 2, 5, 10, 20, 30, 60, 120, 180, 360, 720, 1440, 2880].map((minutes) => minutes * MINUTE);
 
 /** Round times of the reader's clock between two moments, at most so many. */
 export function ticksOf(from: number, to: number, most: number): number[] {
