@@ -302,13 +302,13 @@ test('objects: versions: compare, restore, undo a delete, delete for good', asyn
   await page.getByText('Delete marker', { exact: true }).waitFor();
   await shot(page, 'flow-delete-marker');
   await page.getByRole('button', { name: 'Actions for story.txt' }).first().click();
-  await page.getByRole('menuitem', { name: 'Restore' }).click();
+  await page.getByRole('menuitem', { name: 'Bring back' }).click();
   await until(async () => (await root.getObject('history', 'story.txt')).status === 200, 'it is back again');
   // For good.
   const before = (await root.get('/history', { versions: '' })).values('VersionId').length;
   await page.getByText('Delete marker', { exact: true }).waitFor({ state: 'detached' });
   await page.getByRole('button', { name: 'Actions for story.txt' }).last().click();
-  await page.getByRole('menuitem', { name: 'Delete permanently…' }).click();
+  await page.getByRole('menuitem', { name: 'Delete for good…' }).click();
   await page.getByRole('alertdialog').getByRole('button', { name: 'Delete', exact: true }).click();
   await until(async () => (await root.get('/history', { versions: '' })).values('VersionId').length === before - 1, 'one version less');
 });
