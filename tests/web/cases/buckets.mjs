@@ -27,9 +27,9 @@ test('buckets: create with versioning, lock, retention, encryption and quota', a
   const dialog = page.getByRole('dialog', { name: 'Create a bucket' });
   const name = dialog.getByLabel('Name');
   await name.fill('Not-A-Name');
-  await dialog.getByText('Upper-case letters are not allowed in names of buckets.').waitFor();
+  await dialog.getByText('Upper-case letters are not allowed in bucket names.').waitFor();
   await name.fill(FILES);
-  await dialog.getByText('There is a bucket of this name already.').waitFor();
+  await dialog.getByText('A bucket with this name already exists.').waitFor();
   await name.fill('made-with-all');
   await label(dialog, 'Object lock').click();
   await dialog.getByText('Governance', { exact: false }).first().click().catch(() => {});
@@ -54,7 +54,7 @@ test('buckets: versioning, encryption, tags, quota and public access are set', a
   await save(page);
   equal((await root.get('/set-small', { versioning: '' })).value('Status'), 'Enabled', 'versioning');
   await go(page, `${t.pail.console}/buckets/set-small/encryption`);
-  await label(page, 'Refuse keys that clients bring (SSE-C)').click();
+  await label(page, 'Refuse customer-provided keys (SSE-C)').click();
   await save(page);
   const encryption = await root.get('/set-small', { encryption: '' });
   equal([encryption.value('SSEAlgorithm'), encryption.values('EncryptionType')], ['AES256', ['SSE-C']], 'encryption');
@@ -86,9 +86,9 @@ test('buckets: CORS and ownership are set', async (t) => {
   const page = await t.page('/buckets/set-cors/cors');
   await page.getByRole('button', { name: 'Add a rule' }).first().click();
   const dialog = page.getByRole('dialog');
-  await dialog.getByLabel('Web sites').fill('https://app.example.com/path');
+  await dialog.getByLabel('Websites').fill('https://app.example.com/path');
   await dialog.getByText(/without a path/).waitFor();
-  await dialog.getByLabel('Web sites').fill('https://app.example.com');
+  await dialog.getByLabel('Websites').fill('https://app.example.com');
   if (!(await dialog.getByRole('checkbox', { name: 'PUT' }).isChecked())) await label(dialog, 'PUT').click();
   await dialog.getByRole('button', { name: 'Save', exact: true }).click();
   await dialog.waitFor({ state: 'detached' });
@@ -185,8 +185,8 @@ test('buckets: a lifecycle rule says what it does and what it matches now', asyn
   await label(dialog, 'After some days').click();
   await dialog.getByLabel('Days after they were written').fill('90');
   await page.keyboard.press('Tab');
-  await dialog.getByText('Objects that have names that begin with “logs/”', { exact: false }).waitFor();
-  await dialog.getByText('They are deleted for good 90 days after they were written.').waitFor();
+  await dialog.getByText('Objects that have names beginning with “logs/”', { exact: false }).waitFor();
+  await dialog.getByText('They are deleted permanently 90 days after they were written.').waitFor();
   await dialog.getByText('Covers 2 versions now', { exact: false }).waitFor();
   await shot(page, 'flow-lifecycle-rule');
   await dialog.getByRole('button', { name: 'Save', exact: true }).click();

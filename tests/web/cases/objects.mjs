@@ -10,7 +10,7 @@ const at = (bucket, query = '') => `/objects/${bucket}${query}`;
 export const row = (page, name) => page.getByRole('row').filter({ has: page.getByText(name, { exact: true }) }).first();
 const tick = (page, name) => page.getByRole('checkbox', { name: `Select ${name}`, exact: true }).locator('xpath=ancestor-or-self::label').first().click();
 const transfers = (page) => page.getByRole('region', { name: 'Transfers' });
-const allDone = (page) => transfers(page).getByText('All transfers have ended').waitFor({ timeout: 30_000 });
+const allDone = (page) => transfers(page).getByText('All transfers finished').waitFor({ timeout: 30_000 });
 
 async function menu(page, name, item) {
   await page.getByRole('button', { name: `Actions for ${name}`, exact: true }).click();
@@ -278,7 +278,7 @@ test('objects: a share link works for somebody else, and ends with its time', as
   const link = (await dialog.locator('code, pre').first().innerText()).trim();
   ok(link.startsWith(t.pail.endpoint), link);
   await dialog.getByRole('button', { name: 'QR code' }).click();
-  await dialog.getByRole('img', { name: 'QR code of the link' }).waitFor();
+  await dialog.getByRole('img', { name: 'QR code for the link' }).waitFor();
   await shot(page, 'flow-share');
   const reply = await fetch(link);
   equal([reply.status, await reply.text()], [200, 'Hello from a bucket.\nSecond line.\n'], 'what a stranger gets');
@@ -294,11 +294,11 @@ test('objects: upload links for one object and for many', async (t) => {
   await page.getByRole('button', { name: 'More actions' }).click();
   await page.getByRole('menuitem', { name: 'Upload link…' }).click();
   const dialog = page.getByRole('dialog', { name: 'Upload link' });
-  await dialog.getByLabel('Name of the object').fill('from outside.txt');
+  await dialog.getByLabel('Object name').fill('from outside.txt');
   const command = await until(async () => /'(http[^']+)'/.exec((await dialog.locator('pre, code').last().innerText()))?.[1], 'a command');
   equal((await fetch(command, { method: 'PUT', body: 'sent' })).status, 200, 'PUT by the link');
   equal((await t.pail.root.getObject('up-link', 'from outside.txt')).text, 'sent', 'what came');
-  await dialog.getByText('Many, below this folder').click();
+  await dialog.getByText('Many objects, below this folder').click();
   const form = await until(async () => {
     const text = await dialog.locator('pre, code').last().innerText();
     return /policy=/i.test(text) && text;
@@ -354,7 +354,7 @@ test('objects: versions: compare, restore, undo a delete, delete for good', asyn
   await shot(page, 'flow-compare');
   await page.keyboard.press('Escape');
   await drawer.getByRole('button', { name: /^Actions for Version of/ }).last().click();
-  await page.getByRole('menuitem', { name: 'Make it the latest' }).click();
+  await page.getByRole('menuitem', { name: 'Make latest' }).click();
   await until(async () => (await root.getObject('history', 'story.txt')).text === 'one\nsame\n', 'the first version is the latest');
   equal((await root.get('/history', { versions: '' })).values('VersionId').length, 3, 'versions');
   // Delete, and take it back.
@@ -387,7 +387,7 @@ test('objects: new folder, rename, copy, move, delete a folder', async (t) => {
   await t.pail.bucket('moving-to');
   const page = await t.page(at('moving'));
   await page.getByRole('button', { name: 'New folder' }).click();
-  await page.getByLabel('Name of the folder').fill('made');
+  await page.getByLabel('Folder name').fill('made');
   await page.keyboard.press('Enter');
   await page.getByText('This folder is empty').waitFor();
   ok((await root.keys('moving')).includes('made/'), 'the folder is there');
@@ -430,7 +430,7 @@ test('objects: search, sort, and a selection', async (t) => {
   await until(async () => (await names()).join() === 'sub,a.txt,b.txt,c.log', 'by size, the largest first');
   await page.getByRole('searchbox').fill('TXT');
   await until(async () => (await names()).filter((n) => n !== 'sub').sort().join() === 'a.txt,b.txt', 'found');
-  await page.getByText('Sub-folders').click();
+  await page.getByText('Include subfolders').click();
   await until(async () => (await names()).includes('hidden.txt'), 'found below');
   await page.getByRole('searchbox').fill('');
   await row(page, 'c.log').waitFor();
@@ -492,7 +492,7 @@ test('objects: pause and go on, and a server that goes away in the middle', asyn
   await choose(page, 'Files…', join(folder, 'big.bin'));
   await page.getByRole('button', { name: 'Pause: big.bin' }).click();
   await transfers(page).getByText(/^Paused at/).waitFor();
-  await page.getByRole('button', { name: 'Go on: big.bin' }).click();
+  await page.getByRole('button', { name: 'Resume: big.bin' }).click();
   await pail.kill();
   await transfers(page).getByText(/Waiting for the server/).waitFor({ timeout: 20_000 });
   await pail.start();

@@ -186,7 +186,7 @@ describe('words', () => {
     expect(say(read)).toBe('Allows s3:GetObject on the objects of photos.');
     expect(say({ Effect: 'Allow', Action: '*', Resource: '*' })).toBe('Allows everything on everything.');
     expect(say({ Effect: 'Deny', Action: 's3:*', Resource: ['arn:aws:s3:::b', 'arn:aws:s3:::b/a/*'], Condition: { NotIpAddress: { 'aws:SourceIp': ['10.0.0.0/8', '192.168.0.0/16'] } } })).toBe(
-      'Denies everything of S3 on the bucket b and objects below a/ in b when aws:SourceIp is not in 10.0.0.0/8 or 192.168.0.0/16.',
+      'Denies all S3 actions on the bucket b and objects below a/ in b when aws:SourceIp is not in 10.0.0.0/8 or 192.168.0.0/16.',
     );
     expect(say({ Effect: 'Allow', Principal: { AWS: ['arn:aws:iam::123456789012:root', 'arn:aws:iam::123456789012:user/al'] }, Action: 'sts:AssumeRole' })).toBe('Allows the account 123456789012 and user al: sts:AssumeRole.');
     expect(say({ Effect: 'Allow', Principal: '*', Action: 'sts:AssumeRole' })).toBe('Allows anyone: sts:AssumeRole.');

@@ -40,27 +40,28 @@ export function principalInWords(value: string): string {
   return resourceInWords(value);
 }
 
-const RELATIONS: Readonly<Record<string, 'wIs' | 'wIsNot' | 'wLike' | 'wNotLike' | 'wLess' | 'wAtMost' | 'wMoreThan' | 'wAtLeast' | 'wIn' | 'wNotIn'>> = {
-  StringLike: 'wLike',
-  ArnLike: 'wLike',
-  ArnEquals: 'wLike',
-  StringNotLike: 'wNotLike',
-  ArnNotLike: 'wNotLike',
-  ArnNotEquals: 'wNotLike',
-  StringNotEquals: 'wIsNot',
-  StringNotEqualsIgnoreCase: 'wIsNot',
-  NumericNotEquals: 'wIsNot',
-  DateNotEquals: 'wIsNot',
-  NumericLessThan: 'wLess',
-  DateLessThan: 'wLess',
-  NumericLessThanEquals: 'wAtMost',
-  DateLessThanEquals: 'wAtMost',
-  NumericGreaterThan: 'wMoreThan',
-  DateGreaterThan: 'wMoreThan',
-  NumericGreaterThanEquals: 'wAtLeast',
-  DateGreaterThanEquals: 'wAtLeast',
-  IpAddress: 'wIn',
-  NotIpAddress: 'wNotIn',
+type Relation = 'identity.wIs' | 'identity.wIsNot' | 'identity.wLike' | 'identity.wNotLike' | 'identity.wLess' | 'identity.wAtMost' | 'identity.wMoreThan' | 'identity.wAtLeast' | 'identity.wIn' | 'identity.wNotIn';
+const RELATIONS: Readonly<Record<string, Relation>> = {
+  StringLike: 'identity.wLike',
+  ArnLike: 'identity.wLike',
+  ArnEquals: 'identity.wLike',
+  StringNotLike: 'identity.wNotLike',
+  ArnNotLike: 'identity.wNotLike',
+  ArnNotEquals: 'identity.wNotLike',
+  StringNotEquals: 'identity.wIsNot',
+  StringNotEqualsIgnoreCase: 'identity.wIsNot',
+  NumericNotEquals: 'identity.wIsNot',
+  DateNotEquals: 'identity.wIsNot',
+  NumericLessThan: 'identity.wLess',
+  DateLessThan: 'identity.wLess',
+  NumericLessThanEquals: 'identity.wAtMost',
+  DateLessThanEquals: 'identity.wAtMost',
+  NumericGreaterThan: 'identity.wMoreThan',
+  DateGreaterThan: 'identity.wMoreThan',
+  NumericGreaterThanEquals: 'identity.wAtLeast',
+  DateGreaterThanEquals: 'identity.wAtLeast',
+  IpAddress: 'identity.wIn',
+  NotIpAddress: 'identity.wNotIn',
 };
 
 export function conditionInWords(c: Condition): string {
@@ -68,7 +69,7 @@ export function conditionInWords(c: Condition): string {
   const values = joined(c.values, 'disjunction');
   if (!operator) return `${c.operator} ${c.key} ${values}`;
   if (operator.type === 'null') return t(c.values[0] === 'true' ? 'identity.wAbsent' : 'identity.wPresent', { key: c.key });
-  const text = t(`identity.${RELATIONS[operator.name] ?? 'wIs'}`, { key: c.key, values });
+  const text = t(RELATIONS[operator.name] ?? 'identity.wIs', { key: c.key, values });
   const whole = operator.quantifier === 'ForAllValues' ? t('identity.wAllValues', { text }) : operator.quantifier === 'ForAnyValue' ? t('identity.wAnyValue', { text }) : text;
   return operator.ifExists ? t('identity.wIfExists', { text: whole }) : whole;
 }

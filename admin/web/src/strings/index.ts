@@ -25,6 +25,7 @@ type Params<K extends string, V> = [NamesIn<TextOf<K>>] extends [never] ? [] : [
 export type Language = { [A in keyof Areas]?: { [N in keyof Areas[A]]?: string | Plural } };
 let chosen: Language = {};
 let plurals = new Intl.PluralRules('en');
+const numbers = new Intl.NumberFormat();
 
 export function setLanguage(tag: string, language: Language): void {
   chosen = language;
@@ -46,7 +47,7 @@ export function t<K extends Key>(key: K, ...rest: Params<K, string | number>): s
   const params = rest[0] as Record<string, string | number> | undefined;
   return find(key, params).replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = params?.[name];
-    return value === undefined ? whole : typeof value === 'number' ? new Intl.NumberFormat().format(value) : value;
+    return value === undefined ? whole : typeof value === 'number' ? numbers.format(value) : value;
   });
 }
 

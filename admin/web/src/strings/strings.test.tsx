@@ -33,7 +33,17 @@ describe('t', () => {
   });
 });
 
+/** Keys whose ends are put together at run time. */
+const BUILT = ['identity.attachedHelp_', 'identity.kind_', 'identity.level_', 'identity.severity_', 'identity.stepFrom_', 'identity.w_'];
+const sources = import.meta.glob<string>(['../**/*.{ts,tsx}', '!../**/*.test.*', '!./*'], { query: '?raw', import: 'default', eager: true });
+
 describe('the texts', () => {
+  it('are all used', () => {
+    const named = new Set(Object.values(sources).flatMap((code) => [...code.matchAll(/['"`](\w+\.\w+)['"`]/g)].map((m) => m[1])));
+    const keys = Object.entries(en).flatMap(([area, texts]) => Object.keys(texts).map((name) => `${area}.${name}`));
+    expect(keys.filter((key) => !named.has(key) && !BUILT.some((prefix) => key.startsWith(prefix)))).toEqual([]);
+    expect(BUILT.filter((prefix) => !Object.values(sources).some((code) => code.includes(`\`${prefix}\${`)))).toEqual([]);
+  });
   it('are not empty, and have no markup', () => {
     for (const area of Object.values(en)) {
       for (const text of Object.values(area) as (string | { one: string; other: string })[]) {

@@ -30,7 +30,6 @@ export const ui = area('ui', {
   refresh: 'Refresh',
   retry: 'Try again',
   save: 'Save',
-  search: 'Search',
   selectAll: 'Select all',
   selectRow: 'Select {name}',
   showSecret: 'Show',

@@ -59,6 +59,17 @@ export function pathOf(values: readonly (number | null)[], x: (i: number) => num
   return out;
 }
 
+const MINUTE = 60_000;
+const STEPS = [1, 2, 5, 10, 20, 30, 60, 120, 180, 360, 720, 1440, 2880].map((minutes) => minutes * MINUTE);
+
+/** Round times of the reader's clock between two moments, at most so many. */
+export function ticksOf(from: number, to: number, most: number): number[] {
+  const step = STEPS.find((s) => (to - from) / s <= most) ?? (to - from) / most;
+  const zone = new Date(from).getTimezoneOffset() * MINUTE;
+  const first = Math.ceil((from - zone) / step) * step + zone;
+  return Array.from({ length: Math.max(0, Math.floor((to - first) / step) + 1) }, (_, i) => first + i * step);
+}
+
 function timeLabel(ms: number, span: number): string {
   return formatDate(ms, span > 2 * 86_400_000 ? { weekday: 'short', day: 'numeric' } : { hour: '2-digit', minute: '2-digit' });
 }
@@ -86,9 +97,11 @@ export function Chart({ label, times, series, format = (v) => formatNumber(v, { 
   const inner = { w: width - PAD.left - PAD.right, h: height - PAD.top - PAD.bottom };
   const x = (i: number) => PAD.left + (n < 2 ? inner.w : (i / (n - 1)) * inner.w);
   const y = (v: number) => PAD.top + inner.h - (Math.max(0, v) / top) * inner.h;
-  const span = n > 1 ? (times[n - 1] as number) - (times[0] as number) : 0;
-  const tickCount = Math.max(2, Math.min(6, Math.floor(inner.w / 90)));
-  const ticks: number[] = n < 2 ? [] : [...new Set(Array.from({ length: tickCount }, (_, i) => Math.round((i / (tickCount - 1)) * (n - 1))))];
+  const from = times[0] ?? 0;
+  const span = n > 1 ? (times[n - 1] as number) - from : 0;
+  const ticks = span > 0 ? ticksOf(from, from + span, Math.max(2, Math.min(7, Math.floor(inner.w / 72)))) : [];
+  /** Labels at the edges stay within the picture. */
+  const tickX = (ms: number) => Math.min(PAD.left + ((ms - from) / span) * inner.w, width - LABEL_PX * 3);
 
   const onMove = (e: PointerEvent<SVGSVGElement>) => {
     const r = e.currentTarget.getBoundingClientRect();
@@ -165,9 +178,9 @@ export function Chart({ label, times, series, format = (v) => formatNumber(v, { 
               </text>
             </g>
           ))}
-          {ticks.map((i, k) => (
-            <text key={i} className={css.axis} x={x(i)} y={height - 4} textAnchor={k === 0 ? 'start' : k === ticks.length - 1 ? 'end' : 'middle'}>
-              {timeLabel(times[i] as number, span)}
+          {ticks.map((ms) => (
+            <text key={ms} className={css.axis} x={tickX(ms)} y={height - 4} textAnchor="middle">
+              {timeLabel(ms, span)}
             </text>
           ))}
           {area && series.map((s, i) => <path key={s.label} className={css.area} style={{ fill: colour(s, i) }} d={pathOf(s.values, x, y, PAD.top + inner.h)} />)}

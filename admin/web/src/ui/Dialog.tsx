@@ -75,6 +75,61 @@ export function Drawer(p: DialogProps) {
   );
 }
 
+export type FormDialogProps = Pick<DialogProps, 'title' | 'size' | 'isModal' | 'role' | 'onClose'> & {
+  /** What the button says. */
+  action: string;
+  danger?: boolean;
+  /** There is nothing to send yet. */
+  isDisabled?: boolean;
+  /** What is filled in cannot be sent: the button shows where. */
+  isWrong?: boolean;
+  /** Ends with what closes the dialog; what it throws is shown in it. */
+  onSend: () => Promise<unknown>;
+  /** A function is told whether it was tried to send, which is when to say what is wrong. */
+  children: ReactNode | ((tried: boolean) => ReactNode);
+};
+
+/** What is filled in and sent, one request at a time. */
+export function FormDialog({ action, danger, isDisabled, isWrong, isModal, onSend, onClose, children, ...rest }: FormDialogProps) {
+  const [tried, setTried] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  const send = async () => {
+    setTried(true);
+    if (isDisabled || isWrong || busy) return;
+    setBusy(true);
+    setError(null);
+    try {
+      await onSend();
+    } catch (failure) {
+      setError(failure);
+      setBusy(false);
+    }
+  };
+  return (
+    <Dialog
+      {...rest}
+      isOpen
+      isModal={busy || (isModal ?? false)}
+      onClose={() => !busy && onClose()}
+      onSubmit={() => void send()}
+      footer={
+        <>
+          <Button onPress={onClose} isDisabled={busy}>
+            {t('ui.cancel')}
+          </Button>
+          <Button type="submit" variant={danger ? 'danger' : 'primary'} isPending={busy} isDisabled={isDisabled ?? false}>
+            {action}
+          </Button>
+        </>
+      }
+    >
+      {typeof children === 'function' ? children(tried) : children}
+      {error !== null && <ErrorState error={error} compact />}
+    </Dialog>
+  );
+}
+
 export type ConfirmDialogProps = {
   isOpen: boolean;
   onClose: () => void;
@@ -95,42 +150,21 @@ export function ConfirmDialog(p: ConfirmDialogProps) {
 
 function Confirm({ onClose, title, children, confirmLabel, typed, danger, onConfirm }: ConfirmDialogProps) {
   const [text, setText] = useState('');
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-  const ready = typed === undefined || text === typed;
-  const run = async () => {
-    if (!ready || busy) return;
-    setBusy(true);
-    setError(null);
-    try {
-      await onConfirm();
-      onClose();
-    } catch (e) {
-      setError(e);
-      setBusy(false);
-    }
-  };
   return (
-    <Dialog
-      isOpen
+    <FormDialog
       role="alertdialog"
       title={title}
-      onClose={() => !busy && onClose()}
-      onSubmit={() => void run()}
-      footer={
-        <>
-          <Button onPress={onClose} isDisabled={busy}>
-            {t('ui.cancel')}
-          </Button>
-          <Button type="submit" variant={danger ? 'danger' : 'primary'} isPending={busy} isDisabled={!ready}>
-            {confirmLabel}
-          </Button>
-        </>
-      }
+      action={confirmLabel}
+      danger={danger ?? false}
+      isDisabled={typed !== undefined && text !== typed}
+      onClose={onClose}
+      onSend={async () => {
+        await onConfirm();
+        onClose();
+      }}
     >
       <div className="stack">{children}</div>
       {typed !== undefined && <TextField label={t('ui.typeToConfirm', { name: typed })} value={text} onChange={setText} mono autoFocus />}
-      {error !== null && <ErrorState error={error} compact />}
-    </Dialog>
+    </FormDialog>
   );
 }

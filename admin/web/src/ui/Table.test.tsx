@@ -3,7 +3,7 @@ import { fireEvent, render, screen, within } from '@testing-library/react';
 import { useState } from 'react';
 import { describe, expect, it, vi } from 'vitest';
 import { hostile } from '../test/hostile';
-import { scrollToRow, Table, windowOf, type Sort } from './Table';
+import { keysFrom, scrollToRow, Table, windowOf, type Sort } from './Table';
 
 type Row = { key: string };
 const rowsOf = (n: number): Row[] => Array.from({ length: n }, (_, i) => ({ key: `row ${i}` }));
@@ -20,6 +20,17 @@ function Selecting({ rows, onOpen }: { rows: Row[]; onOpen?: (r: Row) => void })
 }
 const body = () => screen.getAllByRole('rowgroup')[1] as HTMLElement;
 const press = (key: string, more = {}) => fireEvent.keyDown(document.activeElement ?? body(), { key, ...more });
+
+describe('keysFrom', () => {
+  it('keeps the keys of rows that stay, and hands them on after a jump', () => {
+    const before = { first: 8, last: 40, offset: 0 };
+    expect(keysFrom(before, { first: 12, last: 44 })).toBe(0);
+    expect(keysFrom(before, { first: 0, last: 32 })).toBe(0);
+    // Row 1000 has the key that row 8 had.
+    expect(1000 - keysFrom(before, { first: 1000, last: 1032 })).toBe(8);
+    expect(0 - keysFrom({ first: 1000, last: 1032, offset: 992 }, { first: 0, last: 32 })).toBe(8);
+  });
+});
 
 describe('windowOf', () => {
   it('draws what is in sight and a little more', () => {

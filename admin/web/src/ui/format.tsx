@@ -2,6 +2,20 @@
 // Figures and times in the reader's own way of writing.
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
 
+/** A formatter costs a hundred times what it formats, so each is made once. */
+function kept<O, F>(make: (options: O | undefined) => F): (options?: O) => F {
+  const made = new Map<string | undefined, F>();
+  return (options) => {
+    const key = JSON.stringify(options);
+    const format = made.get(key) ?? make(options);
+    made.set(key, format);
+    return format;
+  };
+}
+const numbers = kept((options: Intl.NumberFormatOptions | undefined) => new Intl.NumberFormat(undefined, options));
+const dates = kept((options: Intl.DateTimeFormatOptions | undefined) => new Intl.DateTimeFormat(undefined, options));
+const relative = kept(() => new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' }));
+
 export function formatBytes(value: number | null | undefined, digits = 1): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';
   let v = Math.abs(value);
@@ -10,17 +24,17 @@ export function formatBytes(value: number | null | undefined, digits = 1): strin
     v /= 1024;
     unit++;
   }
-  const text = new Intl.NumberFormat(undefined, { maximumFractionDigits: unit === 0 ? 0 : digits }).format(v);
+  const text = numbers({ maximumFractionDigits: unit === 0 ? 0 : digits }).format(v);
   return `${value < 0 ? '−' : ''}${text} ${UNITS[unit]}`;
 }
 
 export function formatNumber(value: number | null | undefined, options?: Intl.NumberFormatOptions): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';
-  return new Intl.NumberFormat(undefined, options).format(value);
+  return numbers(options).format(value);
 }
 
 export function formatPercent(part: number, digits = 1): string {
-  return new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: digits }).format(part);
+  return numbers({ style: 'percent', maximumFractionDigits: digits }).format(part);
 }
 
 type When = Date | string | number | null | undefined;
@@ -33,7 +47,7 @@ function toDate(value: When): Date | null {
 
 export function formatDate(value: When, options: Intl.DateTimeFormatOptions = { dateStyle: 'medium', timeStyle: 'short' }): string {
   const date = toDate(value);
-  return date ? new Intl.DateTimeFormat(undefined, options).format(date) : '–';
+  return date ? dates(options).format(date) : '–';
 }
 
 const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
@@ -53,7 +67,7 @@ export function formatRelative(value: When, now = Date.now()): string {
   const date = toDate(value);
   if (!date) return '–';
   const seconds = (date.getTime() - now) / 1000;
-  const format = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
+  const format = relative();
   for (const [unit, size] of STEPS) {
     if (Math.abs(seconds) >= size) return format.format(Math.round(seconds / size), unit);
   }

@@ -24,7 +24,7 @@ export function Danger({ bucket, rights }: SectionProps) {
             <h3>{t('buckets.emptyAction')}</h3>
             <p>{t('buckets.emptyBody')}</p>
           </div>
-          <Button variant="dangerGhost" onPress={() => setAsk('empty')}>
+          <Button variant="danger" onPress={() => setAsk('empty')}>
             {t('buckets.emptyAction')}
           </Button>
         </div>

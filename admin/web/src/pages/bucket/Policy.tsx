@@ -7,7 +7,7 @@ import { deleteBucketPolicy, getBucketPolicy, getBucketPolicyStatus, putBucketPo
 import { api, forgetPermissions, useSession } from '../../app';
 import { complete, parseJson, pretty, validate, type PolicyContext } from '../../policy';
 import { t } from '../../strings';
-import { Badge, Button, Callout, Card, CodeEditor, ConfirmDialog, EmptyState, ErrorState, LinkButton, Menu } from '../../ui';
+import { Badge, Button, Callout, Card, CodeEditor, ConfirmDialog, EmptyState, ErrorState, Menu } from '../../ui';
 import css from './bucket.module.css';
 import { Loaded, useAction, useSetting, type SectionProps } from './parts';
 import { addStatements, lineOf, templates } from './policy';
@@ -180,13 +180,6 @@ function Editor({ bucket, rights, now }: SectionProps & { now: string }) {
           )}
         </div>
       </Card>
-      {(rights.getPolicyStatus || rights.simulate) && (
-        <div>
-          <LinkButton variant="ghost" size="sm" href={`/buckets/${encodeURIComponent(bucket)}/access`}>
-            {t('bucket.who')}
-          </LinkButton>
-        </div>
-      )}
       <ConfirmDialog
         isOpen={removing}
         danger

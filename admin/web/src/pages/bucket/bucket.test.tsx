@@ -16,13 +16,13 @@ const rule = (part: Partial<LifecycleRule>): LifecycleRule => ({ ...emptyRule('r
 describe('rules in words', () => {
   it('says what a rule is about', () => {
     expect(scopeInWords(rule({}))).toBe('All objects');
-    expect(scopeInWords(rule({ prefix: 'logs/' }))).toBe('Objects that have names that begin with “logs/”');
+    expect(scopeInWords(rule({ prefix: 'logs/' }))).toBe('Objects that have names beginning with “logs/”');
     expect(scopeInWords(rule({ prefix: 'a', tags: { k: 'v' }, sizeGreaterThan: 1024, sizeLessThan: 2048 }))).toBe(
-      'Objects that have names that begin with “a” and have the tag k = v and are larger than 1 KiB and are smaller than 2 KiB',
+      'Objects that have names beginning with “a” and have the tag k = v and are larger than 1 KiB and are smaller than 2 KiB',
     );
   });
   it('says what it does, by whether versions are kept', () => {
-    expect(actionsInWords(rule({ expireDays: 1 }), false)).toEqual(['They are deleted for good 1 day after they were written.']);
+    expect(actionsInWords(rule({ expireDays: 1 }), false)).toEqual(['They are deleted permanently 1 day after they were written.']);
     expect(actionsInWords(rule({ expireDays: 30 }), true)[0]).toContain('stays as an older version');
     expect(actionsInWords(rule({ noncurrentDays: 30, noncurrentKeep: 3 }), true)[0]).toContain('except the newest 3');
     expect(actionsInWords(rule({ expireDate: '2027-01-01T00:00:00Z' }), false)[0]).toContain('2027');
@@ -47,15 +47,15 @@ describe('what is wrong with a rule', () => {
   it.each<[string, Partial<LifecycleRule>, RegExp | null]>([
     ['nothing chosen', {}, /does nothing/],
     ['good', { expireDays: 30 }, null],
-    ['zero days', { expireDays: 0 }, /from 1/],
-    ['sizes', { expireDays: 1, sizeGreaterThan: 10, sizeLessThan: 10 }, /larger than the one/],
+    ['zero days', { expireDays: 0 }, /at least 1/],
+    ['sizes', { expireDays: 1, sizeGreaterThan: 10, sizeLessThan: 10 }, /larger than the first/],
     ['abort with tags', { abortUploadsDays: 7, tags: { a: 'b' } }, /Uploads have neither/],
     ['markers with size', { expireDeleteMarkers: true, sizeGreaterThan: 1 }, /Delete markers have/],
-    ['markers and age', { expireDeleteMarkers: true, expireDays: 2 }, /do not go together/],
-    ['mixed', { expireDate: '2030-01-01T00:00:00Z', transitions: [{ days: 30, storageClass: 'GLACIER' }] }, /either all days/],
+    ['markers and age', { expireDeleteMarkers: true, expireDays: 2 }, /cannot be combined/],
+    ['mixed', { expireDate: '2030-01-01T00:00:00Z', transitions: [{ days: 30, storageClass: 'GLACIER' }] }, /all use days/],
     ['early', { transitions: [{ days: 7, storageClass: 'STANDARD_IA' }] }, /30 days at the earliest/],
     ['twice', { transitions: [{ days: 30, storageClass: 'GLACIER' }, { days: 40, storageClass: 'GLACIER' }] }, /one move only/],
-    ['expires first', { expireDays: 30, transitions: [{ days: 30, storageClass: 'GLACIER' }] }, /later than the last/],
+    ['expires first', { expireDays: 30, transitions: [{ days: 30, storageClass: 'GLACIER' }] }, /after the last move/],
     ['too many kept', { noncurrentDays: 3, noncurrentKeep: 101 }, /1 to 100/],
     ['long name', { id: 'é'.repeat(256), expireDays: 1 }, /255/],
   ])('%s', (_, part, wrong) => {
@@ -228,7 +228,7 @@ describe('CORS', () => {
     expect(corsProblem({ ...emptyCors(), origins: ['https://a.example/'] })).toMatch(/slash/);
     expect(corsProblem({ ...emptyCors(), origins: ['https://a.example/x'] })).toMatch(/without a path/);
     expect(corsProblem({ ...emptyCors(), exposeHeaders: ['*'] })).toMatch(/one by one/);
-    expect(corsInWords(emptyCors())).toContain('any web site');
+    expect(corsInWords(emptyCors())).toContain('any website');
   });
 });
 

@@ -88,7 +88,7 @@ test('the statement that decided', () => {
   expect(cut(text, { line: 3, column: from }, { line: 3, column: line.indexOf('}') + 2 })).toBe('{"Effect": "Deny"}');
   expect(cut(text, { line: 99, column: 1 }, { line: 99, column: 5 })).toBeUndefined();
   expect(cut(text, undefined, undefined)).toBeUndefined();
-  expect(statementInWords('{"Effect":"Deny","Action":"s3:*","Resource":"*"}')).toBe('Denies everything of S3 on everything.');
+  expect(statementInWords('{"Effect":"Deny","Action":"s3:*","Resource":"*"}')).toBe('Denies all S3 actions on everything.');
   expect(statementInWords('nonsense')).toBeUndefined();
 });
 

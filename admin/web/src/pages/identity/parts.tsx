@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the pages of identities share.
 import { useQuery, useQueryClient, type QueryKey } from '@tanstack/react-query';
-import { Circle, CircleCheck, FileText, Pencil, Plus, ShieldCheck, Trash2, X } from 'lucide-react';
+import { Circle, CircleCheck, FileText, Pencil, Plus, ShieldCheck, Trash2, X, type LucideIcon } from 'lucide-react';
 import { useState, type ReactNode } from 'react';
-import { Link } from 'wouter';
+import { Link, useLocation, useSearch } from 'wouter';
 import * as iam from '../../api/iam';
 import type { Tags } from '../../api/s3';
 import { api, forgetPermissions, useCan } from '../../app';
 import { pretty, refusal, validate, type PolicyKind } from '../../policy';
 import { t } from '../../strings';
-import { Badge, Button, Callout, Card, Checkbox, Dialog, EmptyState, ErrorState, IconButton, Loading, SearchField, Skeleton, TextField, Time, toast } from '../../ui';
+import { Badge, Button, Callout, Card, Checkbox, Dialog, EmptyState, ErrorState, FormDialog, IconButton, Loading, PageHeader, SearchField, Skeleton, TextField, Time, toast } from '../../ui';
 import css from './identity.module.css';
 import { found, place, type Kind } from './places';
 import { PolicyEditor } from './PolicyEditor';
@@ -56,47 +56,24 @@ export function LastUsed({ id }: { id: string }) {
 export function RemoveDialog({ title, id, plan, typed, onClose, onDone }: { title: string; id: string; plan: () => Promise<Step[]>; typed?: string; onClose: () => void; onDone: () => void }) {
   const steps = useQuery({ queryKey: ['removal', id], queryFn: plan, gcTime: 0, staleTime: Infinity });
   const [done, setDone] = useState(0);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
+  const [failed, setFailed] = useState(false);
   const [text, setText] = useState('');
   const list = steps.data ?? [];
-  const ready = steps.isSuccess && (typed === undefined || text === typed);
   const run = async () => {
-    if (!ready || busy) return;
-    setBusy(true);
-    setError(null);
-    let at = done;
     try {
-      for (; at < list.length; at++) {
+      for (let at = done; at < list.length; at++) {
         await list[at]?.run();
         setDone(at + 1);
       }
-      forgetPermissions();
-      onDone();
-    } catch (failure) {
-      setError(failure);
-      setBusy(false);
+    } catch (error) {
+      setFailed(true);
+      throw error;
     }
+    forgetPermissions();
+    onDone();
   };
   return (
-    <Dialog
-      isOpen
-      role="alertdialog"
-      title={title}
-      isModal={busy}
-      onClose={() => !busy && onClose()}
-      onSubmit={() => void run()}
-      footer={
-        <>
-          <Button onPress={onClose} isDisabled={busy}>
-            {t('ui.cancel')}
-          </Button>
-          <Button type="submit" variant="danger" isPending={busy} isDisabled={!ready}>
-            {error !== null ? t('ui.retry') : t('ui.delete')}
-          </Button>
-        </>
-      }
-    >
+    <FormDialog role="alertdialog" title={title} action={failed ? t('ui.retry') : t('ui.delete')} danger isDisabled={!steps.isSuccess || (typed !== undefined && text !== typed)} onClose={onClose} onSend={run}>
       {steps.isPending ? (
         <Loading rows={3} />
       ) : steps.error ? (
@@ -112,11 +89,10 @@ export function RemoveDialog({ title, id, plan, typed, onClose, onDone }: { titl
               </li>
             ))}
           </ol>
-          {typed !== undefined && <TextField label={t('ui.typeToConfirm', { name: typed })} value={text} onChange={setText} mono autoFocus isDisabled={busy} />}
+          {typed !== undefined && <TextField label={t('ui.typeToConfirm', { name: typed })} value={text} onChange={setText} mono autoFocus />}
         </>
       )}
-      {error !== null && <ErrorState error={error} compact />}
-    </Dialog>
+    </FormDialog>
   );
 }
 
@@ -139,7 +115,7 @@ export function Choices({ label, options, chosen, onChange, empty }: { label: st
         {label}
         {chosen.size > 0 && <span className="muted"> · {t('identity.chosen', { count: chosen.size })}</span>}
       </legend>
-      {options.length > 6 && <SearchField label={t('identity.searchIn', { name: label })} value={search} onChange={setSearch} size="sm" />}
+      {options.length > 6 && <SearchField label={t('identity.searchIn', { name: label.toLowerCase() })} value={search} onChange={setSearch} size="sm" />}
       {options.length === 0 ? (
         <p className="muted">{empty}</p>
       ) : (
@@ -158,44 +134,19 @@ export function Choices({ label, options, chosen, onChange, empty }: { label: st
 /** A dialog that adds some of a list, one request each. */
 export function AddDialog({ title, label, options, add, onClose, onDone, empty, action, single }: { single?: boolean; title: string; label: string; options: readonly Choice[] | undefined; add: (id: string) => Promise<unknown>; onClose: () => void; onDone: () => void; empty: string; action: string }) {
   const [chosen, setChosen] = useState<Set<string>>(new Set());
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
   const run = async () => {
-    if (chosen.size === 0 || busy) return;
-    setBusy(true);
-    setError(null);
     try {
       for (const id of chosen) await add(id);
+    } finally {
       forgetPermissions();
       onDone();
-      onClose();
-    } catch (failure) {
-      setError(failure);
-      setBusy(false);
-      onDone();
     }
+    onClose();
   };
   return (
-    <Dialog
-      isOpen
-      title={title}
-      isModal={busy}
-      onClose={onClose}
-      onSubmit={() => void run()}
-      footer={
-        <>
-          <Button onPress={onClose} isDisabled={busy}>
-            {t('ui.cancel')}
-          </Button>
-          <Button type="submit" variant="primary" isPending={busy} isDisabled={chosen.size === 0}>
-            {action}
-          </Button>
-        </>
-      }
-    >
+    <FormDialog title={title} action={action} isDisabled={chosen.size === 0} onClose={onClose} onSend={run}>
       {options === undefined ? <Loading rows={4} /> : <Choices label={label} options={options} chosen={chosen} onChange={(next) => setChosen(single ? new Set([...next].filter((id) => !chosen.has(id))) : next)} empty={empty} />}
-      {error !== null && <ErrorState error={error} compact />}
-    </Dialog>
+    </FormDialog>
   );
 }
 
@@ -347,50 +298,39 @@ function InlineDialog({ entity, name, readOnly, onClose, onDone }: { entity: iam
 export function DocumentDialog(p: { title: string; kind: PolicyKind; name: string | undefined; initial: string | undefined; error?: unknown; readOnly: boolean; onClose: () => void; save: (text: string, name: string) => Promise<unknown> }) {
   const [text, setText] = useState<string | null>(null);
   const [name, setName] = useState('');
-  const [busy, setBusy] = useState(false);
-  const [tried, setTried] = useState(false);
-  const [error, setError] = useState<unknown>(null);
   const value = text ?? (p.initial === undefined ? undefined : pretty(p.initial));
   const wrong = value === undefined ? null : refusal(value, { kind: p.kind });
   const badName = p.name === undefined && !/^[\w+=,.@-]{1,128}$/.test(name);
-  const run = async () => {
-    setTried(true);
-    if (value === undefined || wrong || badName || busy || p.readOnly) return;
-    setBusy(true);
-    setError(null);
-    try {
-      await p.save(value, p.name ?? name);
-      forgetPermissions();
-      p.onClose();
-    } catch (failure) {
-      setError(failure);
-      setBusy(false);
-    }
-  };
-  return (
-    <Dialog
-      isOpen
-      size="xl"
-      title={p.title}
-      isModal={busy || text !== null}
-      onClose={p.onClose}
-      onSubmit={() => void run()}
-      footer={
-        <>
-          <Button onPress={p.onClose}>{p.readOnly ? t('ui.close') : t('ui.cancel')}</Button>
-          {!p.readOnly && (
-            <Button type="submit" variant="primary" isPending={busy} isDisabled={value === undefined}>
-              {t('ui.save')}
-            </Button>
-          )}
-        </>
-      }
-    >
+  const content = (tried: boolean) => (
+    <>
       {p.name === undefined && <TextField label={t('identity.name')} value={name} onChange={setName} isRequired mono autoFocus error={tried && badName ? t('identity.badName') : null} />}
       {p.error ? <ErrorState error={p.error} compact /> : value === undefined ? <Loading rows={6} /> : <PolicyEditor kind={p.kind} value={value} onChange={setText} readOnly={p.readOnly} />}
       {tried && wrong && <ErrorState error={wrong} compact />}
-      {error !== null && <ErrorState error={error} compact />}
-    </Dialog>
+    </>
+  );
+  if (p.readOnly)
+    return (
+      <Dialog isOpen size="xl" title={p.title} onClose={p.onClose} footer={<Button onPress={p.onClose}>{t('ui.close')}</Button>}>
+        {content(false)}
+      </Dialog>
+    );
+  return (
+    <FormDialog
+      size="xl"
+      title={p.title}
+      action={t('ui.save')}
+      isModal={text !== null}
+      isDisabled={value === undefined}
+      isWrong={Boolean(wrong) || badName}
+      onClose={p.onClose}
+      onSend={async () => {
+        await p.save(value ?? '', p.name ?? name);
+        forgetPermissions();
+        p.onClose();
+      }}
+    >
+      {content}
+    </FormDialog>
   );
 }
 
@@ -538,11 +478,52 @@ export function TagsCard({ tags, mayEdit, save }: { tags: Tags; mayEdit: boolean
   );
 }
 
-/** A list's query in its three other states. */
-export function ListState({ query, children, empty }: { query: { isPending: boolean; error: unknown; refetch: () => unknown; data?: readonly unknown[] | undefined }; children: ReactNode; empty?: ReactNode }) {
-  if (query.isPending) return <Loading rows={6} />;
-  if (query.error) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
-  return query.data?.length === 0 && empty ? empty : children;
+/** A page that lists: its header, its search and its dialog for a new one (at ?new), and its list's query in all states. */
+export function ListPage({ title, help, query, icon, none, noneHelp, create, search, children }: {
+  title: string;
+  help: string;
+  query: { isPending: boolean; error: unknown; refetch: () => unknown; data?: readonly unknown[] | undefined };
+  icon: LucideIcon;
+  none: string;
+  noneHelp?: string;
+  /** Null where that is not allowed. */
+  create: { label: string; dialog: (close: () => void) => ReactNode } | null | undefined | false;
+  search?: { label: string; value: string; onChange: (text: string) => void; more?: ReactNode };
+  children: ReactNode;
+}) {
+  const [place, go] = useLocation();
+  const isNew = new URLSearchParams(useSearch()).has('new');
+  const isEmpty = query.data?.length === 0;
+  const button = create && (
+    <Button variant="primary" icon={Plus} onPress={() => go(`${place}?new`)}>
+      {create.label}
+    </Button>
+  );
+  return (
+    <>
+      <PageHeader title={title} description={help} actions={isEmpty ? null : button} />
+      {query.isPending ? (
+        <Loading rows={6} />
+      ) : query.error ? (
+        <ErrorState error={query.error} onRetry={() => void query.refetch()} />
+      ) : isEmpty ? (
+        <EmptyState icon={icon} title={none} actions={button}>
+          {noneHelp}
+        </EmptyState>
+      ) : (
+        <>
+          {search && (
+            <div className={css.toolbar}>
+              <SearchField label={search.label} value={search.value} onChange={search.onChange} />
+              {search.more}
+            </div>
+          )}
+          {children}
+        </>
+      )}
+      {create && isNew && create.dialog(() => go(place, { replace: true }))}
+    </>
+  );
 }
 
 export function Missing({ title, back }: { title: string; back: ReactNode }) {

@@ -24,6 +24,7 @@ import { mountTransfers } from './TransfersPanel';
 import { restoreVersion } from './Versions';
 
 const REFRESH_MS = 400;
+const SORT_AT_ONCE = 20_000;
 const MEMORY_ZIP_ASK = 512 * 1024 ** 2;
 
 type Dialogs =
@@ -91,11 +92,12 @@ export function Browser({ bucket }: { bucket: string }) {
     };
   }, [bucket, prefix, queries]);
 
+  // The list grows in place: its length tells that there is more. A long one that still grows is not sorted with each page.
+  const stage = sort && listing.loading && count > SORT_AT_ONCE ? Math.floor(4 * Math.log2(count)) : count;
   const rows = useMemo(
     () => (sort ? [...listing.rows].sort((a, b) => compare(a, b, sort)) : listing.rows),
-    // The list grows in place: its length tells that there is more.
     // eslint-disable-next-line react-hooks/exhaustive-deps
-    [listing, count, sort],
+    [listing, stage, sort],
   );
   const toItem = useCallback(
     (row: Row): Item => ({ key: prefix + row.name, folder: isFolder(row), size: Math.max(0, row.size), ...(row.version && { versionId: row.version.id }) }),
@@ -217,33 +219,38 @@ export function Browser({ bucket }: { bucket: string }) {
     ];
   };
 
-  const columns: Column<Row>[] = [
-    {
-      id: 'name',
-      header: t('objects.colName'),
-      width: 'minmax(10rem, 1fr)',
-      sortable: true,
-      cell: (row) => (
-        <span className={css.nameCell}>
-          <KindIcon name={row.name} folder={isFolder(row)} />
-          <Name text={row.name} className={row.version?.isMarker ? (css.gone ?? '') : ''} />
-          {row.version?.isMarker ? <Badge tone="warning">{t('objects.deleteMarker')}</Badge> : row.version?.isLatest ? <Badge tone="accent">{t('objects.latest')}</Badge> : null}
-        </span>
-      ),
-    },
-    ...(versions ? [{ id: 'version', header: t('objects.colVersion'), width: '9rem', minTable: 760, cell: (row: Row) => <span className={`${css.versionId} ellipsis`}>{row.version?.id}</span> }] : []),
-    { id: 'size', header: t('objects.colSize'), width: '5.5rem', align: 'end', sortable: true, minTable: 420, cell: (row) => (isFolder(row) || row.version?.isMarker ? <span className="muted">–</span> : <SizeCell bytes={row.size} />) },
-    { id: 'modified', header: t('objects.colModified'), width: '8rem', sortable: true, minTable: 600, cell: (row) => (isFolder(row) ? <span className="muted">–</span> : <TimeCell ms={row.modified} />) },
-    { id: 'class', header: t('objects.colClass'), width: '7.5rem', sortable: true, minTable: 900, cell: (row) => (isFolder(row) || row.version?.isMarker ? <span className="muted">–</span> : row.storageClass) },
-    {
-      id: 'actions',
-      header: t('objects.colActions'),
-      hideHeader: true,
-      width: '2rem',
-      overflow: true,
-      cell: (row) => <RowMenuButton label={t('objects.actionsFor', { name: visible(row.name) })} onOpen={(element) => rowMenu.open(row, element)} />,
-    },
-  ];
+  // The same while pages come in: rows that are in sight are drawn once.
+  const openMenu = rowMenu.open;
+  const columns = useMemo<Column<Row>[]>(
+    () => [
+      {
+        id: 'name',
+        header: t('objects.colName'),
+        width: 'minmax(10rem, 1fr)',
+        sortable: true,
+        cell: (row) => (
+          <span className={css.nameCell}>
+            <KindIcon name={row.name} folder={isFolder(row)} />
+            <Name text={row.name} className={row.version?.isMarker ? (css.gone ?? '') : ''} />
+            {row.version?.isMarker ? <Badge tone="warning">{t('objects.deleteMarker')}</Badge> : row.version?.isLatest ? <Badge tone="accent">{t('objects.latest')}</Badge> : null}
+          </span>
+        ),
+      },
+      ...(versions ? [{ id: 'version', header: t('objects.colVersion'), width: '9rem', minTable: 760, cell: (row: Row) => <span className={`${css.versionId} ellipsis`}>{row.version?.id}</span> }] : []),
+      { id: 'size', header: t('objects.colSize'), width: '5.5rem', align: 'end', sortable: true, minTable: 420, cell: (row) => (isFolder(row) || row.version?.isMarker ? <span className="muted">–</span> : <SizeCell bytes={row.size} />) },
+      { id: 'modified', header: t('objects.colModified'), width: '8rem', sortable: true, minTable: 600, cell: (row) => (isFolder(row) ? <span className="muted">–</span> : <TimeCell ms={row.modified} />) },
+      { id: 'class', header: t('objects.colClass'), width: '7.5rem', sortable: true, minTable: 900, cell: (row) => (isFolder(row) || row.version?.isMarker ? <span className="muted">–</span> : row.storageClass) },
+      {
+        id: 'actions',
+        header: t('objects.colActions'),
+        hideHeader: true,
+        width: '2rem',
+        overflow: true,
+        cell: (row) => <RowMenuButton label={t('objects.actionsFor', { name: visible(row.name) })} onOpen={(element) => openMenu(row, element)} />,
+      },
+    ],
+    [versions, openMenu],
+  );
 
   const parts = prefix.split('/').slice(0, -1);
   const crumbs = [
@@ -390,11 +397,11 @@ export function Browser({ bucket }: { bucket: string }) {
           </div>
         ) : (
           <>
-            <SearchField label={t('objects.searchPlaceholder')} value={text} onChange={setText} className={css.search ?? ''} />
+            {!(count === 0 && listing.complete && !searching) && <SearchField label={t('objects.searchPlaceholder')} value={text} onChange={setText} className={css.search ?? ''} />}
             {searching && <Switch label={t('objects.deep')} isSelected={deep} onChange={setDeep} />}
             {keepsVersions && rights.listVersions && <Switch label={t('objects.versions')} isSelected={versions} onChange={(on) => setWhere({ versions: on })} />}
             <span className={css.toolbarEnd} role="status">
-              {tell}
+              {(count > 0 || searching) && tell}
               {sort && !listing.complete && ` · ${t('objects.sortedLoaded')}`}
             </span>
           </>

@@ -5,7 +5,7 @@
  */
 import { useQuery } from '@tanstack/react-query';
 import { EyeOff } from 'lucide-react';
-import { Suspense, useMemo, useState } from 'react';
+import { Suspense, useMemo, useState, type ReactNode } from 'react';
 import { getObject, type ObjectHead, type ObjectRef } from '../../api/s3';
 import { api } from '../../app';
 import { lazily } from '../../app/lazily';
@@ -20,6 +20,8 @@ import css from './objects.module.css';
 const Markdown = lazily(() => import('./Markdown'));
 const Pdf = lazily(() => import('./Pdf'));
 const TEXT_MAX = 512 * 1024;
+/** Each part of a JSON is an element: more would be slow. */
+const COLOURED_MAX = 64 * 1024;
 const ROWS_MAX = 200;
 const MEDIA_SECONDS = 6 * 3600;
 
@@ -31,8 +33,29 @@ function prettyJson(text: string): string {
   }
 }
 
+const JSON_TOKEN = /("(?:\\.|[^"\\])*")(\s*:)?|-?\b\d[\d.eE+-]*|\b(?:true|false|null)\b/g;
+
+/** JSON with its parts in colours: elements around texts, nothing of it is markup. */
+function coloured(text: string): ReactNode[] {
+  const out: ReactNode[] = [];
+  let at = 0;
+  for (const m of text.matchAll(JSON_TOKEN)) {
+    const word = m[1] ?? m[0];
+    out.push(text.slice(at, m.index), <span key={m.index} className={m[2] ? css.key : m[1] ? css.string : css.literal}>{word}</span>);
+    at = m.index + word.length;
+  }
+  return [...out, text.slice(at)];
+}
+
+const FIGURE = /^-?[\d.,]*\d%?$/;
+
 function Csv({ text }: { text: string }) {
-  const [head, ...rows] = useMemo(() => parseCsv(text, separatorOf(text), ROWS_MAX + 1), [text]);
+  const [head, rows] = useMemo(() => {
+    const [first, ...rest] = parseCsv(text, separatorOf(text), ROWS_MAX + 1);
+    return [first, rest] as const;
+  }, [text]);
+  const figures = useMemo(() => head?.map((_, i) => rows.some((r) => r[i]) && rows.every((r) => !r[i] || FIGURE.test(r[i]))) ?? [], [head, rows]);
+  const look = (i: number) => (figures[i] ? css.figure : undefined);
   return (
     <>
       <div className={css.tableWrap} tabIndex={0} role="region" aria-label={t('objects.tabPreview')}>
@@ -40,7 +63,7 @@ function Csv({ text }: { text: string }) {
           <thead>
             <tr>
               {head?.map((cell, i) => (
-                <th key={i} scope="col">
+                <th key={i} scope="col" className={look(i)}>
                   {visible(cell)}
                 </th>
               ))}
@@ -50,7 +73,7 @@ function Csv({ text }: { text: string }) {
             {rows.map((row, i) => (
               <tr key={i}>
                 {row.map((cell, k) => (
-                  <td key={k} title={cell}>
+                  <td key={k} title={cell} className={look(k)}>
                     {visible(cell)}
                   </td>
                 ))}
@@ -86,7 +109,7 @@ function TextPreview({ refTo, head, kind }: { refTo: ObjectRef; head: ObjectHead
         <Csv text={body.data} />
       ) : (
         <pre className={css.text} tabIndex={0} role="region" aria-label={t('objects.tabPreview')}>
-          {kind === 'json' && whole ? prettyJson(body.data) : body.data}
+          {kind === 'json' && whole ? (head.size <= COLOURED_MAX ? coloured(prettyJson(body.data)) : prettyJson(body.data)) : body.data}
         </pre>
       )}
       {!whole && <p className="muted">{t('objects.previewPart', { size: formatBytes(TEXT_MAX), total: formatBytes(head.size) })}</p>}

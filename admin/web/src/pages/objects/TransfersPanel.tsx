@@ -57,7 +57,7 @@ function TaskRow({ task }: { task: Task }) {
   return (
     <li className={css.task}>
       <span className={css.taskName}>
-        <Icon size={15} aria-hidden />
+        <Icon size={15} aria-hidden className={task.state === 'done' ? (css.taskDone ?? '') : ''} />
         <Name text={task.kind === 'upload' ? lastName(task.name) : task.name} />
       </span>
       <span className={css.taskButtons}>
@@ -119,8 +119,8 @@ export function TransfersPanel() {
           {title}
           {failed > 0 && <span className={css.taskFailed}> · {t('objects.transfersFailed', { count: failed })}</span>}
         </h2>
-        {tasks.some(isEnded) && <IconButton size="sm" icon={active.length === 0 ? X : ListX} label={t('objects.clearEnded')} onPress={clearEnded} />}
         <IconButton size="sm" icon={open ? ChevronDown : ChevronUp} label={t(open ? 'objects.collapse' : 'objects.expand')} onPress={() => setOpen(!open)} />
+        {tasks.some(isEnded) && <IconButton size="sm" icon={active.length === 0 ? X : ListX} label={t('objects.clearEnded')} onPress={clearEnded} />}
       </div>
       {active.length > 0 && uploads.length > 1 && (
         <div className={css.transfersAll}>

@@ -81,8 +81,9 @@ export function Versions({ bucket, objectKey, shown, rights, onShow, onShare, on
               <div>
                 <div className="row wrap">
                   <span className="num">{time}</span>
+                  {!v.isDeleteMarker && <Bytes value={v.size} />}
                   {v.isLatest && <Badge tone="accent">{t('objects.latest')}</Badge>}
-                  {v.isDeleteMarker ? <Badge tone="warning">{t('objects.deleteMarker')}</Badge> : <Bytes value={v.size} />}
+                  {v.isDeleteMarker && <Badge tone="warning">{t('objects.deleteMarker')}</Badge>}
                 </div>
                 <div className={`${css.versionId} hostile`}>{v.versionId}</div>
               </div>

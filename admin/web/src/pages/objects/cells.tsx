@@ -4,7 +4,7 @@
  * made once. The menu of a row is one for the whole list, put beside the button that asked for it.
  */
 import { MoreHorizontal } from 'lucide-react';
-import { useRef, useState, type RefObject } from 'react';
+import { useCallback, useRef, useState, type RefObject } from 'react';
 import { Menu as AriaMenu, MenuItem, Popover, Separator } from 'react-aria-components';
 import { t } from '../../strings';
 import { cx, formatBytes, type MenuEntry } from '../../ui';
@@ -44,21 +44,25 @@ export function SizeCell({ bytes }: { bytes: number }) {
 export function useRowMenu<T>() {
   const anchor = useRef<HTMLElement | null>(null);
   const [row, setRow] = useState<T | null>(null);
+  const open = useCallback((next: T, element: HTMLElement) => {
+    anchor.current = element;
+    setRow(next);
+  }, []);
   return {
-    open: (next: T, element: HTMLElement) => {
-      anchor.current = element;
-      setRow(next);
-    },
+    open,
     close: () => setRow(null),
     row,
     anchor,
   };
 }
 
+/** One element for all rows: nothing of it is looked at again when a row changes. */
+const dots = <MoreHorizontal size={15} aria-hidden />;
+
 export function RowMenuButton({ label, onOpen }: { label: string; onOpen: (element: HTMLElement) => void }) {
   return (
     <button type="button" className={cx(button.button, button.ghost, button.icon, button.sm)} aria-label={label} aria-haspopup="menu" title={t('objects.colActions')} onClick={(e) => onOpen(e.currentTarget)}>
-      <MoreHorizontal size={15} aria-hidden />
+      {dots}
     </button>
   );
 }

@@ -59,7 +59,14 @@ export class Listing {
     private readonly client: Client,
     readonly place: Place,
     private readonly changed: () => void,
-  ) {}
+    /** The same place read to its end, without a search: it is not read again. */
+    whole?: Listing,
+  ) {
+    if (!whole) return;
+    for (const row of whole.rows) this.take(row);
+    this.pages = whole.pages;
+    this.complete = true;
+  }
 
   close(): void {
     this.controller.abort();
@@ -150,6 +157,8 @@ export class Listing {
   }
 }
 
+const same = (a: Place, b: Place, names: Array<keyof Place>) => names.every((name) => a[name] === b[name]);
+
 /**
  * A listing that is begun anew whenever the place or `round` changes. The old one stays in sight until the new one has
  * something to show; when only `round` has changed, until it has as much as the old one had, so nothing jumps.
@@ -157,14 +166,19 @@ export class Listing {
 export function useListing(client: Client, place: Place, round: number): Listing {
   const [, again] = useReducer((n: number) => n + 1, 0);
   const { bucket, prefix, versions, deep, startsWith, contains } = place;
+  const whole = useRef<{ listing: Listing; round: number }>(undefined);
   const listing = useMemo(
-    () => new Listing(client, { bucket, prefix, versions, deep, startsWith, contains }, again),
+    () => {
+      const wanted = { bucket, prefix, versions, deep, startsWith, contains };
+      const there = whole.current?.round === round && same(whole.current.listing.place, wanted, ['bucket', 'prefix', 'versions', 'deep', 'startsWith']) ? whole.current.listing : undefined;
+      return there && contains === '' ? there : new Listing(client, wanted, again, there);
+    },
     // eslint-disable-next-line react-hooks/exhaustive-deps
     [client, bucket, prefix, versions, deep, startsWith, contains, round],
   );
+  if (listing.complete && contains === '') whole.current = { listing, round };
   const before = useRef<Listing>(listing);
   const old = before.current;
-  const same = (a: Place, b: Place, names: Array<keyof Place>) => names.every((name) => a[name] === b[name]);
   const refresh = old !== listing && same(old.place, listing.place, ['bucket', 'prefix', 'versions', 'deep', 'startsWith', 'contains']);
   const near = old !== listing && same(old.place, listing.place, ['bucket', 'prefix', 'versions']);
   const wanted = refresh ? Math.min(REFRESH_PAGES, Math.max(1, old.pages)) : 1;

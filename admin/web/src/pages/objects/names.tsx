@@ -13,6 +13,7 @@ import {
   Folder,
   type LucideIcon,
 } from 'lucide-react';
+import type { ReactElement } from 'react';
 import { cx } from '../../ui';
 import css from './objects.module.css';
 
@@ -136,7 +137,9 @@ const ICONS: Record<Kind, LucideIcon> = {
   other: File,
 };
 
-export function KindIcon({ name, folder }: { name: string; folder?: boolean }) {
-  const Icon = folder ? Folder : ICONS[kindOf(name)];
-  return <Icon size={16} aria-hidden className={cx(css.kind, folder && css.folder)} />;
-}
+const element = (Icon: LucideIcon, className: string | undefined) => <Icon size={16} aria-hidden className={className ?? ''} />;
+/** Made once each, so that a row that becomes another's leaves its icon as it is. */
+const KIND_ICONS = Object.fromEntries(Object.entries(ICONS).map(([kind, Icon]) => [kind, element(Icon, css.kind)])) as Record<Kind, ReactElement>;
+const FOLDER_ICON = element(Folder, cx(css.kind, css.folder));
+
+export const KindIcon = ({ name, folder }: { name: string; folder?: boolean }): ReactElement => (folder ? FOLDER_ICON : KIND_ICONS[kindOf(name)]);

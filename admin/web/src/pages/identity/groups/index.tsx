@@ -2,13 +2,13 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Plus, ShieldQuestion, Trash2, User as UserIcon, Users as UsersIcon, X } from 'lucide-react';
 import { useState } from 'react';
-import { Link, useLocation, useSearch } from 'wouter';
+import { Link, useLocation } from 'wouter';
 import * as iam from '../../../api/iam';
 import { api, forgetPermissions, useCan, useSession, type PageProps } from '../../../app';
 import { t } from '../../../strings';
-import { Button, Card, Copyable, Dialog, EmptyState, ErrorState, formatNumber, IconButton, KeyValue, KeyValues, LinkButton, Loading, PageHeader, SearchField, Skeleton, Table, Tabs, TextField, Time, toast, type Column } from '../../../ui';
+import { Button, Card, Copyable, EmptyState, ErrorState, FormDialog, formatNumber, IconButton, KeyValue, KeyValues, LinkButton, Loading, PageHeader, Skeleton, Table, Tabs, TextField, Time, toast, type Column } from '../../../ui';
 import css from '../identity.module.css';
-import { AddDialog, ListState, Missing, PoliciesCard, RemoveDialog, Row, Rows } from '../parts';
+import { AddDialog, ListPage, Missing, PoliciesCard, RemoveDialog, Row, Rows } from '../parts';
 import { found, nameFits, place, simulatorFor } from '../places';
 import { groupSteps } from '../removal';
 import { useNamed, useQueryParameter } from '../useNamed';
@@ -36,7 +36,6 @@ function Count({ name, what }: { name: string; what: 'members' | 'policies' }) {
 
 function List() {
   const [, go] = useLocation();
-  const search = useSearch();
   const { who } = useSession();
   const groups = useGroups();
   const can = useCan([{ action: 'iam:CreateGroup', resource: `arn:aws:iam::${who?.account ?? '*'}:group/*` }]);
@@ -48,29 +47,19 @@ function List() {
     { id: 'policies', header: t('identity.policies'), width: '6rem', align: 'end', minTable: 460, cell: (g) => <Count name={g.name} what="policies" /> },
     { id: 'created', header: t('identity.created'), width: '9rem', minTable: 600, cell: (g) => <Time value={g.created ?? null} /> },
   ];
-  const create = can.all && (
-    <Button variant="primary" icon={Plus} onPress={() => go('/identity/groups?new')}>
-      {t('identity.createGroup')}
-    </Button>
-  );
   return (
-    <>
-      <PageHeader title={t('app.identityGroups')} description={t('identity.groupsHelp')} actions={groups.data?.length ? create : null} />
-      <ListState
-        query={groups}
-        empty={
-          <EmptyState icon={UsersIcon} title={t('identity.noGroups')} actions={create}>
-            {t('identity.noGroupsHelp')}
-          </EmptyState>
-        }
-      >
-        <div className={css.toolbar}>
-          <SearchField label={t('identity.searchGroups')} value={filter} onChange={setFilter} />
-        </div>
-        <Table label={t('app.identityGroups')} rows={rows} rowKey={(g) => g.name} columns={columns} onOpen={(g) => go(place('groups', g.name))} empty={<EmptyState title={t('ui.noMatch')} />} />
-      </ListState>
-      {can.all && new URLSearchParams(search).has('new') && <CreateGroup onClose={() => go('/identity/groups', { replace: true })} />}
-    </>
+    <ListPage
+      title={t('app.identityGroups')}
+      help={t('identity.groupsHelp')}
+      query={groups}
+      icon={UsersIcon}
+      none={t('identity.noGroups')}
+      noneHelp={t('identity.noGroupsHelp')}
+      create={can.all && { label: t('identity.createGroup'), dialog: (close) => <CreateGroup onClose={close} /> }}
+      search={{ label: t('identity.searchGroups'), value: filter, onChange: setFilter }}
+    >
+      <Table label={t('app.identityGroups')} rows={rows} rowKey={(g) => g.name} columns={columns} onOpen={(g) => go(place('groups', g.name))} empty={<EmptyState title={t('ui.noMatch')} />} />
+    </ListPage>
   );
 }
 
@@ -78,44 +67,17 @@ function CreateGroup({ onClose }: { onClose: () => void }) {
   const client = useQueryClient();
   const [, go] = useLocation();
   const [name, setName] = useState('');
-  const [tried, setTried] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
   const bad = !nameFits(name, 'groups');
-  const run = async () => {
-    setTried(true);
-    if (bad || busy) return;
-    setBusy(true);
-    setError(null);
-    try {
-      await iam.createGroup(api(), name);
-      await client.invalidateQueries({ queryKey: ['groups'] });
-      toast.success(t('identity.created_', { name }));
-      go(place('groups', name), { replace: true });
-    } catch (failure) {
-      setError(failure);
-      setBusy(false);
-    }
+  const send = async () => {
+    await iam.createGroup(api(), name);
+    await client.invalidateQueries({ queryKey: ['groups'] });
+    toast.success(t('identity.created_', { name }));
+    go(place('groups', name), { replace: true });
   };
   return (
-    <Dialog
-      isOpen
-      title={t('identity.createGroup')}
-      isModal={busy}
-      onClose={onClose}
-      onSubmit={() => void run()}
-      footer={
-        <>
-          <Button onPress={onClose}>{t('ui.cancel')}</Button>
-          <Button type="submit" variant="primary" isPending={busy}>
-            {t('identity.createGroup')}
-          </Button>
-        </>
-      }
-    >
-      <TextField label={t('identity.name')} value={name} onChange={setName} isRequired autoFocus error={tried && bad ? t('identity.badName') : null} description={t('identity.nameHelp')} />
-      {error !== null && <ErrorState error={error} compact />}
-    </Dialog>
+    <FormDialog title={t('identity.createGroup')} action={t('identity.createGroup')} isWrong={bad} onClose={onClose} onSend={send}>
+      {(tried) => <TextField label={t('identity.name')} value={name} onChange={setName} isRequired autoFocus error={tried && bad ? t('identity.badName') : null} description={t('identity.nameHelp')} />}
+    </FormDialog>
   );
 }
 

@@ -8,9 +8,9 @@ import * as iam from '../../../api/iam';
 import { api, forgetPermissions, useCan, useSession, type PageProps } from '../../../app';
 import { pretty, readDocument, refusal } from '../../../policy';
 import { t } from '../../../strings';
-import { Badge, Button, Card, CodeEditor, Copyable, Dialog, EmptyState, ErrorState, formatNumber, IconButton, KeyValue, KeyValues, LinkButton, Loading, Menu, PageHeader, SearchField, Select, Table, Tabs, TextField, Time, toast, type Column } from '../../../ui';
+import { Badge, Button, Card, CodeEditor, Copyable, Dialog, EmptyState, ErrorState, FormDialog, formatNumber, IconButton, KeyValue, KeyValues, LinkButton, Loading, Menu, PageHeader, Select, Table, Tabs, TextField, Time, toast, type Column } from '../../../ui';
 import css from '../identity.module.css';
-import { AddDialog, DocumentDialog, entityPlace, ListState, Missing, RemoveDialog, Row, Rows, usePolicies } from '../parts';
+import { AddDialog, DocumentDialog, entityPlace, ListPage, Missing, RemoveDialog, Row, Rows, usePolicies } from '../parts';
 import { found, nameFits, place } from '../places';
 import { PolicyEditor, Sentences } from '../PolicyEditor';
 import { managedPolicySteps } from '../removal';
@@ -24,7 +24,6 @@ export default function Page({ params }: PageProps) {
 
 function List() {
   const [, go] = useLocation();
-  const search = useSearch();
   const { who } = useSession();
   const policies = usePolicies();
   const can = useCan([{ action: 'iam:CreatePolicy', resource: `arn:aws:iam::${who?.account ?? '*'}:policy/*` }]);
@@ -48,34 +47,33 @@ function List() {
     { id: 'attached', header: t('identity.attachments'), width: '6.5rem', align: 'end', cell: (p) => <span className="num">{formatNumber(p.attachments)}</span> },
     { id: 'updated', header: t('identity.updated'), width: '9rem', minTable: 700, cell: (p) => (p.builtIn ? <span className="muted">–</span> : <Time value={p.updated ?? p.created ?? null} />) },
   ];
-  const create = can.all && (
-    <Button variant="primary" icon={Plus} onPress={() => go('/identity/policies?new')}>
-      {t('identity.createPolicy')}
-    </Button>
+  const create = can.all && { label: t('identity.createPolicy'), dialog: (close: () => void) => <CreatePolicy onClose={close} /> };
+  const kinds = (
+    <Select
+      label={t('identity.kind')}
+      hideLabel
+      options={[
+        { id: 'all', label: t('identity.scopeAll') },
+        { id: 'own', label: t('identity.scopeOwn') },
+        { id: 'builtIn', label: t('identity.scopeBuiltIn') },
+        { id: 'attached', label: t('identity.scopeAttached') },
+      ]}
+      value={scope}
+      onChange={setScope}
+    />
   );
   return (
-    <>
-      <PageHeader title={t('app.identityPolicies')} description={t('identity.policiesHelp')} actions={create} />
-      <ListState query={policies}>
-        <div className={css.toolbar}>
-          <SearchField label={t('identity.searchPolicies')} value={filter} onChange={setFilter} />
-          <Select
-            label={t('identity.kind')}
-            hideLabel
-            options={[
-              { id: 'all', label: t('identity.scopeAll') },
-              { id: 'own', label: t('identity.scopeOwn') },
-              { id: 'builtIn', label: t('identity.scopeBuiltIn') },
-              { id: 'attached', label: t('identity.scopeAttached') },
-            ]}
-            value={scope}
-            onChange={setScope}
-          />
-        </div>
-        <Table label={t('app.identityPolicies')} rows={rows} rowKey={(p) => p.arn} rowHeight={50} columns={columns} onOpen={(p) => go(place('policies', p.name, { arn: p.arn }))} empty={<EmptyState icon={ShieldCheck} title={t('ui.noMatch')} actions={scope === 'own' && filter === '' ? create : null} />} />
-      </ListState>
-      {can.all && new URLSearchParams(search).has('new') && <CreatePolicy onClose={() => go('/identity/policies', { replace: true })} />}
-    </>
+    <ListPage
+      title={t('app.identityPolicies')}
+      help={t('identity.policiesHelp')}
+      query={policies}
+      icon={ShieldCheck}
+      none={t('ui.noMatch')}
+      create={create}
+      search={{ label: t('identity.searchPolicies'), value: filter, onChange: setFilter, more: kinds }}
+    >
+      <Table label={t('app.identityPolicies')} rows={rows} rowKey={(p) => p.arn} rowHeight={50} columns={columns} onOpen={(p) => go(place('policies', p.name, { arn: p.arn }))} empty={<EmptyState icon={ShieldCheck} title={t('ui.noMatch')} />} />
+    </ListPage>
   );
 }
 
@@ -85,53 +83,27 @@ function CreatePolicy({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState('');
   const [description, setDescription] = useState('');
   const [text, setText] = useState(() => '{\n  "Version": "2012-10-17",\n  "Statement": [\n    {\n      "Effect": "Allow",\n      "Action": [],\n      "Resource": []\n    }\n  ]\n}');
-  const [tried, setTried] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
   const bad = !nameFits(name, 'policies');
   const wrong = refusal(text, { kind: 'identity' });
-  const run = async () => {
-    setTried(true);
-    if (bad || wrong || busy) return;
-    setBusy(true);
-    setError(null);
-    try {
-      const made = await iam.createPolicy(api(), name, text, description);
-      await client.invalidateQueries({ queryKey: ['policies'] });
-      toast.success(t('identity.created_', { name }));
-      go(place('policies', made.name, { arn: made.arn }), { replace: true });
-    } catch (failure) {
-      setError(failure);
-      setBusy(false);
-    }
+  const send = async () => {
+    const made = await iam.createPolicy(api(), name, text, description);
+    await client.invalidateQueries({ queryKey: ['policies'] });
+    toast.success(t('identity.created_', { name }));
+    go(place('policies', made.name, { arn: made.arn }), { replace: true });
   };
   return (
-    <Dialog
-      isOpen
-      size="xl"
-      title={t('identity.createPolicy')}
-      isModal={busy || name !== ''}
-      onClose={onClose}
-      onSubmit={() => void run()}
-      footer={
-        <>
-          <Button onPress={onClose}>{t('ui.cancel')}</Button>
-          <Button type="submit" variant="primary" isPending={busy}>
-            {t('identity.createPolicy')}
-          </Button>
-        </>
-      }
-    >
-      <div className="stack">
-        <div className="grid2">
-          <TextField label={t('identity.name')} value={name} onChange={setName} isRequired autoFocus maxLength={128} error={tried && bad ? t('identity.badName') : null} />
-          <TextField label={t('identity.description')} value={description} onChange={setDescription} maxLength={1000} />
+    <FormDialog size="xl" title={t('identity.createPolicy')} action={t('identity.createPolicy')} isModal={name !== ''} isWrong={bad || Boolean(wrong)} onClose={onClose} onSend={send}>
+      {(tried) => (
+        <div className="stack">
+          <div className="grid2">
+            <TextField label={t('identity.name')} value={name} onChange={setName} isRequired autoFocus maxLength={128} error={tried && bad ? t('identity.badName') : null} />
+            <TextField label={t('identity.description')} value={description} onChange={setDescription} maxLength={1000} />
+          </div>
+          <PolicyEditor kind="identity" value={text} onChange={setText} />
+          {tried && wrong && <ErrorState error={wrong} compact />}
         </div>
-        <PolicyEditor kind="identity" value={text} onChange={setText} />
-        {tried && wrong && <ErrorState error={wrong} compact />}
-        {error !== null && <ErrorState error={error} compact />}
-      </div>
-    </Dialog>
+      )}
+    </FormDialog>
   );
 }
 

@@ -1,23 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { Fingerprint, Plus, Trash2 } from 'lucide-react';
+import { Fingerprint, Trash2 } from 'lucide-react';
 import { useState } from 'react';
-import { useLocation, useSearch } from 'wouter';
 import * as iam from '../../../api/iam';
 import { api, useCan, useSession, type PageProps } from '../../../app';
 import { basePath } from '../../../app/base';
 import { t } from '../../../strings';
-import { Button, Card, ComboBox, ConfirmDialog, Copyable, Dialog, EmptyState, ErrorState, KeyValue, KeyValues, PageHeader, Select, TextField, Time, toast } from '../../../ui';
+import { Button, Card, ComboBox, ConfirmDialog, Copyable, Dialog, ErrorState, FormDialog, KeyValue, KeyValues, Select, TextField, Time, toast } from '../../../ui';
 import css from '../identity.module.css';
-import { Chip, ListState } from '../parts';
+import { Chip, ListPage } from '../parts';
 
 const words = (text: string) => [...new Set(text.split(/[\s,]+/).filter(Boolean))];
 const THUMBPRINT = /^[0-9a-f]{40}$/i;
 
 export default function Page(_: PageProps) {
   const client = useQueryClient();
-  const [, go] = useLocation();
-  const search = useSearch();
   const { who } = useSession();
   const providers = useQuery({
     queryKey: ['providers'],
@@ -28,29 +25,23 @@ export default function Page(_: PageProps) {
   const [mayCreate, mayDelete, mayAdd, mayRemove, mayTag, mayUntag] = can.allowed;
   const [removing, setRemoving] = useState<iam.OidcProvider | null>(null);
   const changed = () => client.invalidateQueries({ queryKey: ['providers'] });
-  const create = mayCreate && (
-    <Button variant="primary" icon={Plus} onPress={() => go('/identity/providers?new')}>
-      {t('identity.createProvider')}
-    </Button>
-  );
   return (
     <>
-      <PageHeader title={t('app.identityProviders')} description={t('identity.providersHelp')} actions={providers.data?.length ? create : null} />
-      <ListState
+      <ListPage
+        title={t('app.identityProviders')}
+        help={t('identity.providersHelp')}
         query={providers}
-        empty={
-          <EmptyState icon={Fingerprint} title={t('identity.noProviders')} actions={create}>
-            {t('identity.noProvidersHelp')}
-          </EmptyState>
-        }
+        icon={Fingerprint}
+        none={t('identity.noProviders')}
+        noneHelp={t('identity.noProvidersHelp')}
+        create={mayCreate && { label: t('identity.createProvider'), dialog: (close) => <CreateProvider onClose={close} onDone={() => void changed()} /> }}
       >
         <div className="stack">
           {(providers.data ?? []).map((p) => (
             <Provider key={p.arn} provider={p} mayAdd={Boolean(mayAdd)} mayRemove={Boolean(mayRemove)} mayOffer={Boolean(mayTag && mayUntag)} onChanged={() => void changed()} onRemove={mayDelete ? () => setRemoving(p) : undefined} />
           ))}
         </div>
-      </ListState>
-      {mayCreate && new URLSearchParams(search).has('new') && <CreateProvider onClose={() => go('/identity/providers', { replace: true })} onDone={() => void changed()} />}
+      </ListPage>
       <ConfirmDialog
         isOpen={removing !== null}
         onClose={() => setRemoving(null)}
@@ -230,48 +221,23 @@ function CreateProvider({ onClose, onDone }: { onClose: () => void; onDone: () =
   const [url, setUrl] = useState('https://');
   const [ids, setIds] = useState('');
   const [prints, setPrints] = useState('');
-  const [tried, setTried] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
   const badUrl = !/^https?:\/\/[^\s/?#]+[^\s?#]*$/.test(url);
-  const badPrint = words(prints).find((p) => !THUMBPRINT.test(p));
-  const run = async () => {
-    setTried(true);
-    if (badUrl || badPrint || busy) return;
-    setBusy(true);
-    setError(null);
-    try {
-      await iam.createOidcProvider(api(), url, words(ids), words(prints));
-      toast.success(t('identity.created_', { name: url }));
-      onDone();
-      onClose();
-    } catch (failure) {
-      setError(failure);
-      setBusy(false);
-    }
+  const badPrint = words(prints).some((p) => !THUMBPRINT.test(p));
+  const send = async () => {
+    await iam.createOidcProvider(api(), url, words(ids), words(prints));
+    toast.success(t('identity.created_', { name: url }));
+    onDone();
+    onClose();
   };
   return (
-    <Dialog
-      isOpen
-      title={t('identity.createProvider')}
-      isModal={busy}
-      onClose={onClose}
-      onSubmit={() => void run()}
-      footer={
-        <>
-          <Button onPress={onClose}>{t('ui.cancel')}</Button>
-          <Button type="submit" variant="primary" isPending={busy}>
-            {t('identity.createProvider')}
-          </Button>
-        </>
-      }
-    >
-      <div className="stack">
-        <TextField label={t('identity.issuer')} value={url} onChange={setUrl} mono isRequired autoFocus inputMode="url" error={tried && badUrl ? t('identity.badIssuer') : null} description={t('identity.issuerHelp')} />
-        <TextField label={t('identity.clientIds')} value={ids} onChange={setIds} mono multiline rows={2} description={t('identity.clientIdsHelp')} />
-        <TextField label={t('identity.thumbprints')} value={prints} onChange={setPrints} mono multiline rows={2} description={t('identity.thumbprintsHelp')} error={tried && badPrint ? t('identity.badThumbprint') : null} />
-        {error !== null && <ErrorState error={error} compact />}
-      </div>
-    </Dialog>
+    <FormDialog title={t('identity.createProvider')} action={t('identity.createProvider')} isWrong={badUrl || badPrint} onClose={onClose} onSend={send}>
+      {(tried) => (
+        <div className="stack">
+          <TextField label={t('identity.issuer')} value={url} onChange={setUrl} mono isRequired autoFocus inputMode="url" error={tried && badUrl ? t('identity.badIssuer') : null} description={t('identity.issuerHelp')} />
+          <TextField label={t('identity.clientIds')} value={ids} onChange={setIds} mono multiline rows={2} description={t('identity.clientIdsHelp')} />
+          <TextField label={t('identity.thumbprints')} value={prints} onChange={setPrints} mono multiline rows={2} description={t('identity.thumbprintsHelp')} error={tried && badPrint ? t('identity.badThumbprint') : null} />
+        </div>
+      )}
+    </FormDialog>
   );
 }

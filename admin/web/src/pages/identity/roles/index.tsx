@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { Pencil, Plus, ShieldQuestion, Trash2, UserRoundCog } from 'lucide-react';
+import { Pencil, ShieldQuestion, Trash2, UserRoundCog } from 'lucide-react';
 import { useState } from 'react';
-import { useLocation, useSearch } from 'wouter';
+import { useLocation } from 'wouter';
 import { isApiError } from '../../../api/http';
 import * as iam from '../../../api/iam';
 import { api, forgetPermissions, useCan, useSession, type PageProps } from '../../../app';
 import { examples, pretty, readDocument, refusal } from '../../../policy';
 import { t } from '../../../strings';
-import { Button, Card, CodeEditor, Copyable, Dialog, EmptyState, ErrorState, formatDuration, KeyValue, KeyValues, LinkButton, Loading, NumberField, PageHeader, SearchField, Table, Tabs, TextField, Time, toast, type Column } from '../../../ui';
+import { Button, Card, CodeEditor, Copyable, EmptyState, ErrorState, formatDuration, FormDialog, KeyValue, KeyValues, LinkButton, Loading, NumberField, PageHeader, Table, Tabs, TextField, Time, toast, type Column } from '../../../ui';
 import css from '../identity.module.css';
-import { BoundaryCard, Choices, DocumentDialog, ListState, Missing, PoliciesCard, policyChoices, RemoveDialog, usePolicies } from '../parts';
+import { BoundaryCard, Choices, DocumentDialog, ListPage, Missing, PoliciesCard, policyChoices, RemoveDialog, usePolicies } from '../parts';
 import { found, nameFits, place, simulatorFor } from '../places';
 import { PolicyEditor, Sentences } from '../PolicyEditor';
 import { roleSteps } from '../removal';
@@ -19,6 +19,7 @@ import { useNamed, useQueryParameter } from '../useNamed';
 /** What a session of a role may last, in hours. */
 const HOURS_MIN = 1;
 const HOURS_MAX = 12;
+const hoursFit = (hours: number | null) => hours !== null && hours >= HOURS_MIN && hours <= HOURS_MAX;
 
 export default function Page({ params }: PageProps) {
   const name = useNamed(params);
@@ -32,7 +33,6 @@ function trusted(trust: string): string {
 
 function List() {
   const [, go] = useLocation();
-  const search = useSearch();
   const { who } = useSession();
   const roles = useQuery({ queryKey: ['roles'], queryFn: ({ signal }) => iam.listRoles(api(), { signal }) });
   const can = useCan([{ action: 'iam:CreateRole', resource: `arn:aws:iam::${who?.account ?? '*'}:role/*` }]);
@@ -51,32 +51,21 @@ function List() {
       ),
     },
     { id: 'trust', header: t('identity.trustedBy'), width: 'minmax(0, 2fr)', minTable: 560, cell: (r) => <span className="ellipsis mono">{trusted(r.trust) || '–'}</span> },
-    { id: 'session', header: t('identity.session'), width: '7rem', minTable: 760, cell: (r) => <span className="num">{formatDuration(r.maxSessionSeconds)}</span> },
     { id: 'created', header: t('identity.created'), width: '8rem', minTable: 420, cell: (r) => <Time value={r.created ?? null} /> },
   ];
-  const create = can.all && (
-    <Button variant="primary" icon={Plus} onPress={() => go('/identity/roles?new')}>
-      {t('identity.createRole')}
-    </Button>
-  );
   return (
-    <>
-      <PageHeader title={t('app.identityRoles')} description={t('identity.rolesHelp')} actions={roles.data?.length ? create : null} />
-      <ListState
-        query={roles}
-        empty={
-          <EmptyState icon={UserRoundCog} title={t('identity.noRoles')} actions={create}>
-            {t('identity.noRolesHelp')}
-          </EmptyState>
-        }
-      >
-        <div className={css.toolbar}>
-          <SearchField label={t('identity.searchRoles')} value={filter} onChange={setFilter} />
-        </div>
-        <Table label={t('app.identityRoles')} rows={rows} rowKey={(r) => r.name} rowHeight={50} columns={columns} onOpen={(r) => go(place('roles', r.name))} empty={<EmptyState title={t('ui.noMatch')} />} />
-      </ListState>
-      {can.all && new URLSearchParams(search).has('new') && <CreateRole onClose={() => go('/identity/roles', { replace: true })} />}
-    </>
+    <ListPage
+      title={t('app.identityRoles')}
+      help={t('identity.rolesHelp')}
+      query={roles}
+      icon={UserRoundCog}
+      none={t('identity.noRoles')}
+      noneHelp={t('identity.noRolesHelp')}
+      create={can.all && { label: t('identity.createRole'), dialog: (close) => <CreateRole onClose={close} /> }}
+      search={{ label: t('identity.searchRoles'), value: filter, onChange: setFilter }}
+    >
+      <Table label={t('app.identityRoles')} rows={rows} rowKey={(r) => r.name} rowHeight={50} columns={columns} onOpen={(r) => go(place('roles', r.name))} empty={<EmptyState title={t('ui.noMatch')} />} />
+    </ListPage>
   );
 }
 
@@ -91,62 +80,36 @@ function CreateRole({ onClose }: { onClose: () => void }) {
   const [hours, setHours] = useState<number | null>(1);
   const [trust, setTrust] = useState(() => examples({ kind: 'trust' }, { account: who?.account ?? '' })[0]?.text ?? '');
   const [attached, setAttached] = useState<Set<string>>(new Set());
-  const [tried, setTried] = useState(false);
-  const [busy, setBusy] = useState(false);
   const [made, setMade] = useState(false);
-  const [error, setError] = useState<unknown>(null);
   const bad = !nameFits(name, 'roles');
   const wrong = refusal(trust, { kind: 'trust' });
-  const run = async () => {
-    setTried(true);
-    if (bad || wrong || busy || hours === null || hours < HOURS_MIN || hours > HOURS_MAX) return;
-    setBusy(true);
-    setError(null);
-    try {
-      if (!made) await iam.createRole(api(), name, trust, { description, maxSessionSeconds: hours * 3600 });
-      setMade(true);
-      for (const arn of attached) await iam.attachPolicy(api(), { kind: 'role', name }, arn);
-      forgetPermissions();
-      await client.invalidateQueries({ queryKey: ['roles'] });
-      toast.success(t('identity.created_', { name }));
-      go(place('roles', name), { replace: true });
-    } catch (failure) {
-      setError(failure);
-      setBusy(false);
-    }
+  const send = async () => {
+    if (!made) await iam.createRole(api(), name, trust, { description, maxSessionSeconds: (hours ?? HOURS_MIN) * 3600 });
+    setMade(true);
+    for (const arn of attached) await iam.attachPolicy(api(), { kind: 'role', name }, arn);
+    forgetPermissions();
+    await client.invalidateQueries({ queryKey: ['roles'] });
+    toast.success(t('identity.created_', { name }));
+    go(place('roles', name), { replace: true });
   };
   return (
-    <Dialog
-      isOpen
-      size="xl"
-      title={t('identity.createRole')}
-      isModal={busy}
-      onClose={onClose}
-      onSubmit={() => void run()}
-      footer={
-        <>
-          <Button onPress={onClose}>{t('ui.cancel')}</Button>
-          <Button type="submit" variant="primary" isPending={busy}>
-            {t('identity.createRole')}
-          </Button>
-        </>
-      }
-    >
-      <div className="stack">
-        <div className="grid3">
-          <TextField label={t('identity.name')} value={name} onChange={setName} isRequired autoFocus isDisabled={made} maxLength={64} error={tried && bad ? t('identity.badName') : null} />
-          <TextField label={t('identity.description')} value={description} onChange={setDescription} isDisabled={made} maxLength={1000} />
-          <NumberField label={t('identity.sessionHours')} value={hours} onChange={setHours} min={HOURS_MIN} max={HOURS_MAX} isDisabled={made} />
+    <FormDialog size="xl" title={t('identity.createRole')} action={t('identity.createRole')} isWrong={bad || Boolean(wrong) || !hoursFit(hours)} onClose={onClose} onSend={send}>
+      {(tried) => (
+        <div className="stack">
+          <div className="grid3">
+            <TextField label={t('identity.name')} value={name} onChange={setName} isRequired autoFocus isDisabled={made} maxLength={64} error={tried && bad ? t('identity.badName') : null} />
+            <TextField label={t('identity.description')} value={description} onChange={setDescription} isDisabled={made} maxLength={1000} />
+            <NumberField label={t('identity.sessionHours')} value={hours} onChange={setHours} min={HOURS_MIN} max={HOURS_MAX} isDisabled={made} />
+          </div>
+          <div>
+            <h3 style={{ fontSize: 'var(--size-md)', marginBottom: 'var(--s2)' }}>{t('identity.trust')}</h3>
+            <PolicyEditor kind="trust" value={trust} onChange={setTrust} />
+          </div>
+          {policies.data && <Choices label={t('identity.policies')} options={policyChoices(policies.data) ?? []} chosen={attached} onChange={setAttached} empty={t('identity.nothingLeft')} />}
+          {tried && wrong && <ErrorState error={wrong} compact />}
         </div>
-        <div>
-          <h3 style={{ fontSize: 'var(--size-md)', marginBottom: 'var(--s2)' }}>{t('identity.trust')}</h3>
-          <PolicyEditor kind="trust" value={trust} onChange={setTrust} />
-        </div>
-        {policies.data && <Choices label={t('identity.policies')} options={policyChoices(policies.data) ?? []} chosen={attached} onChange={setAttached} empty={t('identity.nothingLeft')} />}
-        {tried && wrong && <ErrorState error={wrong} compact />}
-        {error !== null && <ErrorState error={error} compact />}
-      </div>
-    </Dialog>
+      )}
+    </FormDialog>
   );
 }
 
@@ -283,41 +246,17 @@ function RolePage({ name }: { name: string }) {
 function EditRole({ role, onClose, onDone }: { role: iam.Role; onClose: () => void; onDone: () => void }) {
   const [description, setDescription] = useState(role.description ?? '');
   const [hours, setHours] = useState<number | null>(Math.round((role.maxSessionSeconds ?? 3600) / 3600));
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-  const run = async () => {
-    if (busy || hours === null || hours < HOURS_MIN || hours > HOURS_MAX) return;
-    setBusy(true);
-    setError(null);
-    try {
-      await iam.updateRole(api(), role.name, { description, maxSessionSeconds: hours * 3600 });
-      onDone();
-      onClose();
-    } catch (failure) {
-      setError(failure);
-      setBusy(false);
-    }
+  const send = async () => {
+    await iam.updateRole(api(), role.name, { description, maxSessionSeconds: (hours ?? HOURS_MIN) * 3600 });
+    onDone();
+    onClose();
   };
   return (
-    <Dialog
-      isOpen
-      title={role.name}
-      onClose={onClose}
-      onSubmit={() => void run()}
-      footer={
-        <>
-          <Button onPress={onClose}>{t('ui.cancel')}</Button>
-          <Button type="submit" variant="primary" isPending={busy}>
-            {t('ui.save')}
-          </Button>
-        </>
-      }
-    >
+    <FormDialog title={role.name} action={t('ui.save')} isWrong={!hoursFit(hours)} onClose={onClose} onSend={send}>
       <div className="stack">
         <TextField label={t('identity.description')} value={description} onChange={setDescription} maxLength={1000} autoFocus />
         <NumberField label={t('identity.sessionHours')} description={t('identity.sessionHelp')} value={hours} onChange={setHours} min={HOURS_MIN} max={HOURS_MAX} />
-        {error !== null && <ErrorState error={error} compact />}
       </div>
-    </Dialog>
+    </FormDialog>
   );
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // May X do Y on Z, and why. ?principal=ARN&action=…&resource=… fill in the form, and ask at once when all are there.
 import { useQuery } from '@tanstack/react-query';
-import { Ban, CircleCheck, CircleX, Play, Plus, X } from 'lucide-react';
+import { Ban, CircleCheck, CircleX, Play, Plus, ShieldQuestion, X } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
 import { useSearch } from 'wouter';
 import * as iam from '../../../api/iam';
@@ -236,7 +236,7 @@ export default function Page(_: PageProps) {
             />
           ) : (
             <Card>
-              <EmptyState title={t('identity.notAsked')}>{t('identity.notAskedHelp')}</EmptyState>
+              <EmptyState icon={ShieldQuestion} title={t('identity.notAsked')}>{t('identity.notAskedHelp')}</EmptyState>
             </Card>
           )}
         </div>

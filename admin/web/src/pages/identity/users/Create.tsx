@@ -6,7 +6,7 @@ import { useLocation } from 'wouter';
 import * as iam from '../../../api/iam';
 import { api, forgetPermissions, useCan, useSession } from '../../../app';
 import { t } from '../../../strings';
-import { Button, Checkbox, Dialog, ErrorState, TextField, toast } from '../../../ui';
+import { Checkbox, FormDialog, TextField, toast } from '../../../ui';
 import { NewKeyDialog } from '../../profile/NewKeyDialog';
 import { Choices, policyChoices, usePolicies } from '../parts';
 import { nameFits, pathFits, place } from '../places';
@@ -25,9 +25,6 @@ export function CreateUser({ onClose }: { onClose: () => void }) {
   const [inGroups, setGroups] = useState<Set<string>>(new Set());
   const [attached, setAttached] = useState<Set<string>>(new Set());
   const [withKey, setWithKey] = useState(true);
-  const [tried, setTried] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
   const [key, setKey] = useState<iam.NewAccessKey | null>(null);
   const done = useRef(new Set<string>());
   const badName = !nameFits(name, 'users');
@@ -38,23 +35,14 @@ export function CreateUser({ onClose }: { onClose: () => void }) {
     await work();
     done.current.add(id);
   };
-  const run = async () => {
-    setTried(true);
-    if (badName || badPath || busy) return;
-    setBusy(true);
-    setError(null);
-    try {
-      await once('user', () => iam.createUser(api(), name, path ? { path } : {}));
-      void client.invalidateQueries({ queryKey: ['users'] });
-      for (const group of inGroups) await once(`g ${group}`, () => iam.addUserToGroup(api(), group, name));
-      for (const arn of attached) await once(`p ${arn}`, () => iam.attachPolicy(api(), { kind: 'user', name }, arn));
-      forgetPermissions();
-      if (withKey && mayKey) setKey(await iam.createAccessKey(api(), name));
-      else finish();
-    } catch (failure) {
-      setError(failure);
-      setBusy(false);
-    }
+  const send = async () => {
+    await once('user', () => iam.createUser(api(), name, path ? { path } : {}));
+    void client.invalidateQueries({ queryKey: ['users'] });
+    for (const group of inGroups) await once(`g ${group}`, () => iam.addUserToGroup(api(), group, name));
+    for (const arn of attached) await once(`p ${arn}`, () => iam.attachPolicy(api(), { kind: 'user', name }, arn));
+    forgetPermissions();
+    if (withKey && mayKey) setKey(await iam.createAccessKey(api(), name));
+    else finish();
   };
   const finish = () => {
     void client.invalidateQueries({ queryKey: ['user', name] });
@@ -65,34 +53,18 @@ export function CreateUser({ onClose }: { onClose: () => void }) {
   if (key) return <NewKeyDialog accessKey={key} onClose={finish} />;
   const started = done.current.has('user');
   return (
-    <Dialog
-      isOpen
-      size="lg"
-      title={t('identity.createUser')}
-      isModal={busy}
-      onClose={onClose}
-      onSubmit={() => void run()}
-      footer={
-        <>
-          <Button onPress={onClose} isDisabled={busy}>
-            {t('ui.cancel')}
-          </Button>
-          <Button type="submit" variant="primary" isPending={busy}>
-            {started ? t('identity.goOn') : t('identity.createUser')}
-          </Button>
-        </>
-      }
-    >
-      <div className="stack">
-        <div className="grid2" style={{ gridTemplateColumns: 'repeat(auto-fit, minmax(min(100%, 14rem), 1fr))' }}>
-          <TextField label={t('identity.name')} value={name} onChange={setName} isRequired autoFocus isDisabled={started} maxLength={64} error={tried && badName ? t('identity.badName') : null} description={t('identity.nameHelp')} />
-          <TextField label={t('identity.path')} value={path} onChange={setPath} placeholder="/" isDisabled={started} error={tried && badPath ? t('identity.badPath') : null} description={t('identity.pathHelp')} />
+    <FormDialog size="lg" title={t('identity.createUser')} action={started ? t('identity.goOn') : t('identity.createUser')} isWrong={badName || badPath} onClose={onClose} onSend={send}>
+      {(tried) => (
+        <div className="stack">
+          <div className="grid2" style={{ gridTemplateColumns: 'repeat(auto-fit, minmax(min(100%, 14rem), 1fr))' }}>
+            <TextField label={t('identity.name')} value={name} onChange={setName} isRequired autoFocus isDisabled={started} maxLength={64} error={tried && badName ? t('identity.badName') : null} description={t('identity.nameHelp')} />
+            <TextField label={t('identity.path')} value={path} onChange={setPath} placeholder="/" isDisabled={started} error={tried && badPath ? t('identity.badPath') : null} description={t('identity.pathHelp')} />
+          </div>
+          {groups.data && <Choices label={t('identity.groups')} options={groups.data.map((g) => ({ id: g.name, label: g.name }))} chosen={inGroups} onChange={setGroups} empty={t('identity.noGroups')} />}
+          {policies.data && <Choices label={t('identity.policies')} options={policyChoices(policies.data) ?? []} chosen={attached} onChange={setAttached} empty={t('identity.nothingLeft')} />}
+          {mayKey && <Checkbox label={t('identity.withKey')} description={t('identity.withKeyHelp')} isSelected={withKey} onChange={setWithKey} />}
         </div>
-        {groups.data && <Choices label={t('identity.groups')} options={groups.data.map((g) => ({ id: g.name, label: g.name }))} chosen={inGroups} onChange={setGroups} empty={t('identity.noGroups')} />}
-        {policies.data && <Choices label={t('identity.policies')} options={policyChoices(policies.data) ?? []} chosen={attached} onChange={setAttached} empty={t('identity.nothingLeft')} />}
-        {mayKey && <Checkbox label={t('identity.withKey')} description={t('identity.withKeyHelp')} isSelected={withKey} onChange={setWithKey} />}
-        {error !== null && <ErrorState error={error} compact />}
-      </div>
-    </Dialog>
+      )}
+    </FormDialog>
   );
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // All users. What each has (groups, policies, keys) is asked for the rows in sight alone.
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { MoreHorizontal, Plus, ShieldQuestion, Trash2, User as UserIcon } from 'lucide-react';
+import { MoreHorizontal, ShieldQuestion, Trash2, User as UserIcon } from 'lucide-react';
 import { useState } from 'react';
-import { useLocation, useSearch } from 'wouter';
+import { useLocation } from 'wouter';
 import * as iam from '../../../api/iam';
 import { api, useCan, useSession } from '../../../app';
 import { t } from '../../../strings';
-import { Button, EmptyState, formatNumber, IconButton, Menu, PageHeader, SearchField, Skeleton, Table, Time, toast, type Column, type Sort } from '../../../ui';
+import { EmptyState, formatNumber, IconButton, Menu, Skeleton, Table, Time, toast, type Column, type Sort } from '../../../ui';
 import { isApiError } from '../../../api/http';
 import css from '../identity.module.css';
-import { ListState, RemoveDialog } from '../parts';
+import { ListPage, RemoveDialog } from '../parts';
 import { found, place, simulatorFor } from '../places';
 import { userSteps } from '../removal';
 import { CreateUser } from './Create';
@@ -49,7 +49,6 @@ function Fact({ name, show }: { name: string; show: (f: Facts) => React.ReactNod
 export function UserList() {
   const client = useQueryClient();
   const [, go] = useLocation();
-  const search = useSearch();
   const { who } = useSession();
   const users = useQuery({ queryKey: ['users'], queryFn: ({ signal }) => iam.listUsers(api(), { signal }) });
   const anyone = `arn:aws:iam::${who?.account ?? '*'}:user/*`;
@@ -58,7 +57,6 @@ export function UserList() {
   const [filter, setFilter] = useState('');
   const [sort, setSort] = useState<Sort>({ column: 'name', descending: false });
   const [removing, setRemoving] = useState<iam.User | null>(null);
-  const creating = new URLSearchParams(search).has('new') && mayCreate;
   const rows = (users.data ?? [])
     .filter((u) => found(filter, u.name, u.path, ...Object.values(u.tags)))
     .sort((a, b) => (sort.column === 'created' ? (a.created?.getTime() ?? 0) - (b.created?.getTime() ?? 0) : a.name.localeCompare(b.name)) * (sort.descending ? -1 : 1));
@@ -101,29 +99,20 @@ export function UserList() {
         ) : null,
     },
   ];
-  const create = mayCreate && (
-    <Button variant="primary" icon={Plus} onPress={() => go('/identity/users?new')}>
-      {t('identity.createUser')}
-    </Button>
-  );
   return (
     <>
-      <PageHeader title={t('app.identityUsers')} description={t('identity.usersHelp')} actions={users.data?.length ? create : null} />
-      <ListState
+      <ListPage
+        title={t('app.identityUsers')}
+        help={t('identity.usersHelp')}
         query={users}
-        empty={
-          <EmptyState icon={UserIcon} title={t('identity.noUsers')} actions={create}>
-            {t('identity.noUsersHelp')}
-          </EmptyState>
-        }
+        icon={UserIcon}
+        none={t('identity.noUsers')}
+        noneHelp={t('identity.noUsersHelp')}
+        create={mayCreate && { label: t('identity.createUser'), dialog: (close) => <CreateUser onClose={close} /> }}
+        search={{ label: t('identity.searchUsers'), value: filter, onChange: setFilter, more: <span className="muted">{t('identity.countUsers', { count: rows.length })}</span> }}
       >
-        <div className={css.toolbar}>
-          <SearchField label={t('identity.searchUsers')} value={filter} onChange={setFilter} />
-          <span className="muted">{t('identity.countUsers', { count: rows.length })}</span>
-        </div>
         <Table label={t('app.identityUsers')} rows={rows} rowKey={(u) => u.name} columns={columns} sort={sort} onSort={setSort} rowHeight={50} onOpen={(u) => go(place('users', u.name))} empty={<EmptyState title={t('ui.noMatch')} />} />
-      </ListState>
-      {creating && <CreateUser onClose={() => go('/identity/users', { replace: true })} />}
+      </ListPage>
       {removing && (
         <RemoveDialog
           title={t('identity.deleteUser', { name: removing.name })}

@@ -86,14 +86,14 @@ export default function Page(_: PageProps) {
     [lines, status, slower, method, text],
   );
   const columns: Column<Line>[] = [
-    { id: 'time', header: t('monitoring.time'), width: '7.5rem', cell: (l) => <span className="num muted">{formatDate(l.entry.time, { timeStyle: 'medium' })}</span> },
+    { id: 'time', header: t('monitoring.time'), width: '6rem', cell: (l) => <span className="num muted">{formatDate(l.entry.time, { timeStyle: 'medium' })}</span> },
     { id: 'status', header: t('monitoring.status'), width: '3.5rem', cell: (l) => <StatusBadge status={l.status} /> },
     { id: 'method', header: t('monitoring.method'), width: '4.5rem', minTable: 700, cell: (l) => <span className="mono">{l.method}</span> },
-    { id: 'name', header: t('monitoring.operation'), width: 'minmax(7rem, 11rem)', cell: (l) => l.name },
-    { id: 'path', header: t('monitoring.path'), width: 'minmax(0, 1fr)', minTable: 500, cell: (l) => <span className="mono">{l.path}</span> },
-    { id: 'client', header: t('monitoring.client'), width: '9rem', minTable: 1000, cell: (l) => <span className="mono">{l.client}</span> },
+    { id: 'name', header: t('monitoring.operation'), width: 'minmax(6rem, 0.7fr)', cell: (l) => l.name },
+    { id: 'path', header: t('monitoring.path'), width: 'minmax(0, 2fr)', minTable: 500, cell: (l) => <span className="mono">{l.path}</span> },
+    { id: 'client', header: t('monitoring.client'), width: '8rem', minTable: 1000, cell: (l) => <span className="mono">{l.client}</span> },
     { id: 'bytes', header: t('monitoring.bytes'), width: '5.5rem', align: 'end', minTable: 820, cell: (l) => formatBytes((l.entry.http?.stats.inputbytes ?? 0) + (l.entry.http?.stats.outputbytes ?? 0)) },
-    { id: 'ms', header: t('monitoring.duration'), width: '5rem', align: 'end', cell: (l) => formatDuration(l.ms / 1000) },
+    { id: 'ms', header: t('monitoring.duration'), width: '5rem', align: 'end', minTable: 440, cell: (l) => formatDuration(l.ms / 1000) },
   ];
   return (
     <>

@@ -6,7 +6,7 @@ import { useMemo, useState } from 'react';
 import { listSettings, putSetting, resetSetting, type Setting } from '../../../api/pail';
 import { api, useCan, type PageProps } from '../../../app';
 import { t } from '../../../strings';
-import { Badge, Button, ConfirmDialog, Dialog, EmptyState, ErrorState, IconButton, KeyValue, KeyValues, Loading, PageHeader, RadioGroup, SearchField, Select, Table, TextField, toast, type Column, type Tone } from '../../../ui';
+import { Badge, Button, ConfirmDialog, cx, Dialog, EmptyState, ErrorState, IconButton, KeyValue, KeyValues, Loading, PageHeader, RadioGroup, SearchField, Select, Table, TextField, toast, type Column, type Tone } from '../../../ui';
 import css from './settings.module.css';
 
 const sourceTone: Record<Setting['source'], Tone | 'accent' | 'neutral'> = { default: 'neutral', flag: 'info', environment: 'info', admin: 'accent' };
@@ -41,14 +41,17 @@ export default function Page(_: PageProps) {
       width: 'minmax(0, 2.2fr)',
       cell: (s) => (
         <span className={css.name}>
-          <code>{s.name}</code>
+          <span className="row">
+            <code>{s.name}</code>
+            <code className={cx(css.aside, 'ellipsis', s.value === '' && 'muted')}>{s.value || t('system.unset')}</code>
+          </span>
           <span className="muted ellipsis" title={s.help}>
             {s.help}
           </span>
         </span>
       ),
     },
-    { id: 'value', header: t('system.value'), width: 'minmax(0, 1.3fr)', cell: (s) => (s.value === '' ? <span className="muted">{t('system.unset')}</span> : <code title={s.value}>{s.value}</code>) },
+    { id: 'value', header: t('system.value'), width: 'minmax(0, 1.3fr)', minTable: 560, cell: (s) => (s.value === '' ? <span className="muted">{t('system.unset')}</span> : <code title={s.value}>{s.value}</code>) },
     { id: 'source', header: t('system.source'), width: '7.5rem', minTable: 600, cell: (s) => <Badge tone={sourceTone[s.source] ?? 'neutral'}>{t(sourceName[s.source] ?? 'system.fromDefault')}</Badge> },
     {
       id: 'edit',
