@@ -183,8 +183,6 @@ export const objects = area('objects', {
   tagHelpFolders: 'These tags are added to each, and to everything in the folders. Tags with the same key are replaced.',
   tagAlone: 'Remove all other tags',
   acl: 'Access control list',
-  aclEveryone: 'Everyone',
-  aclSignedIn: 'Anyone who is signed in',
   aclHelp: 'What the object itself grants, in addition to policies.',
   tooManyTags: 'An object can have at most {count} tags.',
   aclOwnerOnly: 'The object itself grants nothing to others.',
