@@ -65,9 +65,9 @@ export default function Page(_: PageProps) {
   const columns: Column<AuditLine>[] = [
     { id: 'time', header: t('monitoring.time'), width: '9.5rem', minTable: 500, cell: (l) => <span className="num muted">{formatDate(l.time, { dateStyle: 'short', timeStyle: 'medium' })}</span> },
     { id: 'status', header: t('monitoring.status'), width: '3.5rem', cell: (l) => <StatusBadge status={l.status} /> },
-    { id: 'api', header: t('monitoring.operation'), width: 'minmax(7rem, 0.8fr)', cell: (l) => l.api },
-    { id: 'who', header: t('monitoring.who'), width: 'minmax(5rem, 0.8fr)', minTable: 640, cell: (l) => shortWho(l.who) || <span className="muted">{t('monitoring.anonymous')}</span> },
-    { id: 'what', header: t('monitoring.resource'), width: 'minmax(0, 2fr)', minTable: 460, cell: (l) => <span className="mono">{l.bucket ? (l.object ? `${l.bucket}/${l.object}` : l.bucket) : '–'}</span> },
+    { id: 'api', header: t('monitoring.operation'), width: 'minmax(7rem, 2fr)', cell: (l) => l.api },
+    { id: 'who', header: t('monitoring.who'), width: 'minmax(5rem, 2fr)', minTable: 640, cell: (l) => shortWho(l.who) || <span className="muted">{t('monitoring.anonymous')}</span> },
+    { id: 'what', header: t('monitoring.resource'), width: 'minmax(0, 5fr)', minTable: 460, cell: (l) => <span className="mono">{l.bucket ? (l.object ? `${l.bucket}/${l.object}` : l.bucket) : '–'}</span> },
     { id: 'from', header: t('monitoring.client'), width: '8rem', minTable: 980, cell: (l) => <span className="mono">{l.address}</span> },
     { id: 'time2', header: t('monitoring.duration'), width: '5rem', align: 'end', cell: (l) => formatDuration(l.seconds) },
   ];
