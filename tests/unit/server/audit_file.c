@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The file of the audit log: pieces of every size, rotation, others that write to it, a full disk. */
 #include "server/audit_file.h"
 
 #include <criterion/criterion.h>
