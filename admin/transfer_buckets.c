@@ -126,6 +126,32 @@ static bool prepare_folder(struct line *l, bool *there)
     return *there;
 }
 
+/* Whether the source can have several versions of a key; who does not tell may. */
+static bool source_has_versions(struct line *l)
+{
+    struct http_client_reply r;
+    struct s3_error e;
+    struct bytes root;
+    return !s3_good(ask(l, true, "GET", "versioning=", BYTES_NONE, &r, &e)) ||
+           !doc_root(r.body, "VersioningConfiguration", &root) || doc_find_text(root, "Status", l->arena).n > 0;
+}
+
+/*
+ * Versions can be written where versioning is on. A bucket that an earlier run suspended as its source is suspended
+ * gets it back until this one is through; and a source that never had versioning needs none.
+ */
+static bool takes_versions(struct line *l)
+{
+    const char *to = versioning_of(l, false);
+    bool whole = l->t->o->create || l->t->o->all_buckets, from_s3 = !l->t->o->from.folder;
+    if (strcmp(to, "Enabled") == 0 || (from_s3 && !*to && !source_has_versions(l)))
+        return true;
+    if (from_s3 && whole && strcmp(to, "Suspended") == 0 && strcmp(versioning_of(l, true), "Suspended") == 0)
+        return set_versioning(l, "Enabled");
+    report(l->t, PROBLEM_FAILED, BYTES_NONE, "%s keeps no versions; switch its versioning on first", l->t->to_bucket);
+    return false;
+}
+
 bool bucket_prepare(struct line *l, bool *there)
 {
     const struct transfer_options *o = l->t->o;
@@ -146,12 +172,7 @@ bool bucket_prepare(struct line *l, bool *there)
     if (!*there)
         return false;
     l->t->to_locks = has_lock(l, false);
-    if (o->versions && !o->compare && !o->dry_run && strcmp(versioning_of(l, false), "Enabled") != 0) {
-        report(l->t, PROBLEM_FAILED, BYTES_NONE, "%s keeps no versions; switch its versioning on first",
-               l->t->to_bucket);
-        return false;
-    }
-    return true;
+    return !o->versions || o->compare || o->dry_run || takes_versions(l);
 }
 
 /* A bucket with lock always answers; what may be carried over is its rule. */

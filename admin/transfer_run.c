@@ -348,7 +348,8 @@ static void close_one(struct line *l, uint64_t failed_before, uint64_t copied_be
     if (t->from_fd >= 0)
         close(t->from_fd);
     if (t->to_fd >= 0) {
-        if (t->counts.copied > copied_before && syncfs(t->to_fd) != 0) /* names: what they name is there already */
+        /* The names of all files at once: what they name is on disk already. */
+        if (t->counts.copied > copied_before && syncfs(t->to_fd) != 0) /* rules: nobody waits for one file */
             report(t, PROBLEM_FAILED, BYTES_NONE, "%s: %s", t->o->to.folder, strerror(errno));
         close(t->to_fd);
     }

@@ -178,7 +178,13 @@ def old_server():
     env = old.aws_environment()
     for command in ("s3api create-bucket --bucket old-data",
                     "s3api put-bucket-versioning --bucket old-data --versioning-configuration Status=Enabled",
-                    f"s3 cp {DOCS} s3://old-data --recursive --quiet", f"s3 cp {DOCS} s3://old-data --recursive --quiet"):
+                    f"s3 cp {DOCS} s3://old-data --recursive --quiet", f"s3 cp {DOCS} s3://old-data --recursive --quiet",
+                    # Without versions, and with some from before.
+                    "s3api create-bucket --bucket old-plain", f"s3 cp {DOCS} s3://old-plain --recursive --quiet",
+                    "s3api create-bucket --bucket old-once",
+                    "s3api put-bucket-versioning --bucket old-once --versioning-configuration Status=Enabled",
+                    f"s3 cp {DOCS} s3://old-once --recursive --quiet", f"s3 cp {DOCS} s3://old-once --recursive --quiet",
+                    "s3api put-bucket-versioning --bucket old-once --versioning-configuration Status=Suspended"):
         subprocess.run(aws + command.split(), env=env, check=True, capture_output=True)
     return old, {"OLD": old.endpoint, "OLD_KEY": old.access_key, "OLD_SECRET": old.secret_key}
 
