@@ -45,7 +45,7 @@ export const buckets = area('buckets', {
   encryptedKms: 'KMS',
   encryption: 'Encryption',
   encryptionDefault: 'Server default',
-  encryptionKms: 'A named key (SSE-KMS)',
+  encryptionKms: 'A key of your choice (SSE-KMS)',
   encryptionS3: 'The server’s own key (SSE-S3)',
   figuresMissing: 'Sizes and counts could not be loaded; the list itself is complete.',
   kmsKey: 'Key',
