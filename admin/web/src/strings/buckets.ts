@@ -25,7 +25,7 @@ export const buckets = area('buckets', {
   deleteAction: 'Delete bucket',
   deleteBody: 'The bucket and all of its settings are deleted, and others can take its name.',
   deleteEmptyFirst: 'Empty it first',
-  deleteNotEmpty: 'A bucket must be empty before it can be deleted. It still has objects, versions, delete markers or uploads in it.',
+  deleteNotEmpty: 'A bucket has to be empty before it can be deleted. It still has objects, versions, delete markers or uploads in it.',
   deleteTitle: 'Delete {name}?',
   deletedToast: 'The bucket {name} was deleted.',
   description: 'Where objects are stored. Each bucket has its own settings.',
