@@ -146,7 +146,7 @@ export const bucket = area('bucket', {
   enabled: 'On',
   encryption: 'Encryption',
   encryptionDefaultHelp: 'Whatever the server’s settings say.',
-  encryptionDsse: 'Two layers under a named key (DSSE-KMS)',
+  encryptionDsse: 'Two layers under a key of your choice (DSSE-KMS)',
   encryptionDsseHelp: 'For regulations that ask for two independent layers.',
   encryptionHelp: 'For new objects whose upload does not say how to encrypt. Existing objects stay as they are.',
   encryptionKmsHelp: 'Can be rotated, disabled and granted on its own.',

@@ -5,31 +5,47 @@ import { crc32OfBlob, crc32Text } from './crc32';
 type Waiting = { resolve: (text: string) => void; reject: (error: Error) => void };
 type Answer = { id: number; crc?: number; error?: string };
 
-let worker: Worker | null | undefined;
-let next = 1;
-const waiting = new Map<number, Waiting>();
+/** What a worker has read waits for its collector, which comes late: after so much another takes its place, and its memory is free at once. */
+const READS = 256 * 2 ** 20;
 
-function start(): Worker | null {
+let worker: { post: (blob: Blob) => Promise<string> } | null | undefined;
+
+function start() {
   if (worker !== undefined) return worker;
+  let made: Worker;
   try {
-    worker = new Worker(new URL('./crc.worker.ts', import.meta.url), { type: 'module' });
+    made = new Worker(new URL('./crc.worker.ts', import.meta.url), { type: 'module' });
   } catch {
     return (worker = null);
   }
-  worker.onmessage = (event: MessageEvent<Answer>) => {
+  const waiting = new Map<number, Waiting>();
+  let next = 1;
+  let left = READS;
+  const self = {
+    post: (blob: Blob) =>
+      new Promise<string>((resolve, reject) => {
+        left -= blob.size;
+        if (left < 0 && worker === self) worker = undefined;
+        const id = next++;
+        waiting.set(id, { resolve, reject });
+        made.postMessage({ id, blob });
+      }),
+  };
+  made.onmessage = (event: MessageEvent<Answer>) => {
     const { id, crc, error } = event.data;
     const w = waiting.get(id);
     waiting.delete(id);
     if (crc === undefined) w?.reject(new FileUnreadable(error ?? ''));
     else w?.resolve(crc32Text(crc));
+    if (left < 0 && waiting.size === 0) made.terminate();
   };
-  worker.onerror = () => {
+  made.onerror = () => {
     // It could not be loaded. What waits is asked for again, here.
     worker = null;
     for (const w of waiting.values()) w.reject(new WorkerGone());
     waiting.clear();
   };
-  return worker;
+  return (worker = self);
 }
 
 class WorkerGone extends Error {}
@@ -51,11 +67,7 @@ export async function checksumOf(blob: Blob): Promise<string> {
   const w = start();
   if (!w) return here(blob);
   try {
-    return await new Promise<string>((resolve, reject) => {
-      const id = next++;
-      waiting.set(id, { resolve, reject });
-      w.postMessage({ id, blob });
-    });
+    return await w.post(blob);
   } catch (error) {
     if (error instanceof WorkerGone) return here(blob);
     throw error;

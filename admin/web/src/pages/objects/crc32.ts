@@ -43,18 +43,14 @@ export function crc32(bytes: Uint8Array, crc = 0): number {
   return ~c >>> 0;
 }
 
-const PIECE = 4 << 20;
-type Transferable = ArrayBuffer & { transfer?: (size: number) => ArrayBuffer };
-
 export async function crc32OfBlob(blob: Blob): Promise<number> {
+  const reader = blob.stream().getReader();
   let crc = 0;
-  for (let at = 0; at < blob.size; at += PIECE) {
-    const bytes: Transferable = await blob.slice(at, at + PIECE).arrayBuffer();
-    crc = crc32(new Uint8Array(bytes), crc);
-    // Given back at once: left to the collector, hundreds of megabytes pile up before it runs.
-    bytes.transfer?.(0);
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return crc;
+    crc = crc32(value, crc);
   }
-  return crc;
 }
 
 /** As S3 writes it: base64 of four bytes, the highest first. */
