@@ -214,8 +214,8 @@ static void render_role(struct query_call *c, const json_t *record, bool full)
     if (document_get(c->ids, c->arena, record_text(record, "trust"), &text) == STORE_OK)
         api_document(c, "AssumeRolePolicyDocument", trust_to_arns(c, text));
     api_text(c->out, "Description", record_text(record, "description"));
+    xml_element_u64(c->out, "MaxSessionDuration", (uint64_t)record_number(record, "max_session"));
     if (full) {
-        xml_element_u64(c->out, "MaxSessionDuration", (uint64_t)record_number(record, "max_session"));
         json_t *use;
         xml_open(c->out, "RoleLastUsed");
         if (record_get(c->ids, c->arena, key_of_last_use(c->arena, record_text(record, "id")), &use) == STORE_OK) {

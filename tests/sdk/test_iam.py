@@ -476,6 +476,8 @@ def roles_are_assumed(t):
     fails("ValidationError", 400, sts.assume_role, RoleArn="arn:aws:s3:::nothing-here", RoleSessionName="work")
     fails("ValidationError", 400, sts.assume_role, RoleArn=made["Arn"], RoleSessionName="work", DurationSeconds=7200)
     t.iam.update_role(RoleName=role, MaxSessionDuration=7200)
+    listed = [r for page in t.iam.get_paginator("list_roles").paginate() for r in page["Roles"] if r["RoleName"] == role]
+    equal([r["MaxSessionDuration"] for r in listed], [7200], "the list tells it, too")
     sts.assume_role(RoleArn=made["Arn"], RoleSessionName="work", DurationSeconds=7200)
     document = t.iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
     equal(document["Statement"][0]["Principal"]["AWS"], user_arn, "shown as it was written")

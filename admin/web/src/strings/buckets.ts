@@ -41,7 +41,6 @@ export const buckets = area('buckets', {
   emptyRunning: 'Deleting…',
   emptyStopped: 'Stopped. What was deleted so far is gone.',
   emptyTitle: 'Empty {name}?',
-  encrypted: 'Encrypted',
   encryptedKms: 'KMS',
   encryption: 'Encryption',
   encryptionDefault: 'Server default',

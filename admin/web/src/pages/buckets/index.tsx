@@ -143,6 +143,7 @@ export default function Page(_: PageProps) {
   );
 }
 
+/* What is out of the ordinary: that a bucket is encrypted with AES256 is not. */
 function Badges({ row, hasStatus }: { row: Row; hasStatus: boolean }) {
   const facts = useFacts(row.name, hasStatus);
   const s = row.status;
@@ -154,7 +155,7 @@ function Badges({ row, hasStatus }: { row: Row; hasStatus: boolean }) {
       {versioning === 'enabled' && <Badge>{t('buckets.versioned')}</Badge>}
       {versioning === 'suspended' && <Badge tone="warning">{t('buckets.suspended')}</Badge>}
       {(s?.objectLock ?? facts?.locked) && <Badge tone="info">{t('buckets.locked')}</Badge>}
-      {facts?.encryption && <Badge>{facts.encryption.startsWith('aws:kms') ? t('buckets.encryptedKms') : t('buckets.encrypted')}</Badge>}
+      {facts?.encryption?.startsWith('aws:kms') && <Badge>{t('buckets.encryptedKms')}</Badge>}
       {s?.quotaBytes && (
         <span title={t('buckets.quotaOf', { part: formatPercent(used) })}>
           <Badge tone={used >= 1 ? 'danger' : used >= ALMOST_FULL ? 'warning' : 'neutral'}>
