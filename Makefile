@@ -270,13 +270,13 @@ clean:
 	rm -rf $(BUILD)
 
 # --- caring --------------------------------------------------------------------------
-.PHONY: check check-format check-rules check-warnings check-tidy check-cppcheck format fuzz torture bench coverage
+.PHONY: check check-format check-rules check-warnings check-tidy check-cppcheck check-packages format fuzz torture bench coverage
 C_FILES = $(shell git ls-files --cached --others --exclude-standard -- '*.c' '*.h')
 LINTED = $(SRC) $(MAINS)
 
 check:
 	@deploy/deps.sh build test check
-	@$(MAKE) --no-print-directory check-format check-rules check-warnings check-tidy check-cppcheck
+	@$(MAKE) --no-print-directory check-format check-rules check-warnings check-tidy check-cppcheck check-packages
 	@echo "make check: all is well"
 
 check-format:
@@ -284,6 +284,9 @@ check-format:
 
 check-rules:
 	@$(PYTHON) tests/check/rules.py
+
+check-packages:
+	@$(PYTHON) tests/check/packages.py
 
 check-warnings:
 	@$(MAKE) --no-print-directory -s WERROR=1 SANITIZER= CC=gcc all unit-bin model-bins bench-bins
