@@ -4,12 +4,15 @@
  * 0 done, 1 it failed (one clear line on standard error), 2 it was called wrongly.
  */
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "admin/commands.h"
+#include "base/arena.h"
 #include "base/check.h"
 #include "serve.h"
 #include "version.h"
@@ -66,6 +69,8 @@ int main(int argc, char **argv)
 {
     if (!hold_standard_descriptors())
         return 1;
+    /* What is put into a JSON value and finds no memory would be missing from what is saved or told: better an end. */
+    json_set_alloc_funcs(xmalloc, free);
     const char *word = argc >= 2 ? argv[1] : "";
     if (strcmp(word, "--version") == 0 || strcmp(word, "version") == 0) {
         printf("pail %s\n", PAIL_VERSION);

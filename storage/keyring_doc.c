@@ -173,7 +173,7 @@ int kek_save(const struct keyring *r, const struct kek *k)
     struct arena *a = arena_create(0);
     json_t *versions = json_array();
     for (uint32_t i = 0; i < k->n; i++)
-        json_array_append_new(versions, version_to_json(a, &k->versions[i]));
+        CHECK(json_array_append_new(versions, version_to_json(a, &k->versions[i])) == 0);
     json_t *j = json_pack("{s:i,s:I,s:I,s:b,s:b,s:I,s:o}", "v", FORMAT, "created", (json_int_t)k->created_ms, "rotated",
                           (json_int_t)k->rotated_ms, "disabled", k->disabled, "resealing", k->resealing, "resealed",
                           (json_int_t)atomic_load(&k->resealed), "versions", versions);
