@@ -39,8 +39,8 @@ export interface Place {
 
 const PAGE = 1000;
 const REFRESH_PAGES = 20;
-/** How far a search reads on by itself before it asks. */
 const LOOK_AGAIN_MS = 50;
+/** How far a search reads on by itself before it asks. */
 const SEARCH_PAGES = 100;
 const SEARCH_FOUND = 2000;
 
