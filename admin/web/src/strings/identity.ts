@@ -9,7 +9,7 @@ export const identity = area('identity', {
   offered: 'Offered as “{name}”, with the role {role}.',
   offeredNoClient: 'Not offered: it has no client ID.',
   offerEnd: 'Offer it no longer',
-  offerHelp: 'People get a button for it where they sign in. Register {address} with the provider as an address to come back to, and allow id tokens there (the implicit flow).',
+  offerHelp: 'People get a button for it where they sign in. Register {address} with the provider as a redirect address, and allow id tokens there (the implicit flow).',
   offerIt: 'Offer it',
   offerName: 'Text on the button',
   offerNameTaken: 'Another provider has this text. Choose a different one.',
