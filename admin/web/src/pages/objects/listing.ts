@@ -177,6 +177,8 @@ export function useListing(client: Client, place: Place, round: number): Listing
     [client, bucket, prefix, versions, deep, startsWith, contains, round],
   );
   if (listing.complete && contains === '') whole.current = { listing, round };
+  // A million rows of another folder are not kept.
+  else if (whole.current && !same(whole.current.listing.place, listing.place, ['bucket', 'prefix', 'versions'])) whole.current = undefined;
   const before = useRef<Listing>(listing);
   const old = before.current;
   const refresh = old !== listing && same(old.place, listing.place, ['bucket', 'prefix', 'versions', 'deep', 'startsWith', 'contains']);
