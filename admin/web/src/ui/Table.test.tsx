@@ -21,6 +21,23 @@ function Selecting({ rows, onOpen }: { rows: Row[]; onOpen?: (r: Row) => void })
 const body = () => screen.getAllByRole('rowgroup')[1] as HTMLElement;
 const press = (key: string, more = {}) => fireEvent.keyDown(document.activeElement ?? body(), { key, ...more });
 
+function Opened({ name }: { name: string }) {
+  const [open, setOpen] = useState(false);
+  return <button onClick={() => setOpen(true)}>{open ? `menu of ${name}` : name}</button>;
+}
+
+describe('a list that changes', () => {
+  it('leaves what is open in a row with that row', () => {
+    const table = (keys: string[]) => <Table label="Keys" rows={keys.map((key) => ({ key }))} rowKey={(r) => r.key} columns={[{ id: 'k', header: 'Key', cell: (r: Row) => <Opened name={r.key} /> }]} />;
+    const { rerender } = render(table(['b', 'c']));
+    fireEvent.click(screen.getByRole('button', { name: 'b' }));
+    rerender(table(['a', 'b', 'c']));
+    expect(screen.getAllByRole('button').map((b) => b.textContent)).toEqual(['a', 'menu of b', 'c']);
+    rerender(table(['x', 'y']));
+    expect(screen.getAllByRole('button').map((b) => b.textContent)).toEqual(['x', 'y']);
+  });
+});
+
 describe('slotsFrom', () => {
   const list = {};
   const none = { list, of: new Map<string, number>(), next: 0 };
