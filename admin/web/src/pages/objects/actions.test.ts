@@ -46,3 +46,10 @@ it('a deletion that is stopped can be undone as far as it came', async () => {
   expect(ends).toHaveLength(1);
   expect(ends[0]?.undo).toHaveLength(250);
 });
+
+it('what is gone, since versioning is suspended, is not offered back', async () => {
+  const ends: DeleteResult[] = [];
+  vi.mocked(s3.deleteObjects).mockImplementation((_c, _b, batch) => Promise.resolve({ deleted: batch.map(({ key }) => ({ key, versionId: undefined, marker: 'null' })), failed: [] }));
+  expect(await deleteItems(client, 'b', '', 'some', items, { onEnd: (r) => ends.push(r) })).toBe(true);
+  expect(ends).toEqual([{ undo: undefined, count: 600 }]);
+});

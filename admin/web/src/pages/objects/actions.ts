@@ -88,7 +88,8 @@ export function deleteItems(
       done += deleted.length;
       failures.push(...failed);
       p.done(done);
-      if (undo && deleted.every((d) => d.marker) && undo.length + deleted.length <= UNDO_MAX) undo.push(...deleted);
+      // A marker called null, where versioning is suspended, took the place of what it hides.
+      if (undo && deleted.every((d) => d.marker && d.marker !== 'null') && undo.length + deleted.length <= UNDO_MAX) undo.push(...deleted);
       else if (deleted.length > 0) undo = undefined;
     };
     let at = 0;
