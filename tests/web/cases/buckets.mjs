@@ -109,7 +109,7 @@ test('buckets: the access control list, once ownership lets lists count', async 
   equal(await page.getByRole('checkbox').count(), 0, 'boxes while lists are off');
   await shot(page, 'flow-acl-off');
   await page.getByRole('button', { name: 'Change ownership…' }).click();
-  await page.getByRole('alertdialog').getByRole('button', { name: 'Let lists count' }).click();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Turn on lists' }).click();
   const boxes = page.getByRole('checkbox', { name: 'Everybody, without signing in: List objects' });
   await boxes.waitFor();
   equal((await root.get('/set-acl', { ownershipControls: '' })).value('ObjectOwnership'), 'BucketOwnerPreferred', 'ownership');

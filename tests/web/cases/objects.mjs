@@ -588,6 +588,21 @@ test('objects: thousands are deleted with a bar and a way to stop, and come back
   await row(page, 'n00000').waitFor();
   await page.getByRole('checkbox', { name: 'Select all' }).locator('xpath=ancestor-or-self::label').first().click();
   const bar = page.getByRole('toolbar', { name: /selected/ });
+  // Who drops the selection while the rest is read does not get it back.
+  const slow = async (route) => {
+    await new Promise((r) => setTimeout(r, 300));
+    await route.continue().catch(() => {});
+  };
+  await page.route(/list-type=2/, slow);
+  await bar.getByRole('button', { name: 'Select all in this folder' }).click();
+  await bar.getByRole('button', { name: 'Clear selection' }).click();
+  await page.getByText('3,000 entries').waitFor();
+  await page.waitForTimeout(300);
+  equal(await bar.count(), 0, 'nothing is selected');
+  await page.unroute(/list-type=2/, slow);
+  await page.reload();
+  await row(page, 'n00000').waitFor();
+  await page.getByRole('checkbox', { name: 'Select all' }).locator('xpath=ancestor-or-self::label').first().click();
   // A list that is longer than what is loaded says so.
   await bar.getByRole('button', { name: 'Select all in this folder' }).click();
   await page.getByRole('toolbar', { name: '3,000 selected' }).waitFor();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useState, type FormEvent } from 'react';
 import { isApiError } from '../api/http';
-import { t } from '../strings';
+import { t, tx } from '../strings';
 import { Button, Callout, ErrorState, TextField } from '../ui';
 import { consoleInfo } from './console';
 import { Logo } from './Logo';
@@ -54,7 +54,7 @@ export function SignInForm({ again }: { again?: boolean }) {
           <div className={css.providers}>
             {providers.map((p) => (
               <Button key={providerName(p)} onPress={() => void startProvider(p).catch(setError)}>
-                {t('app.signInWith', { name: providerName(p) })}
+                {tx('app.signInWith', { name: <bdi>{providerName(p)}</bdi> })}
               </Button>
             ))}
           </div>

@@ -40,10 +40,12 @@ describe('the way back from an identity provider', () => {
     ['another state', { }, `id_token=${token({ nonce: 'N' })}&state=X`],
     ['another nonce', { }, `id_token=${token({ nonce: 'X' })}&state=S`],
     ['no nonce', { }, `id_token=${token({})}&state=S`],
+    ['what is no token', { }, 'id_token=x&state=S'],
+    ['a token without claims', { }, `id_token=h.${btoa('null')}.s&state=S`],
   ])('refuses %s', async (_what, more, hash) => {
     pend(more);
     arrive(hash);
-    await expect(finishProvider()).rejects.toThrow();
+    await expect(finishProvider()).rejects.toThrow('This sign-in was not begun here');
     expect(bodies).toEqual([]);
     expect(getSession().status).toBe('out');
     expect(location.hash).toBe('');

@@ -37,7 +37,11 @@ export async function startProvider(p: Provider): Promise<void> {
 
 function claimsOf(token: string): { nonce?: string } {
   const part = token.split('.')[1] ?? '';
-  return JSON.parse(atob(part.replace(/-/g, '+').replace(/_/g, '/'))) as { nonce?: string };
+  try {
+    return (JSON.parse(atob(part.replace(/-/g, '+').replace(/_/g, '/'))) ?? {}) as { nonce?: string };
+  } catch {
+    return {};
+  }
 }
 
 /** On start: is this the way back from a provider? The token is taken out of the address before anything else happens. */

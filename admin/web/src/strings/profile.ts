@@ -23,7 +23,7 @@ export const profile = area('profile', {
   edit: 'Edit…',
   editKey: 'Edit {id}',
   endDate: 'Last moment',
-  endPast: 'This is over already.',
+  endPast: 'This time has passed. Choose a later one.',
   ends: 'Ends',
   endsIn: { one: 'In {count} day', other: 'In {count} days' },
   endsOn: 'On a date…',

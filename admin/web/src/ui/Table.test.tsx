@@ -3,7 +3,7 @@ import { fireEvent, render, screen, within } from '@testing-library/react';
 import { useState } from 'react';
 import { describe, expect, it, vi } from 'vitest';
 import { hostile } from '../test/hostile';
-import { keysFrom, scrollToRow, Table, windowOf, type Sort } from './Table';
+import { scrollToRow, slotsFrom, Table, windowOf, type Slots, type Sort } from './Table';
 
 type Row = { key: string };
 const rowsOf = (n: number): Row[] => Array.from({ length: n }, (_, i) => ({ key: `row ${i}` }));
@@ -21,14 +21,39 @@ function Selecting({ rows, onOpen }: { rows: Row[]; onOpen?: (r: Row) => void })
 const body = () => screen.getAllByRole('rowgroup')[1] as HTMLElement;
 const press = (key: string, more = {}) => fireEvent.keyDown(document.activeElement ?? body(), { key, ...more });
 
-describe('keysFrom', () => {
-  it('keeps the keys of rows that stay, and hands them on after a jump', () => {
-    const before = { first: 8, last: 40, offset: 0 };
-    expect(keysFrom(before, { first: 12, last: 44 })).toBe(0);
-    expect(keysFrom(before, { first: 0, last: 32 })).toBe(0);
-    // Row 1000 has the key that row 8 had.
-    expect(1000 - keysFrom(before, { first: 1000, last: 1032 })).toBe(8);
-    expect(0 - keysFrom({ first: 1000, last: 1032, offset: 992 }, { first: 0, last: 32 })).toBe(8);
+function Opened({ name }: { name: string }) {
+  const [open, setOpen] = useState(false);
+  return <button onClick={() => setOpen(true)}>{open ? `menu of ${name}` : name}</button>;
+}
+
+describe('a list that changes', () => {
+  it('leaves what is open in a row with that row', () => {
+    const table = (keys: string[]) => <Table label="Keys" rows={keys.map((key) => ({ key }))} rowKey={(r) => r.key} columns={[{ id: 'k', header: 'Key', cell: (r: Row) => <Opened name={r.key} /> }]} />;
+    const { rerender } = render(table(['b', 'c']));
+    fireEvent.click(screen.getByRole('button', { name: 'b' }));
+    rerender(table(['a', 'b', 'c']));
+    expect(screen.getAllByRole('button').map((b) => b.textContent)).toEqual(['a', 'menu of b', 'c']);
+    rerender(table(['x', 'y']));
+    expect(screen.getAllByRole('button').map((b) => b.textContent)).toEqual(['x', 'y']);
+  });
+});
+
+describe('slotsFrom', () => {
+  const list = {};
+  const none = { list, of: new Map<string, number>(), next: 0 };
+  const numbers = (s: Slots) => [...s.of.values()];
+  it('keeps the numbers of rows that stay, and hands them on after a jump', () => {
+    const first = slotsFrom(none, list, ['a', 'b', 'c']);
+    expect(numbers(first)).toEqual([0, 1, 2]);
+    const scrolled = slotsFrom(first, list, ['c', 'd', 'e']);
+    expect(numbers(scrolled)).toEqual([2, 3, 4]);
+    expect(numbers(slotsFrom(scrolled, list, ['x', 'y', 'z', 'zz']))).toEqual([2, 3, 4, 5]);
+  });
+  it('never gives a row what another one had when the list changes', () => {
+    const first = slotsFrom(none, list, ['b', 'c']);
+    expect(numbers(slotsFrom(first, {}, ['a', 'b', 'c']))).toEqual([2, 0, 1]);
+    expect(numbers(slotsFrom(first, {}, ['c', 'b']))).toEqual([1, 0]);
+    expect(numbers(slotsFrom(first, {}, ['x', 'y']))).toEqual([2, 3]);
   });
 });
 

@@ -78,10 +78,18 @@ export function windowOf(count: number, rowHeight: number, scrollTop: number, vi
 
 type Window = ReturnType<typeof windowOf>;
 
-/** What is taken from a row's index to have its key: rows that stay in sight keep theirs; after a jump the new rows take them over. */
-export function keysFrom(before: { first: number; last: number; offset: number }, w: { first: number; last: number }): number {
-  const stay = w.first < before.last && before.first < w.last;
-  return stay ? before.offset : w.first - before.first + before.offset;
+/** Numbers of rows in sight, which React knows them by. `list`: what they were rows of. */
+export type Slots = { list: unknown; of: ReadonlyMap<string, number>; next: number };
+
+/**
+ * Rows that stay in sight keep their numbers, so nothing of a row, such as its open menu, becomes another's when the list changes.
+ * Only after a jump in the same list, where no row stays, the new rows take over the numbers of the old.
+ */
+export function slotsFrom(before: Slots, list: unknown, keys: readonly string[]): Slots {
+  const jumped = before.list === list && !keys.some((key) => before.of.has(key));
+  const free = jumped ? [...before.of.values()] : [];
+  let next = before.next;
+  return { list, of: new Map(keys.map((key, i) => [key, before.of.get(key) ?? free[i] ?? next++])), next };
 }
 const sameWindow = (a: Window, b: Window) => a.first === b.first && a.last === b.last && a.shift === b.shift;
 
@@ -187,8 +195,9 @@ export function Table<T>(p: TableProps<T>) {
   const shown = useMemo(() => columns.filter((c) => c.minTable === undefined || view.width >= c.minTable), [columns, view.width]);
   const template = [onSelect ? '1.25rem' : '', ...shown.map((c) => c.width ?? 'minmax(0, 1fr)')].filter(Boolean).join(' ');
   const w = windowOf(rows.length, rowHeight, view.top, view.height);
-  const keys = useRef({ first: 0, last: 0, offset: 0 });
-  keys.current = { first: w.first, last: w.last, offset: keysFrom(keys.current, w) };
+  const drawn = rows.slice(w.first, w.last);
+  const slots = useRef<Slots>({ list: rows, of: new Map(), next: 0 });
+  slots.current = slotsFrom(slots.current, rows, drawn.map(rowKey));
   const current = Math.min(focused, Math.max(0, rows.length - 1));
 
   useEffect(() => {
@@ -330,12 +339,12 @@ export function Table<T>(p: TableProps<T>) {
           </div>
           <div role="rowgroup" className={css.body} style={{ height: w.height }} onKeyDown={onKeyDown} onClick={onRowClick} onFocus={onRowFocus} onChange={onTick}>
             <div role="presentation" className={css.rows} style={{ transform: `translateY(${w.first * rowHeight + w.shift}px)` }}>
-              {rows.slice(w.first, w.last).map((row, i) => {
+              {drawn.map((row, i) => {
                 const index = w.first + i;
                 const key = rowKey(row);
                 return (
                   <MemoRow
-                    key={index - keys.current.offset}
+                    key={slots.current.of.get(key)}
                     row={row}
                     index={index}
                     columns={shown}

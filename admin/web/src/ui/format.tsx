@@ -59,10 +59,10 @@ const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['minute', 60],
 ];
 
-/** "3 hours ago", "in 2 days". */
 /** As fields of date and time have it: here, to the minute. */
 export const localDate = (date: Date): string => new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 
+/** "3 hours ago", "in 2 days". */
 export function formatRelative(value: When, now = Date.now()): string {
   const date = toDate(value);
   if (!date) return '–';

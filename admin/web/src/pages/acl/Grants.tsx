@@ -5,6 +5,7 @@ import { useState } from 'react';
 import type { Acl } from '../../api/s3';
 import { t } from '../../strings';
 import { Badge, Button, Callout, Checkbox, IconButton, Select, TextField } from '../../ui';
+import { visible } from '../objects/names';
 import css from './acl.module.css';
 import { cannedName, cannedOf, EVERYONE, fromCanned, groupsOf, isCanonicalId, isPublic, LOG_DELIVERY, permissionsOf, SIGNED_IN, type Canned, type GrantRow, type Kind, type Permission } from './grants';
 
@@ -28,7 +29,7 @@ const permissionWords = {
 function nameOf(row: GrantRow, ownerId: string): string {
   const known = row.type === 'Group' ? groupWords[row.grantee] : undefined;
   if (known) return t(known);
-  const name = row.displayName || (row.type === 'CanonicalUser' && row.grantee.length > 16 ? `${row.grantee.slice(0, 12)}…` : row.grantee);
+  const name = visible(row.displayName || (row.type === 'CanonicalUser' && row.grantee.length > 16 ? `${row.grantee.slice(0, 12)}…` : row.grantee));
   return row.grantee === ownerId ? t('bucket.aclOwner', { name }) : name;
 }
 
@@ -104,7 +105,15 @@ export function Grants({ kind, owner, rows, onChange }: { kind: Kind; owner: Acl
         </table>
       </div>
       {onChange && (
-        <div className={css.account}>
+        <div
+          className={css.account}
+          onKeyDown={(e) => {
+            // In a dialog the Enter key would save the list, without what is typed here.
+            if (e.key !== 'Enter' || !id || !(e.target instanceof HTMLInputElement)) return;
+            e.preventDefault();
+            add();
+          }}
+        >
           <TextField
             label={t('bucket.aclAccount')}
             description={t('bucket.aclAccountHelp')}

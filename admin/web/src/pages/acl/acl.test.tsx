@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { render, screen } from '@testing-library/react';
-import { describe, expect, it } from 'vitest';
+import { fireEvent, render, screen } from '@testing-library/react';
+import { describe, expect, it, vi } from 'vitest';
 import type { Acl } from '../../api/s3';
 import { hostile } from '../../test/hostile';
 import { cannedName, cannedOf, EVERYONE, fromCanned, isCanonicalId, isEqual, isPublic, toGrants, toRows, type Kind } from './grants';
@@ -38,5 +38,21 @@ describe('grants as rows', () => {
     const { container } = render(<Grants kind="bucket" owner={owner} rows={toRows(list(full, { type: 'CanonicalUser', grantee: name, displayName: name, permission: 'READ' }), 'bucket')} />);
     expect(container.querySelector('img,script,svg[onload]')).toBeNull();
     expect(screen.getAllByRole('rowheader')).toHaveLength(2);
+    expect(container.textContent).not.toMatch(/[\u202a-\u202e\u2066-\u2069]/);
+  });
+  it('adds an account with the Enter key, and does not send the form around it', () => {
+    const send = vi.fn((e: React.FormEvent) => e.preventDefault());
+    const change = vi.fn();
+    render(
+      <form onSubmit={send}>
+        <Grants kind="bucket" owner={owner} rows={toRows(list(full), 'bucket')} onChange={change} />
+        <button type="submit">Save</button>
+      </form>,
+    );
+    const field = screen.getByRole('textbox');
+    fireEvent.change(field, { target: { value: 'b'.repeat(64) } });
+    expect(fireEvent.keyDown(field, { key: 'Enter' })).toBe(false);
+    expect(change).toHaveBeenCalledWith(expect.arrayContaining([{ type: 'CanonicalUser', grantee: 'b'.repeat(64), has: ['READ'] }]));
+    expect(send).not.toHaveBeenCalled();
   });
 });

@@ -3,8 +3,9 @@
 import { useQuery } from '@tanstack/react-query';
 import { isApiError } from '../../api/http';
 import type { BucketStatus } from '../../api/pail';
-import { getBucketAcl, getBucketEncryption, getBucketPolicyStatus, getBucketVersioning, getObjectLockConfiguration, getPublicAccessBlock, type Acl, type Bucket, type Grant, type Versioning } from '../../api/s3';
+import { getBucketAcl, getBucketEncryption, getBucketPolicyStatus, getBucketVersioning, getObjectLockConfiguration, getPublicAccessBlock, type Acl, type Bucket, type Versioning } from '../../api/s3';
 import { api } from '../../app';
+import { isPublic, toRows } from '../acl/grants';
 import { limitTo } from './limit';
 
 export interface Row extends Bucket {
@@ -22,10 +23,7 @@ const AT_ONCE = 4;
 const FRESH_MS = 60_000;
 const limit = limitTo(AT_ONCE);
 
-const EVERYONE = ['http://acs.amazonaws.com/groups/global/AllUsers', 'http://acs.amazonaws.com/groups/global/AuthenticatedUsers'];
-
-export const isToEveryone = (grant: Grant): boolean => grant.type === 'Group' && EVERYONE.includes(grant.grantee);
-export const isPublicAcl = (acl: Acl): boolean => acl.grants.some(isToEveryone);
+export const isPublicAcl = (acl: Acl): boolean => isPublic(toRows(acl, 'bucket'));
 
 /* What may not be seen is not known, and says nothing. */
 async function known<T>(call: Promise<T>): Promise<T | undefined> {

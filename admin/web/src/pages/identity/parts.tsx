@@ -115,7 +115,7 @@ export function Choices({ label, options, chosen, onChange, empty }: { label: st
         {label}
         {chosen.size > 0 && <span className="muted"> · {t('identity.chosen', { count: chosen.size })}</span>}
       </legend>
-      {options.length > 6 && <SearchField label={t('identity.searchIn', { name: label.toLowerCase() })} value={search} onChange={setSearch} size="sm" />}
+      {options.length > 6 && <SearchField label={t('identity.searchIn', { name: label })} value={search} onChange={setSearch} size="sm" />}
       {options.length === 0 ? (
         <p className="muted">{empty}</p>
       ) : (

@@ -111,7 +111,9 @@ export function Browser({ bucket }: { bucket: string }) {
     setSelectingAll(true);
     await listing.all();
     setSelectingAll(false);
-    if (!listing.closed && listing.error === undefined) setSelected(new Set(listing.rows.map(rowId)));
+    if (listing.closed || listing.error !== undefined) return;
+    // Who chose something else meanwhile wants that.
+    setSelected((now) => (now === selected ? new Set(listing.rows.map(rowId)) : now));
   };
   const markers = chosen.some((r) => r.version?.isMarker);
   const mayGet = versions ? rights.getVersion : rights.get;
@@ -363,7 +365,7 @@ export function Browser({ bucket }: { bucket: string }) {
               {t('objects.selected', { count: chosen.length })}
               {chosenBytes > 0 && ` · ${formatBytes(chosenBytes)}`}
             </strong>
-            {!listing.complete && !searching && chosen.length === count && (
+            {!searching && (selectingAll || (!listing.complete && chosen.length === count)) && (
               <Button size="sm" isPending={selectingAll} onPress={() => void selectAll()}>
                 {t('objects.selectAllHere')}
               </Button>

@@ -28,9 +28,14 @@ export default function Pdf({ url, label }: { url: string; label: string }) {
       return task.promise;
     };
     // The library asks for its worker once, and never again when that fails. What came here stays in the browser's cache.
-    patiently(async () => (await fetch(workerUrl)).blob())
+    const fetchWorker = async () => {
+      const reply = await fetch(workerUrl);
+      if (!reply.ok) throw new Error(reply.statusText);
+      await reply.blob();
+    };
+    patiently(fetchWorker)
       .then(() => patiently(open))
-      .then(setDocument, (e: unknown) => !gone && setError(e));
+      .then((opened) => !gone && setDocument(opened), (e: unknown) => !gone && setError(e));
     return () => {
       gone = true;
       void task?.destroy();

@@ -21,21 +21,15 @@ const Markdown = lazily(() => import('./Markdown'));
 const Pdf = lazily(() => import('./Pdf'));
 const TEXT_MAX = 512 * 1024;
 /** Each part of a JSON is an element: more would be slow. */
-const COLOURED_MAX = 64 * 1024;
+const COLOURED_MAX = 128 * 1024;
+/** What is nested deeply grows by its indentation without end. */
+const INDENTED_MAX = 4 * 1024 ** 2;
 const ROWS_MAX = 200;
 const MEDIA_SECONDS = 6 * 3600;
 
-function prettyJson(text: string): string {
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
-}
-
 const JSON_TOKEN = /("(?:\\.|[^"\\])*")(\s*:)?|-?\b\d[\d.eE+-]*|\b(?:true|false|null)\b/g;
 
-/** JSON with its parts in colours: elements around texts, nothing of it is markup. */
+/** JSON with its parts in colours: elements around texts, nothing of it is markup. In what is no JSON the search could take for ever. */
 function coloured(text: string): ReactNode[] {
   const out: ReactNode[] = [];
   let at = 0;
@@ -45,6 +39,22 @@ function coloured(text: string): ReactNode[] {
     at = m.index + word.length;
   }
   return [...out, text.slice(at)];
+}
+
+/** Indented and coloured, unless that is too much; what is no JSON stays as it is. */
+export function prettyJson(text: string): ReactNode {
+  let pretty: string;
+  try {
+    pretty = JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+  if (pretty.length > INDENTED_MAX) return text;
+  return pretty.length > COLOURED_MAX ? pretty : coloured(pretty);
+}
+
+function Json({ text }: { text: string }) {
+  return useMemo(() => prettyJson(text), [text]);
 }
 
 const FIGURE = /^-?[\d.,]*\d%?$/;
@@ -109,7 +119,7 @@ function TextPreview({ refTo, head, kind }: { refTo: ObjectRef; head: ObjectHead
         <Csv text={body.data} />
       ) : (
         <pre className={css.text} tabIndex={0} role="region" aria-label={t('objects.tabPreview')}>
-          {kind === 'json' && whole ? (head.size <= COLOURED_MAX ? coloured(prettyJson(body.data)) : prettyJson(body.data)) : body.data}
+          {kind === 'json' && whole ? <Json text={body.data} /> : body.data}
         </pre>
       )}
       {!whole && <p className="muted">{t('objects.previewPart', { size: formatBytes(TEXT_MAX), total: formatBytes(head.size) })}</p>}

@@ -67,10 +67,14 @@ export function deleteItems(
   items: readonly Item[],
   o: { forever?: boolean; bypass?: boolean; onEnd: (result: DeleteResult) => void },
 ): Promise<boolean> {
+  // What is deleted is kept through another try: to delete it again would put a second marker above the first, which no undo takes away.
+  let done = 0;
+  let undo: Deleted[] | undefined = [];
+  let files = items.filter((i) => !i.folder).map(({ key, versionId }) => ({ key, versionId }));
+  const folders = items.filter((i) => i.folder);
   return startJob('delete', { name, bucket, place }, async (p) => {
-    let done = 0;
-    let undo: Deleted[] | undefined = [];
-    if (!items.some((i) => i.folder)) p.total(items.length);
+    p.done(done);
+    if (folders.length === 0) p.total(items.length);
     const failures: DeleteFailure[] = [];
     const some = async (batch: Array<{ key: string; versionId?: string }>) => {
       if (batch.length === 0) return;
@@ -84,18 +88,21 @@ export function deleteItems(
       done += deleted.length;
       failures.push(...failed);
       p.done(done);
-      if (undo && deleted.every((d) => d.marker) && undo.length + deleted.length <= UNDO_MAX) undo.push(...deleted);
+      // A marker called null, where versioning is suspended, took the place of what it hides.
+      if (undo && deleted.every((d) => d.marker && d.marker !== 'null') && undo.length + deleted.length <= UNDO_MAX) undo.push(...deleted);
       else if (deleted.length > 0) undo = undefined;
     };
+    let at = 0;
     try {
-      const files = items.filter((i) => !i.folder).map(({ key, versionId }) => ({ key, versionId }));
       // What is stopped or breaks keeps what was done until then, so that it can be undone.
-      for (let at = 0; at < files.length; at += DELETE_BATCH) await some(files.slice(at, at + DELETE_BATCH));
-      for (const folder of items.filter((i) => i.folder)) {
+      for (; at < files.length; at += DELETE_BATCH) await some(files.slice(at, at + DELETE_BATCH));
+      for (const folder of folders) {
         const pages = o.forever ? walkVersions(client, bucket, folder.key, p.signal) : walk(client, bucket, folder.key, p.signal);
         for await (const page of pages) await some(page.map((e) => ({ key: e.key, versionId: 'versionId' in e ? e.versionId : undefined })));
       }
     } finally {
+      const refused = new Set(failures.map((f) => `${f.key}\0${f.versionId ?? ''}`));
+      files = files.filter((f, i) => i >= at || refused.has(`${f.key}\0${f.versionId ?? ''}`));
       o.onEnd({ undo: undo?.length ? undo : undefined, count: done });
     }
     if (failures.length > 0) throw new SomeFailed(failures, failures.length);

@@ -5,7 +5,7 @@ import { useState, type ReactNode } from 'react';
 import { getBucketOwnership, getObjectAcl, putObjectAcl, putObjectRetention, putObjectTagging, readRestore, restoreObject, type LockMode, type ObjectHead, type ObjectRef, type RestoreTier, type Tags } from '../../api/s3';
 import { api } from '../../app';
 import { t } from '../../strings';
-import { Button, Callout, Checkbox, Dialog, ErrorState, LinkButton, Loading, localDate, NumberField, RadioGroup, Select, TextField, toast } from '../../ui';
+import { Button, Callout, Checkbox, Dialog, ErrorState, FormDialog, LinkButton, Loading, localDate, NumberField, RadioGroup, Select, TextField, toast } from '../../ui';
 import { isEqual, toGrants, toRows, type GrantRow } from '../acl/grants';
 import { Grants } from '../acl/Grants';
 import { copyAny, COPY_MAX, tagItems, type Item } from './actions';
@@ -16,40 +16,15 @@ import { mountTransfers } from './TransfersPanel';
 const TAGS_MAX = 10;
 
 function EditDialog({ title, onClose, onSave, isValid = true, label, children }: { title: string; onClose: () => void; onSave: () => Promise<unknown>; isValid?: boolean; label?: string; children: ReactNode }) {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-  const save = async () => {
-    if (busy || !isValid) return;
-    setBusy(true);
-    setError(null);
-    try {
-      await onSave();
-      toast.success(t('objects.saved'));
-      onClose();
-    } catch (e) {
-      setError(e);
-      setBusy(false);
-    }
+  const send = async () => {
+    await onSave();
+    toast.success(t('objects.saved'));
+    onClose();
   };
   return (
-    <Dialog
-      isOpen
-      size="lg"
-      title={title}
-      onClose={onClose}
-      onSubmit={() => void save()}
-      footer={
-        <>
-          <Button onPress={onClose}>{t('ui.cancel')}</Button>
-          <Button type="submit" variant="primary" isPending={busy} isDisabled={!isValid}>
-            {label ?? t('ui.save')}
-          </Button>
-        </>
-      }
-    >
+    <FormDialog size="lg" title={title} action={label ?? t('ui.save')} isDisabled={!isValid} onClose={onClose} onSend={send}>
       {children}
-      {error !== null && <ErrorState error={error} compact />}
-    </Dialog>
+    </FormDialog>
   );
 }
 

@@ -39,8 +39,8 @@ export interface Place {
 
 const PAGE = 1000;
 const REFRESH_PAGES = 20;
-/** How far a search reads on by itself before it asks. */
 const LOOK_AGAIN_MS = 50;
+/** How far a search reads on by itself before it asks. */
 const SEARCH_PAGES = 100;
 const SEARCH_FOUND = 2000;
 
@@ -177,6 +177,8 @@ export function useListing(client: Client, place: Place, round: number): Listing
     [client, bucket, prefix, versions, deep, startsWith, contains, round],
   );
   if (listing.complete && contains === '') whole.current = { listing, round };
+  // A million rows of another folder are not kept.
+  else if (whole.current && !same(whole.current.listing.place, listing.place, ['bucket', 'prefix', 'versions'])) whole.current = undefined;
   const before = useRef<Listing>(listing);
   const old = before.current;
   const refresh = old !== listing && same(old.place, listing.place, ['bucket', 'prefix', 'versions', 'deep', 'startsWith', 'contains']);

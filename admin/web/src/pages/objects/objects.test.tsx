@@ -9,6 +9,7 @@ import { parseCsv, separatorOf } from './csv';
 import Markdown from './Markdown';
 import { kindOf, lastName, Name, previewType, visible } from './names';
 import { addressOf, readWhere } from './place';
+import { prettyJson } from './Preview';
 import { folderOf, partSizeOf, PART_SIZE } from './transfers';
 
 describe('crc32', () => {
@@ -100,6 +101,20 @@ describe('previews', () => {
     expect(parseCsv('a,"b ""x"", c"\r\n1,\n"open', ',', 10)).toEqual([['a', 'b "x", c'], ['1', ''], ['open']]);
     expect(parseCsv('a\nb\nc', ',', 2)).toEqual([['a'], ['b']]);
     expect(separatorOf('a;b;c,d\n')).toBe(';');
+  });
+
+  it('JSON is indented and coloured as text; what is none, or too much, stays as it is', () => {
+    const { container } = render(<pre>{prettyJson('{"<b>":["\\"x",-1.5e3,true,null]}')}</pre>);
+    expect(container.textContent).toBe('{\n  "<b>": [\n    "\\"x",\n    -1500,\n    true,\n    null\n  ]\n}');
+    expect(container.querySelectorAll('b')).toHaveLength(0);
+    expect(container.querySelectorAll('span')).toHaveLength(5);
+    // The search for parts would look from each of these quotes to the end.
+    const quotes = '\\"'.repeat(32 * 1024);
+    const begun = performance.now();
+    expect(prettyJson(quotes)).toBe(quotes);
+    expect(performance.now() - begun).toBeLessThan(500);
+    const deep = '['.repeat(3000) + ']'.repeat(3000);
+    expect(prettyJson(deep)).toBe(deep);
   });
 
   it('Markdown runs nothing and asks nobody', () => {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Access keys with an end: making one, changing what is known of one, and how lists show it. */
 import { useQuery, type UseQueryResult } from '@tanstack/react-query';
-import { useState, type ReactNode } from 'react';
+import { useState } from 'react';
 import { createAccessKey, type NewAccessKey } from '../../api/iam';
 import { createServiceKey, listServiceKeys, updateServiceKey, type ServiceKey } from '../../api/pail';
 import { api, useCan } from '../../app';
 import { t } from '../../strings';
-import { Badge, Button, ComboBox, Copyable, Dialog, ErrorState, localDate, Select, TextField, Time } from '../../ui';
+import { Badge, ComboBox, Copyable, FormDialog, localDate, Select, TextField, Time } from '../../ui';
+import { visible } from '../objects/names';
 
 /** No user is called so. */
 export const ROOT = ':root';
@@ -41,12 +42,13 @@ export const KeyId = ({ of, known }: { of: { id: string }; known: ServiceKey | u
   <span style={{ minWidth: 0 }}>
     <Copyable value={of.id} label={t('profile.copyKeyId')} />
     {known?.name && (
-      <span className="muted ellipsis" title={known.description || known.name} style={{ display: 'block' }}>
-        {known.name}
-      </span>
+      <bdi className="muted ellipsis" title={visible(known.description || known.name)} style={{ display: 'block' }}>
+        {visible(known.name)}
+      </bdi>
     )}
   </span>
 );
+
 /* ---- when it ends ---- */
 
 type Preset = 'never' | '7' | '30' | '90' | '365' | 'date';
@@ -91,47 +93,6 @@ function Texts({ name, description, onName, onDescription }: { name: string; des
 }
 const fit = (name: string, description: string) => bytes(name) <= NAME_MAX && bytes(description) <= DESCRIPTION_MAX;
 
-function KeyForm({ title, label, isValid, onSave, onClose, children }: { title: string; label: string; isValid: boolean; onSave: () => Promise<unknown>; onClose: () => void; children: ReactNode }) {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-  const save = async () => {
-    if (busy || !isValid) return;
-    setBusy(true);
-    setError(null);
-    try {
-      await onSave();
-      onClose();
-    } catch (failure) {
-      setError(failure);
-      setBusy(false);
-    }
-  };
-  return (
-    <Dialog
-      isOpen
-      title={title}
-      isModal={busy}
-      onClose={onClose}
-      onSubmit={() => void save()}
-      footer={
-        <>
-          <Button onPress={onClose} isDisabled={busy}>
-            {t('ui.cancel')}
-          </Button>
-          <Button type="submit" variant="primary" isPending={busy} isDisabled={!isValid}>
-            {label}
-          </Button>
-        </>
-      }
-    >
-      <div className="stack">
-        {children}
-        {error !== null && <ErrorState error={error} compact />}
-      </div>
-    </Dialog>
-  );
-}
-
 export interface CreateKeyProps {
   title: string;
   body: string;
@@ -154,21 +115,26 @@ export function CreateKeyDialog({ title, body, user, users, mayEnd, onMade, onCl
   const known = !users || users.includes(whose);
   const owner = whose === ROOT ? undefined : whose;
   const make = async () => {
-    if (!mayEnd) return onMade(await createAccessKey(api(), owner));
+    onMade(mayEnd ? await withEnd() : await createAccessKey(api(), owner));
+    onClose();
+  };
+  const withEnd = async (): Promise<NewAccessKey> => {
     const key = await createServiceKey(api(), { ...(owner && { user: owner }), ...(name && { name }), ...(description && { description }), ...(expires && { expires: expires.toISOString() }) });
-    onMade({ id: key.id, user: key.user, active: true, secret: key.secret });
+    return { id: key.id, user: key.user, active: true, secret: key.secret };
   };
   return (
-    <KeyForm title={title} label={t('profile.createKey')} isValid={known && expires !== undefined && fit(name, description)} onSave={make} onClose={onClose}>
-      <p>{body}</p>
-      {users && <ComboBox label={t('profile.whose')} value={whose} onChange={setWhose} options={users.map((u) => ({ id: u, label: u === ROOT ? t('profile.root') : u }))} />}
-      {mayEnd && (
-        <>
-          <Texts name={name} description={description} onName={setName} onDescription={setDescription} />
-          <EndField value={end} onChange={setEnd} />
-        </>
-      )}
-    </KeyForm>
+    <FormDialog title={title} action={t('profile.createKey')} isDisabled={!known || expires === undefined || !fit(name, description)} onSend={make} onClose={onClose}>
+      <div className="stack">
+        <p>{body}</p>
+        {users && <ComboBox label={t('profile.whose')} value={whose} onChange={setWhose} options={users.map((u) => ({ id: u, label: u === ROOT ? t('profile.root') : u }))} />}
+        {mayEnd && (
+          <>
+            <Texts name={name} description={description} onName={setName} onDescription={setDescription} />
+            <EndField value={end} onChange={setEnd} />
+          </>
+        )}
+      </div>
+    </FormDialog>
   );
 }
 
@@ -180,16 +146,23 @@ export function EditKeyDialog({ of, onSaved, onClose }: { of: ServiceKey; onSave
   const expires = endOf(end);
   // Seconds of an end that is not touched stay as they are.
   const change = { name, description, ...(touched && { expires: expires?.toISOString() ?? null }) };
+  const save = async () => {
+    await updateServiceKey(api(), of.id, change);
+    onSaved();
+    onClose();
+  };
   return (
-    <KeyForm title={t('profile.editKey', { id: of.id })} label={t('ui.save')} isValid={(!touched || expires !== undefined) && fit(name, description)} onSave={() => updateServiceKey(api(), of.id, change).then(onSaved)} onClose={onClose}>
-      <Texts name={name} description={description} onName={setName} onDescription={setDescription} />
-      <EndField
-        value={end}
-        onChange={(e) => {
-          setEnd(e);
-          setTouched(true);
-        }}
-      />
-    </KeyForm>
+    <FormDialog title={t('profile.editKey', { id: of.id })} action={t('ui.save')} isDisabled={(touched && expires === undefined) || !fit(name, description)} onSend={save} onClose={onClose}>
+      <div className="stack">
+        <Texts name={name} description={description} onName={setName} onDescription={setDescription} />
+        <EndField
+          value={end}
+          onChange={(e) => {
+            setEnd(e);
+            setTouched(true);
+          }}
+        />
+      </div>
+    </FormDialog>
   );
 }

@@ -128,7 +128,7 @@ export default function Page(_: PageProps) {
         description={t('identity.keysHelp')}
         actions={
           mayCreate && (
-            <Button variant="primary" icon={Plus} onPress={() => setCreating(true)}>
+            <Button variant="primary" icon={Plus} onPress={() => setCreating(true)} isDisabled={!keys.data}>
               {t('profile.createKey')}
             </Button>
           )

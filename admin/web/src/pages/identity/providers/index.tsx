@@ -6,7 +6,7 @@ import * as iam from '../../../api/iam';
 import { api, useCan, useSession, type PageProps } from '../../../app';
 import { basePath } from '../../../app/base';
 import { t } from '../../../strings';
-import { Button, Card, ComboBox, ConfirmDialog, Copyable, Dialog, ErrorState, FormDialog, KeyValue, KeyValues, Select, TextField, Time, toast } from '../../../ui';
+import { Button, Callout, Card, ComboBox, ConfirmDialog, Copyable, Dialog, ErrorState, FormDialog, KeyValue, KeyValues, Select, TextField, Time, toast } from '../../../ui';
 import css from '../identity.module.css';
 import { Chip, ListPage } from '../parts';
 
@@ -38,7 +38,7 @@ export default function Page(_: PageProps) {
       >
         <div className="stack">
           {(providers.data ?? []).map((p) => (
-            <Provider key={p.arn} provider={p} mayAdd={Boolean(mayAdd)} mayRemove={Boolean(mayRemove)} mayOffer={Boolean(mayTag && mayUntag)} onChanged={() => void changed()} onRemove={mayDelete ? () => setRemoving(p) : undefined} />
+            <Provider key={p.arn} provider={p} taken={(providers.data ?? []).filter((o) => o !== p && o.tags[TAG.role]).map(offeredAs)} mayAdd={Boolean(mayAdd)} mayRemove={Boolean(mayRemove)} mayOffer={Boolean(mayTag && mayUntag)} onChanged={() => void changed()} onRemove={mayDelete ? () => setRemoving(p) : undefined} />
           ))}
         </div>
       </ListPage>
@@ -63,10 +63,11 @@ export default function Page(_: PageProps) {
 }
 
 const TAG = { role: 'pail:console-role', name: 'pail:console-name', client: 'pail:console-client' } as const;
+const offeredAs = (p: iam.OidcProvider) => p.tags[TAG.name] || p.url;
 const roleName = (arn: string) => arn.slice(arn.lastIndexOf('/') + 1);
 
 /** Whether the console's own sign-in offers it, and with which role: the server reads that from tags. */
-function Offered({ provider, may, onChanged }: { provider: iam.OidcProvider; may: boolean; onChanged: () => void }) {
+function Offered({ provider, taken, may, onChanged }: { provider: iam.OidcProvider; taken: readonly string[]; may: boolean; onChanged: () => void }) {
   const [editing, setEditing] = useState(false);
   const role = provider.tags[TAG.role];
   const offered = role && provider.clientIds.length > 0;
@@ -75,7 +76,7 @@ function Offered({ provider, may, onChanged }: { provider: iam.OidcProvider; may
       <KeyValues>
         <KeyValue label={t('identity.offer')}>
           <span className="row wrap">
-            <span className="hostile">{offered ? t('identity.offered', { name: provider.tags[TAG.name] || provider.url, role: roleName(role) }) : t(role ? 'identity.offeredNoClient' : 'identity.notOffered')}</span>
+            <span className="hostile">{offered ? t('identity.offered', { name: offeredAs(provider), role: roleName(role) }) : t(role ? 'identity.offeredNoClient' : 'identity.notOffered')}</span>
             {may && (
               <Button size="sm" onPress={() => setEditing(true)}>
                 {t(role ? 'identity.offerChange' : 'identity.offerIt')}
@@ -84,20 +85,23 @@ function Offered({ provider, may, onChanged }: { provider: iam.OidcProvider; may
           </span>
         </KeyValue>
       </KeyValues>
-      {editing && <OfferDialog provider={provider} onClose={() => setEditing(false)} onDone={onChanged} />}
+      {editing && <OfferDialog provider={provider} taken={taken} onClose={() => setEditing(false)} onDone={onChanged} />}
     </>
   );
 }
 
-function OfferDialog({ provider, onClose, onDone }: { provider: iam.OidcProvider; onClose: () => void; onDone: () => void }) {
+function OfferDialog({ provider, taken, onClose, onDone }: { provider: iam.OidcProvider; taken: readonly string[]; onClose: () => void; onDone: () => void }) {
   const roles = useQuery({ queryKey: ['roles'], queryFn: ({ signal }) => iam.listRoles(api(), { signal }), retry: false });
   const [role, setRole] = useState(provider.tags[TAG.role] ?? '');
   const [name, setName] = useState(provider.tags[TAG.name] ?? '');
-  const [clientId, setClientId] = useState(provider.tags[TAG.client] ?? provider.clientIds[0] ?? '');
+  const kept = provider.tags[TAG.client] ?? '';
+  const [clientId, setClientId] = useState(provider.clientIds.includes(kept) ? kept : (provider.clientIds[0] ?? ''));
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const badName = !/^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u.test(name);
-  const valid = role !== '' && clientId !== '' && !badName;
+  // The server finds a provider by it: of two with the same, only one could be reached.
+  const isTaken = taken.includes(name || provider.url);
+  const valid = role !== '' && clientId !== '' && !badName && !isTaken;
   const run = async (work: () => Promise<unknown>) => {
     if (busy) return;
     setBusy(true);
@@ -141,20 +145,21 @@ function OfferDialog({ provider, onClose, onDone }: { provider: iam.OidcProvider
     >
       <div className="stack">
         <p className="muted">{t('identity.offerHelp', { address: `${location.origin}${basePath}/` })}</p>
-        <TextField label={t('identity.offerName')} value={name} onChange={setName} maxLength={64} placeholder={provider.url} error={badName ? t('bucket.badTagChars') : null} />
+        <TextField label={t('identity.offerName')} value={name} onChange={setName} maxLength={64} placeholder={provider.url} error={badName ? t('bucket.badTagChars') : isTaken ? t('identity.offerNameTaken') : null} />
         {roles.data ? (
           <ComboBox label={t('identity.offerRole')} description={t('identity.offerRoleHelp')} value={role} onChange={setRole} options={roles.data.map((r) => ({ id: r.arn, label: r.name }))} />
         ) : (
           <TextField label={t('identity.offerRole')} description={t('identity.offerRoleHelp')} value={role} onChange={setRole} mono placeholder="arn:aws:iam::…:role/…" />
         )}
         {provider.clientIds.length > 1 && <Select label={t('identity.offerClient')} value={clientId} onChange={setClientId} options={provider.clientIds.map((c) => ({ id: c, label: c }))} />}
+        {clientId === '' && <Callout tone="warning">{t('identity.offerNeedsClient')}</Callout>}
         {error !== null && <ErrorState error={error} compact />}
       </div>
     </Dialog>
   );
 }
 
-function Provider({ provider, mayAdd, mayRemove, mayOffer, onChanged, onRemove }: { provider: iam.OidcProvider; mayAdd: boolean; mayRemove: boolean; mayOffer: boolean; onChanged: () => void; onRemove: (() => void) | undefined }) {
+function Provider({ provider, taken, mayAdd, mayRemove, mayOffer, onChanged, onRemove }: { provider: iam.OidcProvider; taken: readonly string[]; mayAdd: boolean; mayRemove: boolean; mayOffer: boolean; onChanged: () => void; onRemove: (() => void) | undefined }) {
   // Those of the first account alone are offered.
   const first = useSession().who?.account === '000000000000';
   const [id, setId] = useState('');
@@ -196,7 +201,7 @@ function Provider({ provider, mayAdd, mayRemove, mayOffer, onChanged, onRemove }
             <Time value={provider.created ?? null} full />
           </KeyValue>
         </KeyValues>
-        {first && <Offered provider={provider} may={mayOffer} onChanged={onChanged} />}
+        {first && <Offered provider={provider} taken={taken} may={mayOffer} onChanged={onChanged} />}
         {mayAdd && (
           <form
             className="row"

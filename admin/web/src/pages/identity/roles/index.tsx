@@ -19,6 +19,7 @@ import { useNamed, useQueryParameter } from '../useNamed';
 /** What a session of a role may last, in hours. */
 const HOURS_MIN = 1;
 const HOURS_MAX = 12;
+const hoursRange = () => t('ui.between', { min: HOURS_MIN, max: HOURS_MAX });
 const hoursFit = (hours: number | null) => hours !== null && hours >= HOURS_MIN && hours <= HOURS_MAX;
 
 export default function Page({ params }: PageProps) {
@@ -99,7 +100,7 @@ function CreateRole({ onClose }: { onClose: () => void }) {
           <div className="grid3">
             <TextField label={t('identity.name')} value={name} onChange={setName} isRequired autoFocus isDisabled={made} maxLength={64} error={tried && bad ? t('identity.badName') : null} />
             <TextField label={t('identity.description')} value={description} onChange={setDescription} isDisabled={made} maxLength={1000} />
-            <NumberField label={t('identity.sessionHours')} value={hours} onChange={setHours} min={HOURS_MIN} max={HOURS_MAX} isDisabled={made} />
+            <NumberField label={t('identity.sessionHours')} value={hours} onChange={setHours} min={HOURS_MIN} max={HOURS_MAX} isDisabled={made} error={tried && hours === null ? hoursRange() : null} />
           </div>
           <div>
             <h3 style={{ fontSize: 'var(--size-md)', marginBottom: 'var(--s2)' }}>{t('identity.trust')}</h3>
@@ -253,10 +254,12 @@ function EditRole({ role, onClose, onDone }: { role: iam.Role; onClose: () => vo
   };
   return (
     <FormDialog title={role.name} action={t('ui.save')} isWrong={!hoursFit(hours)} onClose={onClose} onSend={send}>
-      <div className="stack">
-        <TextField label={t('identity.description')} value={description} onChange={setDescription} maxLength={1000} autoFocus />
-        <NumberField label={t('identity.sessionHours')} description={t('identity.sessionHelp')} value={hours} onChange={setHours} min={HOURS_MIN} max={HOURS_MAX} />
-      </div>
+      {(tried) => (
+        <div className="stack">
+          <TextField label={t('identity.description')} value={description} onChange={setDescription} maxLength={1000} autoFocus />
+          <NumberField label={t('identity.sessionHours')} description={t('identity.sessionHelp')} value={hours} onChange={setHours} min={HOURS_MIN} max={HOURS_MAX} error={tried && hours === null ? hoursRange() : null} />
+        </div>
+      )}
     </FormDialog>
   );
 }
