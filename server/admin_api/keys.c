@@ -95,9 +95,12 @@ static bool says_nothing(json_t *policy)
 {
     const char *name;
     json_t *value;
-    json_object_foreach(policy, name, value) if (!json_is_null(value) &&
-                                                 !(json_is_string(value) && json_string_length(value) == 0) &&
-                                                 !(json_is_array(value) && json_array_size(value) == 0)) return false;
+    json_object_foreach(policy, name, value)
+    {
+        bool empty_text = json_is_string(value) && json_string_length(value) == 0;
+        if (!json_is_null(value) && !empty_text && !(json_is_array(value) && json_array_size(value) == 0))
+            return false;
+    }
     return true;
 }
 
