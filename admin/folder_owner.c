@@ -56,8 +56,9 @@ static bool may(const char *other, int how, const char *folder, uid_t uid, char 
     char name[64];
     if (!other || access(other, how) == 0)
         return true;
+    int problem = errno; /* looking the name up has errors of its own */
     snprintf(error, MAINTENANCE_ERROR, "%.150s: %s; started by root, this works as user %s, whom %.150s belongs to",
-             other, strerror(errno), name_of(uid, name), folder);
+             other, strerror(problem), name_of(uid, name), folder);
     return false;
 }
 

@@ -562,7 +562,8 @@ void job_run(struct line *l, struct job *j)
             return;
         const char *before = last_id;
         enum copy_end end = copy_one(l, j, &j->versions[i], &last_id, error);
-        bool guarded = !j->n_have && !j->versions[i].marker; /* it was written if nothing was there */
+        /* It was written if nothing was there. */
+        bool guarded = !j->n_have && !j->versions[i].marker && !t->no_conditions;
         if (end == COPY_DONE && t->o->versions && i == done && !guarded && last_id &&
             !late_settle(l, j, before, &last_id, error))
             end = COPY_FAILED;

@@ -184,7 +184,12 @@ static void close_direct(struct folder_file *f)
 
 void folder_file_direct(struct folder_file *f)
 {
-    f->direct_fd = openat(f->parent_fd, f->temporary, O_WRONLY | O_DIRECT | O_NOFOLLOW | O_CLOEXEC);
+    struct stat made, found;
+    f->direct_fd = openat(f->parent_fd, f->temporary, O_WRONLY | O_DIRECT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    /* The folder may be another user's, who could put something else under this name. */
+    if (f->direct_fd >= 0 && (fstat(f->fd, &made) != 0 || fstat(f->direct_fd, &found) != 0 ||
+                              made.st_dev != found.st_dev || made.st_ino != found.st_ino))
+        close_direct(f);
 }
 
 /* How much of it can go that way: all but the end, when it lies on pages here and there. */

@@ -14,13 +14,13 @@
 #include "server/server.h"
 
 #define NAME_MAX_BYTES 1200 /* of a bucket or key in an error's line, encoded */
-#define PRINTABLE_MAX  2048 /* of a path and the like */
+#define TEXT_MAX       2048 /* of a path and the like */
 #define USUAL_BYTES    512
-#define LINE_MAX_BYTES 8192
+#define LINE_MAX_BYTES (56u << 10) /* room for four texts of which each byte becomes six: no line is ever cut */
 
 static void put_printable(struct buf *out, struct bytes s)
 {
-    struct bytes some = bytes_cut(s, 0, PRINTABLE_MAX);
+    struct bytes some = bytes_cut(s, 0, TEXT_MAX);
     char *to = buf_reserve(out, some.n);
     if (s.n == 0)
         buf_put_char(out, '-');
@@ -87,7 +87,7 @@ static void put_ms(struct buf *out, uint64_t us)
 static void put_escaped(struct buf *out, const char *label, struct bytes text)
 {
     buf_put_str(out, label);
-    log_json_escape(out, text);
+    log_json_escape(out, bytes_cut(text, 0, TEXT_MAX));
 }
 
 /* Of every request, and so without printf. */

@@ -169,18 +169,19 @@ static void write_position(const struct audit *a)
 
 /* ---- the writer ---- */
 
-static bool write_whole(int fd, const char *p, size_t n)
+/* How much of it was written. */
+static size_t write_some(int fd, const char *p, size_t n)
 {
-    while (n) {
-        ssize_t put = write(fd, p, n);
+    size_t at = 0;
+    while (at < n) {
+        ssize_t put = write(fd, p + at, n - at);
         if (put < 0 && errno == EINTR)
             continue;
         if (put <= 0)
-            return false;
-        p += put;
-        n -= (size_t)put;
+            break;
+        at += (size_t)put;
     }
-    return true;
+    return at;
 }
 
 static uint64_t count_lines(const char *p, size_t n)
@@ -198,19 +199,35 @@ static void lost(struct audit *a, const char *p, size_t n, const char *where, co
     log_error("audit", "%llu lines are lost to %s: %s", (unsigned long long)lines, where, why);
 }
 
+/* Into the last segment. How many bytes of whole lines are there then; a half one is taken back. */
+static size_t to_segment(struct audit *a, const char *p, size_t n)
+{
+    size_t put = write_some(a->segment_fd, p, n);
+    if (put == n)
+        return n;
+    int why = errno;
+    const char *newline = memrchr(p, '\n', put);
+    put = newline ? (size_t)(newline - p) + 1 : 0;
+    if (ftruncate(a->segment_fd, (off_t)(a->segment_bytes + put)) != 0)
+        log_error("audit", "half a line is left in the webhook's queue: %s", strerror(errno));
+    errno = why;
+    return put;
+}
+
 static void to_queue(struct audit *a, const char *p, size_t n)
 {
     if (atomic_load(&a->queued) + n > a->queue_max) {
         lost(a, p, n, "the webhook", "its queue is full");
         return;
     }
-    if ((a->segment_fd < 0 && !open_segment(a)) || !write_whole(a->segment_fd, p, n)) {
-        lost(a, p, n, "the webhook's queue", strerror(errno));
+    size_t put = a->segment_fd < 0 && !open_segment(a) ? 0 : to_segment(a, p, n);
+    if (put < n)
+        lost(a, p + put, n - put, "the webhook's queue", strerror(errno));
+    if (put == 0)
         return;
-    }
-    atomic_fetch_add(&a->queued, n);
+    atomic_fetch_add(&a->queued, put);
     pthread_mutex_lock(&a->lock);
-    a->segment_bytes += n;
+    a->segment_bytes += put;
     if (a->segment_bytes >= SEGMENT_BYTES) {
         close(a->segment_fd);
         a->segment_fd = -1;

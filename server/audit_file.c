@@ -24,6 +24,7 @@
 #include "base/log.h"
 
 #define PATH_BYTES 4400
+#define DEVICES    "/dev/" /* names there are not ours to rotate */
 /*
  * Of one write through the cache. File systems with large folios (ext4 since Linux 6.16, XFS) take one run of pages for
  * each write; runs beyond this come from memory that nobody has used lately, and cost five times as much a byte.
@@ -34,11 +35,25 @@ struct audit_file {
     const char *path;
     uint64_t max;
     unsigned keep;
-    int fd, direct; /* direct -1: the file system cannot, or this is no regular file */
+    int fd, direct; /* direct -1: the file system cannot, or this is no plain file */
     uint64_t bytes; /* the file's size as it was left */
     size_t done, carry;
     bool aligned;
+    bool plain; /* a regular file under a name of its own: no pipe, and not what /dev/stdout happens to be */
+    bool waits; /* the last piece's end was carried and is not in the file yet */
+    bool torn;  /* the file ends in half a line of which the rest is lost */
 };
+
+/* As a process that was killed leaves it, or a disk that was full. */
+static bool ends_in_half_a_line(const char *path, uint64_t bytes)
+{
+    char last = '\n';
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool half = fd >= 0 && pread(fd, &last, 1, (off_t)(bytes - 1)) == 1 && last != '\n';
+    if (fd >= 0)
+        close(fd);
+    return half;
+}
 
 static bool open_both(struct audit_file *f)
 {
@@ -48,7 +63,10 @@ static bool open_both(struct audit_file *f)
         return false;
     bool known = fstat(f->fd, &st) == 0;
     f->bytes = known ? (uint64_t)st.st_size : 0;
-    f->direct = known && S_ISREG(st.st_mode) ? open(f->path, O_WRONLY | O_DIRECT | O_CLOEXEC) : -1;
+    f->plain = known && S_ISREG(st.st_mode) && strncmp(f->path, DEVICES, sizeof DEVICES - 1) != 0;
+    f->direct = f->plain ? open(f->path, O_WRONLY | O_DIRECT | O_CLOEXEC) : -1;
+    f->waits = false;
+    f->torn = f->plain && f->bytes && ends_in_half_a_line(f->path, f->bytes);
     return true;
 }
 
@@ -191,15 +209,22 @@ bool audit_file_write(struct audit_file *f, const char *p, size_t n, bool hurry,
     /* What is left of the last block waits, unless the file ends here. */
     bool waits = at == whole && n - at == f->carry && f->aligned && n >= AUDIT_FILE_DIRECT && f->bytes < f->max;
     if (!waits && at < n) {
+        if (f->torn && append(f->fd, "\n", 1) == 1) {
+            f->torn = false;
+            f->bytes++;
+        }
         size_t put = append(f->fd, p + at, n - at);
         f->bytes += put;
         at += put;
         why = at == n ? 0 : errno;
     }
+    if (why)
+        f->torn = at > f->done ? p[at - 1] != '\n' : f->torn || f->waits;
+    f->waits = waits;
     flock(f->fd, LOCK_UN);
     *ret_lost = at;
     to_next(f, waits ? 0 : f->carry, why == 0 && carried);
-    if (f->bytes >= f->max) {
+    if (f->bytes >= f->max && f->plain) {
         rotate(f);
         to_next(f, f->carry, false);
     }

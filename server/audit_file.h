@@ -12,6 +12,8 @@
  * audit_file_write(f, p, n); then the next buffer begins with the last `carry` bytes of this one.
  *
  * Other programs may rename the file or cut it short; and write to it, when they append under flock(2) as this does.
+ * Half a line that a killed process or a full disk has left stays, and the next line begins behind a newline. Pipes and
+ * what lies below /dev are only appended to.
  */
 #ifndef PAIL_SERVER_AUDIT_FILE_H
 #define PAIL_SERVER_AUDIT_FILE_H

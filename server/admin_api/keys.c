@@ -90,7 +90,21 @@ static int set_end(struct admin_call *c, json_t *key, struct bytes when)
     return 0;
 }
 
-/* NULL, {} and a document without statements: there is none. */
+/* {}, or the members of a policy without values, as clients written in Go send them where nothing was said. */
+static bool says_nothing(json_t *policy)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(policy, name, value)
+    {
+        bool empty_text = json_is_string(value) && json_string_length(value) == 0;
+        if (!json_is_null(value) && !empty_text && !(json_is_array(value) && json_array_size(value) == 0))
+            return false;
+    }
+    return true;
+}
+
+/* NULL, and what says nothing: there is none. Anything else must be a policy, or the key would have all rights. */
 static int set_policy(struct admin_call *c, json_t *key, json_t *policy)
 {
     struct bytes text = BYTES_NONE, old = record_text(key, "policy");
@@ -102,8 +116,7 @@ static int set_policy(struct admin_call *c, json_t *key, json_t *policy)
         return 0;
     if (!json_is_object(policy))
         return req_failf(c->r, S3E_MALFORMED_POLICY, "The policy is no JSON object.");
-    bool none = json_array_size(json_object_get(policy, "Statement")) == 0 &&
-                !json_is_object(json_object_get(policy, "Statement"));
+    bool none = says_nothing(policy);
     if (!none && admin_policy_text(c, policy, IAM_POLICY_MAX_USER_INLINE, &text) < 0)
         return -1;
     if (old.n)

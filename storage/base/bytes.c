@@ -401,7 +401,8 @@ void buf_put_u64(struct buf *b, uint64_t v)
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
     va_list ap;
-    size_t room = b->failed ? 0 : b->cap - b->n; /* nearly always enough: then once is enough */
+    size_t end = b->cap < b->max ? b->cap : b->max; /* a small buffer's memory is larger than what it may hold */
+    size_t room = b->failed ? 0 : end - b->n;       /* nearly always enough: then once is enough */
     va_start(ap, fmt);
     int n = vsnprintf(room ? b->p + b->n : NULL, room, fmt, ap);
     va_end(ap);

@@ -4,6 +4,7 @@
 
     tests/crash/run_audit.py [word]      only cases whose name contains the word
 """
+import errno
 import http.server
 import json
 import os
@@ -17,6 +18,7 @@ import urllib.parse
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(os.path.dirname(HERE), "lib"), HERE]
 
+import iotrap  # noqa: E402
 import s3client  # noqa: E402
 from cases import equal, run_alone, true, wait_for  # noqa: E402
 from pail import SECRET_KEY, Pail, TEST_DIR  # noqa: E402
@@ -206,6 +208,41 @@ def bounded_queue():
     true(sum(os.path.getsize(os.path.join(queue, n)) for n in os.listdir(queue)) <= 1 << 20, "the queue is too large")
 
 
+def full_disk_under_the_queue():
+    """A disk that is full in the middle of a line: lines are lost and counted, no half one is left, the rest arrives"""
+    where = folder()
+    data = os.path.join(where, "data")
+    trap, receiver = iotrap.Trap(where, data), Receiver()
+    receiver.taking = False
+    args = ["--audit-webhook", f"http://127.0.0.1:{receiver.port}/", "--audit-queue-mib", "1"]
+    with Pail("audit-full", data=data, args=args, env=trap.environment()) as pail:
+        client = client_of(pail)
+        client.create_bucket(BUCKET)
+        wait_for(lambda: receiver.requests)
+
+        def ask(name, n):
+            for i in range(n):
+                equal(client.get(BUCKET, f"{name}-{i}").status, 404, "GET")
+            time.sleep(0.5)  # several times AUDIT_FLUSH_MS: what comes next is another write
+
+        ask("before", 10)
+        trap.set(0, iotrap.WRITE, iotrap.SHORT, 1000, times=1, path="/audit/0")
+        trap.set(1, iotrap.WRITE, iotrap.ERROR, errno.ENOSPC, skip=1, times=1, path="/audit/0")
+        ask("lost", 20)
+        equal((trap.hits(0), trap.hits(1)), (1, 1), "faults")
+        trap.clear()
+        ask("after", 10)
+        receiver.taking = True
+        wait_for(lambda: any(line["api"].get("object") == "after-9" for line in list(receiver.lines)), 20)
+        with open(pail.log_path) as f:
+            true("lines are lost to the webhook's queue: No space left" in f.read(), "nobody says so")
+    receiver.close()
+    names = [line["api"].get("object") for line in receiver.lines]
+    equal([n for n in names if n and not n.startswith("lost")],
+          [f"before-{i}" for i in range(10)] + [f"after-{i}" for i in range(10)], "lines")
+    true(1 <= sum(n is not None and n.startswith("lost") for n in names) < 20, "what was written whole stays")
+
+
 def a_file_that_cannot_be():
     """A file that cannot be written stops the start, with its name"""
     pail = Pail("audit-nowhere", args=["--audit-file", "/nonexistent/audit"])
@@ -218,7 +255,8 @@ def a_file_that_cannot_be():
     raise AssertionError("it started")
 
 
-CASES = [every_request, every_text, rotation, webhook_outage, bounded_queue, a_file_that_cannot_be]
+CASES = [every_request, every_text, rotation, webhook_outage, bounded_queue, full_disk_under_the_queue,
+         a_file_that_cannot_be]
 
 
 if __name__ == "__main__":

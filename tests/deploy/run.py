@@ -235,7 +235,9 @@ def commands_of_root(place, data):
     give_away(data)
     run("rm", "-f", f"{data}/index/lock.mdb")
     refused = run(pail, "backup", data, f"{place}/mine", ok=False)
-    contains(refused.stderr, "started by root, this works as user", "a folder of root's")
+    contains(refused.stderr, "mine: Permission denied; started by root, this works as user", "a folder of root's")
+    refused = run(pail, "backup", data, f"{place}/no/such", ok=False)
+    contains(refused.stderr, "no/such: No such file or directory; started by root", "a folder in none")
     # Root alone may make folders in `place`; the new ones are the data's owner's.
     for words in (("check", data), ("check", data, "--repair"), ("backup", data, f"{place}/backup"),
                   ("backup", data, f"{place}/backup", "--verify"), ("restore", f"{place}/backup", f"{place}/again"),

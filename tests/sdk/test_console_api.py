@@ -314,6 +314,11 @@ def access_keys_are_whose(t):
     bounded = Caller(t).ask("POST", path, body={"user": name, "policy": {"Version": "2012-10-17", "Statement": [allow("s3:*")]}})
     true(bounded["bounded"], "a policy of its own")
     Caller(t, bounded["id"], bounded["secret"]).ask("POST", path, body={}, status=403)
+    for policy in ({"Version": "2012-10-17", "Statement": []}, {"Version": "2012-10-17", "Statements": [allow("s3:*")]},
+                   {"Version": "2012-10-17"}, {"statement": [allow("s3:*")]}, {"Statement": "s3:*"}, [], 5, "x"):
+        Caller(t).ask("POST", path, body={"user": name, "policy": policy}, status=400)  # not a key with all rights
+    for policy in (None, {}, {"ID": "", "Version": "", "Statement": None}):
+        true(not Caller(t).ask("POST", path, body={"user": name, "policy": policy})["bounded"], f"nothing is said: {policy}")
     maker = Caller(t, *user(t, allow(["admin:CreateServiceAccount", "admin:ListServiceAccounts"]))[1:])
     equal(maker.ask("POST", path, body={"user": them})["user"], them, "with the right to")
     maker.ask("PUT", f"{path}/{their}", body={"active": False}, status=403)

@@ -142,7 +142,7 @@ def kinds(report):
 class Throttled:
     """A server before the server, which refuses some requests with SlowDown, or spoils replies. `ask` may change what
     is passed on, `answer` what comes back: each gets the request and may change headers (a list) in place; ask returns
-    the body (None: status 400), answer the bytes."""
+    the body (None: status 400, or a status), answer the bytes."""
 
     def __init__(self, server, refuse=0.3, retry_after=None, seed=5, spoil=False, ask=None, answer=None):
         outer, self.refused, self.times = self, 0, collections.defaultdict(list)
@@ -168,8 +168,8 @@ class Throttled:
                 sent = list(self.headers.items())
                 if ask:
                     body = ask(self, sent, body)
-                if body is None:
-                    self.send_response(400)
+                if body is None or isinstance(body, int):
+                    self.send_response(body or 400)
                     self.send_header("Content-Length", "0")
                     return self.end_headers()
                 status, got, data = self.forward(self.command, self.path, sent, body)
@@ -872,6 +872,8 @@ def the_last_request_of_a_killed_run(t):
             nonlocal count
             if request.command not in ("PUT", "DELETE") or "/k" not in request.path or "versionId" in request.path:
                 return body
+            if step == 1 and any(n.lower() == "if-none-match" for n, _ in sent):
+                return 501
             count += 1
             if not killed.is_set() and count == step:
                 held.append((request.command, request.path, list(sent), body))
@@ -881,7 +883,8 @@ def the_last_request_of_a_killed_run(t):
             return body
         return ask
 
-    for step in (2, 4):  # the second version, which is as the first; the delete marker
+    # The first version, where the destination knows no conditions; the second, which is as the first; the delete marker
+    for step in (1, 2, 4):
         held.clear(), killed.clear()
         with Throttled(t.pail, refuse=0, ask=ask_for(step)) as slow:
             words = ["import", f"s3://{name}", dest, "--versions"]

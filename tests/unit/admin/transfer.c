@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pure parts of import and export: replies in XML, names, times, and what of a history is there already. */
+/*
+ * The pure parts of import and export: replies in XML, names, times, and what of a history is there already; and files
+ * in folders of others.
+ */
 #include "admin/transfer.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
 
@@ -200,4 +206,30 @@ Test(transfer, keys_in_urls)
     cr_expect(bytes_eq_str(s3_encode(a, bytes_str("a/b"), false), "a%2Fb"));
     cr_expect(bytes_eq_str(s3_decode(a, bytes_str("%zz%4")), "%zz%4"), "what is not encoded stays");
     arena_free(a);
+}
+
+/* The folder may be another user's: what is put under the name of a file that is being written stays as it is. */
+Test(transfer, a_file_that_another_puts_in_the_way_is_not_written)
+{
+    char folder[] = "/tmp/pail-export-XXXXXX", error[256], found[8] = "";
+    struct folder_file f;
+    void *piece = NULL;
+    cr_assert(mkdtemp(folder) != NULL && posix_memalign(&piece, 4096, 4096) == 0);
+    memset(piece, 'x', 4096);
+    int root = open(folder, O_RDONLY | O_DIRECTORY);
+    cr_assert(root >= 0 && folder_file_begin(&f, root, BYTES_LIT("key"), 4096, error));
+    int theirs = openat(root, "theirs", O_RDWR | O_CREAT, 0600);
+    cr_assert(theirs >= 0);
+    cr_assert(write(theirs, "theirs", 6) == 6);
+    cr_assert(renameat(root, "theirs", root, f.temporary) == 0);
+    folder_file_direct(&f);
+    cr_expect_eq(f.direct_fd, -1);
+    cr_expect(folder_file_write(&f, piece, 4096, 0, error));
+    cr_expect_eq(pread(theirs, found, sizeof found - 1, 0), 6);
+    cr_expect_str_eq(found, "theirs");
+    folder_file_drop(&f);
+    close(theirs);
+    close(root);
+    free(piece);
+    rmdir(folder);
 }

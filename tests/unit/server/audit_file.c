@@ -4,9 +4,11 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -193,6 +195,93 @@ Test(audit_file, a_file_that_was_cut_goes_on_without_a_hole)
     write_all();
     check_all(from);
     cr_assert(stat(path, &st) == 0 && st.st_size < 8 * (off_t)AUDIT_FILE_DIRECT);
+    end();
+}
+
+/* The bytes of the file, with a NUL. */
+static const char *content(const char *name)
+{
+    static char text[8192];
+    int fd = open(name, O_RDONLY);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    cr_assert(n >= 0);
+    close(fd);
+    text[n] = '\0';
+    return text;
+}
+
+Test(audit_file, half_a_line_of_a_killed_process_spoils_no_other)
+{
+    char error[512];
+    size_t lost_from;
+    begin(UINT64_MAX);
+    audit_file_close(&file);
+    int other = open(path, O_WRONLY | O_TRUNC);
+    cr_assert(write(other, "whole\nhal", 9) == 9);
+    close(other);
+    file = audit_file_open(path, UINT64_MAX, KEEP, error);
+    cr_assert(audit_file_carry(file, 6) < 6 && audit_file_write(file, "first\n", 6, false, &lost_from));
+    audit_file_close(&file);
+    cr_assert_str_eq(content(path), "whole\nhal\nfirst\n");
+    file = audit_file_open(path, UINT64_MAX, KEEP, error);
+    cr_assert(audit_file_carry(file, 7) < 7 && audit_file_write(file, "second\n", 7, false, &lost_from));
+    cr_assert_str_eq(content(path), "whole\nhal\nfirst\nsecond\n");
+    end();
+}
+
+/* The file may not grow beyond some size: a disk that is full in the middle of a line. */
+Test(audit_file, a_disk_that_is_full_in_the_middle_of_a_line)
+{
+    size_t lost_from, at = 0;
+    begin(UINT64_MAX);
+    struct rlimit before, now;
+    cr_assert(getrlimit(RLIMIT_FSIZE, &before) == 0);
+    now = (struct rlimit){9, before.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    cr_assert(setrlimit(RLIMIT_FSIZE, &now) == 0);
+    memcpy(fill, "first\nsecond\n", 13);
+    at = audit_file_carry(file, 13);
+    bool written = audit_file_write(file, fill, 13, false, &lost_from);
+    memmove(fill, fill + 13 - at, at);
+    memcpy(fill + at, "third\n", 6);
+    size_t n = at + 6;
+    at = audit_file_carry(file, n);
+    bool again = audit_file_write(file, fill, n, false, &lost_from);
+    memmove(fill, fill + n - at, at);
+    memcpy(fill + at, "fourth\n", 7);
+    n = at + 7;
+    cr_assert(setrlimit(RLIMIT_FSIZE, &before) == 0);
+    cr_assert(!written && !again);
+    at = audit_file_carry(file, n);
+    cr_assert(audit_file_write(file, fill, n, false, &lost_from));
+    cr_assert_str_eq(content(path), "first\nsec\nfourth\n");
+    end();
+}
+
+Test(audit_file, a_pipe_is_not_rotated)
+{
+    char error[512], pipe_path[160], piece[4096];
+    size_t lost_from;
+    struct stat st;
+    begin(UINT64_MAX);
+    snprintf(pipe_path, sizeof pipe_path, "%s/pipe", folder);
+    cr_assert(mkfifo(pipe_path, 0600) == 0);
+    int reader = open(pipe_path, O_RDONLY | O_NONBLOCK);
+    struct audit_file *f = audit_file_open(pipe_path, 1000, KEEP, error);
+    cr_assert(f != NULL);
+    add_lines(3000);
+    for (int i = 0; i < 3; i++) {
+        (void)audit_file_carry(f, filled);
+        cr_assert(audit_file_write(f, fill, filled, false, &lost_from));
+        while (read(reader, piece, sizeof piece) > 0)
+            ;
+    }
+    cr_assert(lstat(pipe_path, &st) == 0 && S_ISFIFO(st.st_mode));
+    audit_file_close(&f);
+    close(reader);
+    unlink(pipe_path);
+    filled = 0;
+    next_line = 0;
     end();
 }
 
