@@ -477,6 +477,33 @@ def rotation_offline(f):
     return f"{hits} faults"
 
 
+@case("IOE-07: memory ends while the keyring is written: no version of a key is missing from it", kind=Keys)
+def keyring_written(f):
+    f.last = f.version()["current"]
+    for _ in range(8):
+        f.must(f.rotate())
+    f.rotated(None)
+    f.rig.pail.stop()
+    data, kept, command = f.rig.data, f.rig.data + "-kept", Command(f)
+    shutil.copytree(data, kept)
+    rotate, hits = ("key", "rotate", "mine", "--data", data), 0
+    MALLOC.arm(command.traps, FAR)
+    command.spawn(*rotate)
+    last = MALLOC.seen(command.traps)
+    for n in range(last - 280, last, 8):  # the document is written near the end
+        shutil.rmtree(data)
+        shutil.copytree(kept, data)
+        done, hit = command.run(MALLOC, n, *rotate)
+        hits += hit
+        listed = command.plain("key", "list", "--data", data)
+        if "unavailable" in listed.stdout or "does not open" in listed.stdout + listed.stderr:
+            raise Wrong(f"call {n} of {last}, code {done.returncode}: {listed.stdout}{listed.stderr}")
+    shutil.rmtree(data)
+    os.rename(kept, data)
+    f.rig.start()
+    return f"{hits} faults"
+
+
 # --- backup and restore -------------------------------------------------------------------
 
 class Command:
