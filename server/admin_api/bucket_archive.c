@@ -168,7 +168,7 @@ int admin_export_buckets(struct req *r)
 /* False: the server failed. */
 static bool note(struct req *r, struct req *sub, json_t *status, const char *what)
 {
-    struct bytes why;
+    struct bytes why = BYTES_NONE;
     json_t *row = json_pack("{s:b}", "isSet", sub->err.code == S3E_OK);
     bool good = sub->err.code == S3E_OK || admin_forgive(sub, &why);
     if (!good)
