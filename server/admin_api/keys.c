@@ -464,11 +464,13 @@ int admin_info_any_key(struct req *r)
     return admin_reply_sealed(c, json_incref(j));
 }
 
-/* All but the one that is called like the user. */
-static int list_keys(struct admin_call *c, struct bytes user, const json_t *owner, json_t **ret)
+/* One key, as a reply has it. */
+typedef json_t *key_shown_f(struct admin_call *, struct bytes id, const json_t *key);
+
+/* All but the one that is called like the user, to `list`. */
+static int list_keys(struct admin_call *c, struct bytes user, const json_t *owner, key_shown_f *shown, json_t *list)
 {
     const json_t *keys = json_object_get(owner, "keys");
-    *ret = json_in(c->arena, json_array());
     for (size_t i = 0; i < json_array_size(keys); i++) {
         struct bytes id = json_bytes(json_array_get(keys, i));
         json_t *key;
@@ -476,7 +478,7 @@ static int list_keys(struct admin_call *c, struct bytes user, const json_t *owne
             continue;
         int rc = record_get(c->ids, c->arena, key_of_access_key(c->arena, id), &key);
         if (rc == STORE_OK)
-            json_array_append_new(*ret, key_json(c, id, key));
+            json_array_append_new(list, shown(c, id, key));
         else if (rc != STORE_NO_SUCH_SETTING) /* deleted while we list */
             return req_fail_store(c->r, rc);
     }
@@ -487,12 +489,12 @@ int admin_list_keys(struct req *r)
 {
     struct admin_call *c = admin_begin(r);
     struct bytes user = req_param(r, "user"), name = BYTES_NONE;
-    json_t *owner = NULL, *keys = NULL;
+    json_t *owner = NULL, *keys = json_in(c->arena, json_array());
     if (!user.n)
         user = admin_caller(c);
     bool root = !user.n || admin_is_root_name(c, user);
     if (admin_check(c, "admin:ListServiceAccounts", is_self(c, root ? BYTES_NONE : user)) < 0 ||
-        find_owner(c, user, &name, &owner) < 0 || list_keys(c, name, owner, &keys) < 0)
+        find_owner(c, user, &name, &owner) < 0 || list_keys(c, name, owner, key_json, keys) < 0)
         return -1;
     return admin_reply_sealed(c, json_pack("{s:O}", "accounts", keys));
 }
@@ -505,7 +507,7 @@ struct bulk {
 static int add_owner(struct admin_call *c, struct bytes user, const json_t *owner, const struct bulk *b)
 {
     json_t *keys = json_in(c->arena, json_array());
-    if (b->services && list_keys(c, user, owner, &keys) < 0)
+    if (b->services && list_keys(c, user, owner, key_json, keys) < 0)
         return -1;
     const char *shown = bytes_cstr(c->arena, admin_user_shown(c, user));
     json_object_set_new(b->all, shown, json_pack("{s:O,s:[]}", "serviceAccounts", keys, "stsKeys"));
@@ -555,26 +557,9 @@ static json_t *plain_key(struct admin_call *c, struct bytes id, const json_t *ke
                      "description", json_bytes_text(record_text(key, "description")));
 }
 
-static int plain_keys_of(struct admin_call *c, struct bytes user, const json_t *owner, json_t *list)
-{
-    const json_t *keys = json_object_get(owner, "keys");
-    for (size_t i = 0; i < json_array_size(keys); i++) {
-        struct bytes id = json_bytes(json_array_get(keys, i));
-        json_t *key;
-        if (bytes_eq_nocase(id, user))
-            continue;
-        int rc = record_get(c->ids, c->arena, key_of_access_key(c->arena, id), &key);
-        if (rc == STORE_OK)
-            json_array_append_new(list, plain_key(c, id, key));
-        else if (rc != STORE_NO_SUCH_SETTING) /* deleted while we list */
-            return req_fail_store(c->r, rc);
-    }
-    return 0;
-}
-
 static int plain_keys_of_user(struct admin_call *c, json_t *user, void *list)
 {
-    return plain_keys_of(c, record_text(user, "name"), user, list);
+    return list_keys(c, record_text(user, "name"), user, plain_key, list);
 }
 
 /* Of one user, of the root ("user" is there and empty), or of all. */
@@ -585,10 +570,7 @@ int access_keys_list(struct req *r)
     json_t *owner = NULL, *list = json_in(c->arena, json_array());
     if (admin_check(c, "admin:ListServiceAccounts", user.p && is_self(c, user)) < 0)
         return -1;
-    if ((!user.p || !user.n) &&
-        (find_owner(c, BYTES_NONE, &name, &owner) < 0 || plain_keys_of(c, name, owner, list) < 0))
-        return -1;
-    if (user.n && (find_owner(c, user, &name, &owner) < 0 || plain_keys_of(c, name, owner, list) < 0))
+    if (find_owner(c, user, &name, &owner) < 0 || list_keys(c, name, owner, plain_key, list) < 0)
         return -1;
     if (!user.p && admin_each(c, ENTITY_USER, plain_keys_of_user, list) < 0)
         return -1;

@@ -7,7 +7,7 @@ import { t } from '../../strings';
 import { Button, Callout, Card, ConfirmDialog, LinkButton, RadioGroup } from '../../ui';
 import { isEqual, isPublic, toGrants, toRows } from '../acl/grants';
 import { Grants } from '../acl/Grants';
-import { FormCard, Loaded, useAction, useSetting, type SectionProps } from './parts';
+import { FormCard, Loaded, ReadOnlyCard, useAction, useSetting, type SectionProps } from './parts';
 import type { Rights } from './rights';
 
 const ownershipOptions = () =>
@@ -34,10 +34,10 @@ function OwnershipForm({ bucket, may, now }: { bucket: string; may: boolean; now
   const chosen = ownershipOptions().find((o) => o.id === now);
   if (!may) {
     return (
-      <Card title={t('bucket.ownership')} description={t('bucket.ownershipHelp')} footer={<span>{t('bucket.readOnly')}</span>}>
+      <ReadOnlyCard title={t('bucket.ownership')} description={t('bucket.ownershipHelp')}>
         <p>{chosen?.label ?? t('bucket.ownerNone')}</p>
         {chosen && <p className="muted">{chosen.description}</p>}
-      </Card>
+      </ReadOnlyCard>
     );
   }
   return (

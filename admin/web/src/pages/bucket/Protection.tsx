@@ -7,7 +7,7 @@ import { t } from '../../strings';
 import { Button, Callout, Card, Checkbox, ConfirmDialog, KeyValue, KeyValues, RadioGroup } from '../../ui';
 import { isRetention, KeyField, RetentionFields, type Retention } from '../buckets/fields';
 import { lockInWords, versioningWords } from './Overview';
-import { FormCard, Loaded, useAction, useSetting, type SectionProps } from './parts';
+import { FormCard, Loaded, ReadOnlyCard, useAction, useSetting, type SectionProps } from './parts';
 
 /* ---- versioning ---- */
 
@@ -22,9 +22,9 @@ function VersioningForm({ bucket, may, now, locked }: { bucket: string; may: boo
   const [wanted, setWanted] = useState(now);
   if (!may) {
     return (
-      <Card title={t('bucket.versioning')} description={t('bucket.versioningHelp')} footer={<span>{t('bucket.readOnly')}</span>}>
+      <ReadOnlyCard title={t('bucket.versioning')} description={t('bucket.versioningHelp')}>
         <p>{t(versioningWords[now])}</p>
-      </Card>
+      </ReadOnlyCard>
     );
   }
   return (
@@ -100,9 +100,9 @@ function LockForm({ bucket, may, lock, versioned }: { bucket: string; may: boole
   }
   if (!may) {
     return (
-      <Card title={t('bucket.lock')} description={t('bucket.lockHelp')} footer={<span>{t('bucket.readOnly')}</span>}>
+      <ReadOnlyCard title={t('bucket.lock')} description={t('bucket.lockHelp')}>
         <p>{lockInWords(lock)}</p>
-      </Card>
+      </ReadOnlyCard>
     );
   }
   return (
@@ -142,7 +142,7 @@ function EncryptionForm({ bucket, may, now }: { bucket: string; may: boolean; no
   const [block, setBlock] = useState(now?.blockCustomerKeys ?? false);
   if (!may) {
     return (
-      <Card title={t('bucket.encryption')} description={t('bucket.encryptionHelp')} footer={<span>{t('bucket.readOnly')}</span>}>
+      <ReadOnlyCard title={t('bucket.encryption')} description={t('bucket.encryptionHelp')}>
         <KeyValues>
           <KeyValue label={t('bucket.encryptionNew')}>{now ? t(algorithmWords[now.algorithm]) : t('bucket.encryptionNone')}</KeyValue>
           {now?.keyId && (
@@ -152,7 +152,7 @@ function EncryptionForm({ bucket, may, now }: { bucket: string; may: boolean; no
           )}
           <KeyValue label={t('bucket.blockCustomer')}>{t(now?.blockCustomerKeys ? 'bucket.yes' : 'bucket.no')}</KeyValue>
         </KeyValues>
-      </Card>
+      </ReadOnlyCard>
     );
   }
   const kms = algorithm === 'aws:kms' || algorithm === 'aws:kms:dsse';

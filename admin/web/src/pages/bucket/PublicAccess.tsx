@@ -3,8 +3,8 @@ import { useState } from 'react';
 import { deletePublicAccessBlock, getPublicAccessBlock, putPublicAccessBlock, type PublicAccessBlock } from '../../api/s3';
 import { api } from '../../app';
 import { t } from '../../strings';
-import { Button, Callout, Card, KeyValue, KeyValues, Switch } from '../../ui';
-import { FormCard, Loaded, useAction, useSetting, type SectionProps } from './parts';
+import { Button, Callout, KeyValue, KeyValues, Switch } from '../../ui';
+import { FormCard, Loaded, ReadOnlyCard, useAction, useSetting, type SectionProps } from './parts';
 
 const NONE: PublicAccessBlock = { blockPublicAcls: false, ignorePublicAcls: false, blockPublicPolicy: false, restrictPublicBuckets: false };
 const ALL: PublicAccessBlock = { blockPublicAcls: true, ignorePublicAcls: true, blockPublicPolicy: true, restrictPublicBuckets: true };
@@ -28,7 +28,7 @@ function Form({ bucket, may, now }: { bucket: string; may: boolean; now: PublicA
   const [wanted, setWanted] = useState(now ?? NONE);
   if (!may) {
     return (
-      <Card title={t('bucket.publicAccess')} description={t('bucket.publicAccessHelp')} footer={<span>{t('bucket.readOnly')}</span>}>
+      <ReadOnlyCard title={t('bucket.publicAccess')} description={t('bucket.publicAccessHelp')}>
         <KeyValues>
           {rows.map(([id, label]) => (
             <KeyValue key={id} label={t(label)}>
@@ -36,7 +36,7 @@ function Form({ bucket, may, now }: { bucket: string; may: boolean; now: PublicA
             </KeyValue>
           ))}
         </KeyValues>
-      </Card>
+      </ReadOnlyCard>
     );
   }
   return (

@@ -7,10 +7,10 @@ import { getBucketStatus } from '../../api/pail';
 import { getBucketPayer, getBucketTagging, putBucketPayer, putBucketTagging, type Payer, type Tags } from '../../api/s3';
 import { api } from '../../app';
 import { t } from '../../strings';
-import { Button, Card, EmptyState, formatBytes, IconButton, KeyValue, KeyValues, Progress, RadioGroup, TextField } from '../../ui';
+import { Button, EmptyState, formatBytes, IconButton, KeyValue, KeyValues, Progress, RadioGroup, TextField } from '../../ui';
 import { AmountField, isTooMuch, toAmount, toBytes } from '../buckets/fields';
 import css from './bucket.module.css';
-import { FormCard, Loaded, useAction, useSetting, type SectionProps } from './parts';
+import { FormCard, Loaded, ReadOnlyCard, useAction, useSetting, type SectionProps } from './parts';
 
 /* ---- tags ---- */
 
@@ -67,7 +67,7 @@ function TagsForm({ bucket, may, tags }: { bucket: string; may: boolean; tags: T
   const used = pairs.filter((p) => p.key !== '' || p.value !== '');
   if (!may) {
     return (
-      <Card title={t('bucket.tags')} description={t('bucket.tagsHelp')} footer={<span>{t('bucket.readOnly')}</span>}>
+      <ReadOnlyCard title={t('bucket.tags')} description={t('bucket.tagsHelp')}>
         {pairs.length === 0 ? (
           <EmptyState icon={TagsIcon} title={t('bucket.noTags')} />
         ) : (
@@ -79,7 +79,7 @@ function TagsForm({ bucket, may, tags }: { bucket: string; may: boolean; tags: T
             ))}
           </KeyValues>
         )}
-      </Card>
+      </ReadOnlyCard>
     );
   }
   return (
@@ -121,9 +121,9 @@ function QuotaForm({ bucket, may, bytes, used }: { bucket: string; may: boolean;
   );
   if (!may) {
     return (
-      <Card title={t('bucket.quota')} description={t('bucket.quotaHelp')} footer={<span>{t('bucket.readOnly')}</span>}>
+      <ReadOnlyCard title={t('bucket.quota')} description={t('bucket.quotaHelp')}>
         {shown}
-      </Card>
+      </ReadOnlyCard>
     );
   }
   const wanted = toBytes(amount);
@@ -156,9 +156,9 @@ function PaymentForm({ bucket, may, now }: { bucket: string; may: boolean; now: 
   const [wanted, setWanted] = useState(now);
   if (!may) {
     return (
-      <Card title={t('bucket.payment')} description={t('bucket.paymentHelp')} footer={<span>{t('bucket.readOnly')}</span>}>
+      <ReadOnlyCard title={t('bucket.payment')} description={t('bucket.paymentHelp')}>
         <p>{t(now === 'Requester' ? 'bucket.payerRequester' : 'bucket.payerOwner')}</p>
-      </Card>
+      </ReadOnlyCard>
     );
   }
   return (

@@ -75,6 +75,15 @@ export function Loaded<T>({ query, children }: { query: UseQueryResult<T | null>
 }
 
 /** A card whose form is saved by the button in its foot; for those who may only look there is none. */
+/** What somebody sees who may not change it. */
+export function ReadOnlyCard({ title, description, children }: { title: string; description: ReactNode; children: ReactNode }) {
+  return (
+    <Card title={title} description={description} footer={<span>{t('bucket.readOnly')}</span>}>
+      {children}
+    </Card>
+  );
+}
+
 export function FormCard({
   title,
   description,
