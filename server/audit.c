@@ -169,21 +169,6 @@ static void write_position(const struct audit *a)
 
 /* ---- the writer ---- */
 
-/* How much of it was written. */
-static size_t write_some(int fd, const char *p, size_t n)
-{
-    size_t at = 0;
-    while (at < n) {
-        ssize_t put = write(fd, p + at, n - at);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            break;
-        at += (size_t)put;
-    }
-    return at;
-}
-
 static uint64_t count_lines(const char *p, size_t n)
 {
     uint64_t lines = 0;
@@ -202,7 +187,7 @@ static void lost(struct audit *a, const char *p, size_t n, const char *where, co
 /* Into the last segment. How many bytes of whole lines are there then; a half one is taken back. */
 static size_t to_segment(struct audit *a, const char *p, size_t n)
 {
-    size_t put = write_some(a->segment_fd, p, n);
+    size_t put = audit_append(a->segment_fd, p, n);
     if (put == n)
         return n;
     int why = errno;

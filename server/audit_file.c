@@ -100,8 +100,7 @@ static void rotate(struct audit_file *f)
         log_error("audit", "%s: %s", f->path, strerror(errno));
 }
 
-/* How much of it was written. */
-static size_t append(int fd, const char *p, size_t n)
+size_t audit_append(int fd, const char *p, size_t n)
 {
     size_t at = 0;
     while (at < n) {
@@ -209,11 +208,11 @@ bool audit_file_write(struct audit_file *f, const char *p, size_t n, bool hurry,
     /* What is left of the last block waits, unless the file ends here. */
     bool waits = at == whole && n - at == f->carry && f->aligned && n >= AUDIT_FILE_DIRECT && f->bytes < f->max;
     if (!waits && at < n) {
-        if (f->torn && append(f->fd, "\n", 1) == 1) {
+        if (f->torn && audit_append(f->fd, "\n", 1) == 1) {
             f->torn = false;
             f->bytes++;
         }
-        size_t put = append(f->fd, p + at, n - at);
+        size_t put = audit_append(f->fd, p + at, n - at);
         f->bytes += put;
         at += put;
         why = at == n ? 0 : errno;

@@ -41,4 +41,7 @@ size_t audit_file_carry(struct audit_file *, size_t n);
  */
 bool audit_file_write(struct audit_file *, const char *p, size_t n, bool hurry, size_t *ret_lost);
 
+/* Behind what `fd` has. How much of it was written; less than n: errno tells why. */
+size_t audit_append(int fd, const char *p, size_t n);
+
 #endif
