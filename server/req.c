@@ -34,6 +34,7 @@
 #include "server/pool.h"
 #include "server/recent.h"
 #include "server/respond.h"
+#include "server/scrape_memory.h"
 #include "server/server.h"
 #include "server/xml/parse.h"
 #include "server/xml/render.h"
@@ -157,6 +158,7 @@ void req_end(struct req *r)
     store_read_close(&r->resp.read);
     close_write(r);
     buf_fini(&r->resp.headers);
+    scrape_memory_give(r);
     buf_fini(&r->resp.doc);
     buf_fini(&r->body);
     discharge(r, r->charged);

@@ -47,12 +47,13 @@ struct resp {
     struct buf headers; /* complete lines, beyond those of every reply */
     struct buf doc;     /* a document made by the handler */
     const char *content_type;
-    struct bytes body;       /* what follows the head: the document, or an inline object */
-    struct store_read *read; /* an object that is streamed, `length` bytes */
-    uint64_t length;         /* Content-Length, also where nothing is sent (HEAD) */
-    bool no_length;          /* 204, 304 */
-    bool broken;             /* the connection was reset in the middle */
-    struct trace *trace;     /* the reply has no end: server/admin_api/trace.h */
+    struct bytes body;            /* what follows the head: the document, or an inline object */
+    struct store_read *read;      /* an object that is streamed, `length` bytes */
+    uint64_t length;              /* Content-Length, also where nothing is sent (HEAD) */
+    bool no_length;               /* 204, 304 */
+    bool broken;                  /* the connection was reset in the middle */
+    struct trace *trace;          /* the reply has no end: server/admin_api/trace.h */
+    struct scrape_memory *scrape; /* whose buffer `doc` has */
 };
 
 struct req {

@@ -47,6 +47,7 @@
 #include "server/pool.h"
 #include "server/recent.h"
 #include "server/sandbox.h"
+#include "server/scrape_memory.h"
 #include "server/server.h"
 #include "server/service.h"
 #include "server/tls.h"
@@ -354,6 +355,7 @@ static void stop_server(struct process *p)
     addr_limit_free(&s->addresses);
     parsed_cache_free(&s->access);
     metrics_free(&s->metrics);
+    scrape_memory_free(s);
     tls_free(&s->tls);
     console_free(&s->console);
     recent_close(&s->recent);

@@ -29,6 +29,7 @@ struct metrics;
 struct console;
 struct history;
 struct recent;
+struct scrape_memory;
 
 enum drain_step {
     DRAIN_NONE,
@@ -66,10 +67,11 @@ struct server {
     atomic_bool frozen;            /* by an administrator: S3's operations are refused for now */
     char deployment_id[37];        /* a UUID, the data folder's own; empty: none could be made */
     struct health_state health;
-    struct metrics *metrics; /* NULL: nothing is counted */
-    struct recent *recent;   /* server/recent.h; NULL: nothing is kept */
-    struct history *history; /* server/history.h; NULL: there is none */
-    struct console *console; /* server/console.h; NULL: there is none */
+    struct metrics *metrics;                     /* NULL: nothing is counted */
+    struct recent *recent;                       /* server/recent.h; NULL: nothing is kept */
+    struct scrape_memory *_Atomic scrape_memory; /* server/scrape_memory.h; NULL: none yet, or a scrape has it */
+    struct history *history;                     /* server/history.h; NULL: there is none */
+    struct console *console;                     /* server/console.h; NULL: there is none */
 };
 
 #endif

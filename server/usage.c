@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE_ROWS  1000
-#define FIRST_ROWS 64
+#define PAGE_ROWS 1000
 
 static void add(struct store_counts *to, const struct store_counts *c)
 {
@@ -68,18 +67,25 @@ static void cut(struct told *t)
     t->least = u->buckets[t->max - 1].counts.bytes;
 }
 
+/* Room for as many more, at once: with a thousand buckets, memory that grows in steps is what costs most. */
+static void make_room(struct told *t, size_t n)
+{
+    struct usage *u = t->u;
+    size_t cap = u->n_told + n < 2 * t->max ? u->n_told + n : 2 * t->max;
+    if (cap <= t->cap)
+        return;
+    struct usage_bucket *grown = arena_alloc(t->arena, cap * sizeof *grown);
+    if (u->n_told)
+        memcpy(grown, u->buckets, u->n_told * sizeof *grown);
+    u->buckets = grown;
+    t->cap = cap;
+}
+
 static void tell(struct told *t, const struct store_bucket *b, const struct store_counts *c)
 {
     struct usage *u = t->u;
     if (t->full && c->bytes <= t->least)
         return;
-    if (u->n_told == t->cap) {
-        t->cap = t->cap * 2 + FIRST_ROWS < 2 * t->max ? t->cap * 2 + FIRST_ROWS : 2 * t->max;
-        struct usage_bucket *grown = arena_alloc(t->arena, t->cap * sizeof *grown);
-        if (u->n_told)
-            memcpy(grown, u->buckets, u->n_told * sizeof *grown);
-        u->buckets = grown;
-    }
     u->buckets[u->n_told++] = (struct usage_bucket){bytes_dup(t->arena, b->name), b->partition, b->quota, *c};
     if (u->n_told == 2 * t->max)
         cut(t);
@@ -87,6 +93,7 @@ static void tell(struct told *t, const struct store_bucket *b, const struct stor
 
 static void look_up(struct store *st, const struct store_bucket *list, size_t n, struct told *t)
 {
+    make_room(t, n);
     for (size_t i = 0; i < n; i++) {
         struct store_counts c;
         if (store_bucket_counts(st, &list[i], &c) != STORE_OK)

@@ -9,6 +9,7 @@
 #include "server/authorize.h"
 #include "server/bearer.h"
 #include "server/own_ops.h"
+#include "server/scrape_memory.h"
 #include "server/server.h"
 
 #define CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
@@ -19,7 +20,7 @@ static int page(struct req *r, const char *prefix, struct bytes rest)
     if (!bytes_eq_str(bytes_str(auth), "public") && (bearer_authenticate(r) < 0 || authorize_own(r) < 0))
         return -1;
     struct bytes path = arena_bytesf(r->arena, "%s%s%.*s", prefix, rest.n ? "/" : "", (int)rest.n, rest.p);
-    int rc = metrics_page(r->server, path, r->arena, &r->resp.doc);
+    int rc = metrics_page(r->server, path, scrape_memory_take(r), &r->resp.doc);
     if (rc == STORE_NO_SUCH_KEY)
         return req_failf(r, S3E_NO_SUCH_KEY, "There is no such page of metrics.");
     if (rc < 0)

@@ -125,22 +125,31 @@ char *bytes_cstr(struct arena *arena, struct bytes a)
     return p;
 }
 
+/* A binary digit is 1233/4096 of a decimal one, nearly; that is one too few where the power of ten is reached. */
+static size_t u64_digits(uint64_t v)
+{
+    static const uint64_t powers[U64_TEXT] = {
+        (uint64_t)1e0,  (uint64_t)1e1,  (uint64_t)1e2,  (uint64_t)1e3,  (uint64_t)1e4,  (uint64_t)1e5,  (uint64_t)1e6,
+        (uint64_t)1e7,  (uint64_t)1e8,  (uint64_t)1e9,  (uint64_t)1e10, (uint64_t)1e11, (uint64_t)1e12, (uint64_t)1e13,
+        (uint64_t)1e14, (uint64_t)1e15, (uint64_t)1e16, (uint64_t)1e17, (uint64_t)1e18, (uint64_t)1e19};
+    size_t binary = 64 - (size_t)__builtin_clzll(v | 1), n = binary * 1233 >> 12;
+    return n + ((v | 1) >= powers[n]);
+}
+
 /* Two digits a step: half of the divisions. */
 size_t u64_text(uint64_t v, char out[U64_TEXT])
 {
     static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
                                 "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
                                 "8081828384858687888990919293949596979899";
-    char digits[U64_TEXT];
-    size_t at = sizeof digits;
+    size_t n = u64_digits(v), at = n;
     for (; v >= 100; v /= 100)
-        memcpy(digits + (at -= 2), pairs + 2 * (v % 100), 2);
+        memcpy(out + (at -= 2), pairs + 2 * (v % 100), 2);
     if (v >= 10)
-        memcpy(digits + (at -= 2), pairs + 2 * v, 2);
+        memcpy(out, pairs + 2 * v, 2);
     else
-        digits[--at] = (char)('0' + v);
-    memcpy(out, digits + at, sizeof digits - at);
-    return sizeof digits - at;
+        out[0] = (char)('0' + v);
+    return n;
 }
 
 bool bytes_to_u64(struct bytes a, uint64_t max, uint64_t *ret)

@@ -5,6 +5,7 @@
 Pages of metrics are held to promtool, replies in JSON to docs/openapi.yaml, and every query of the dashboard is
 evaluated by a real Prometheus that scrapes this server under load.
 """
+import contextlib
 import http.client
 import json
 import os
@@ -66,17 +67,18 @@ LOAD_CLIENTS = 4  # while Prometheus scrapes
 CONTENT_TYPE = "text/plain; version=0.0.4"
 
 
+def connection_to(pail):
+    if not pail.tls:
+        return http.client.HTTPConnection(pail.host, pail.port, timeout=30)
+    return http.client.HTTPSConnection(pail.host, pail.port, context=ssl.create_default_context(cafile=pail.ca), timeout=30)
+
+
 def get(t, path, method="GET", token=None):
     """Status, headers and body of a request that nobody signs."""
-    context = ssl.create_default_context(cafile=t.pail.ca) if t.pail.tls else None
-    connection = http.client.HTTPSConnection(t.pail.host, t.pail.port, context=context, timeout=30) if t.pail.tls else \
-        http.client.HTTPConnection(t.pail.host, t.pail.port, timeout=30)
-    try:
+    with contextlib.closing(connection_to(t.pail)) as connection:
         connection.request(method, path, headers={"Authorization": f"Bearer {token}"} if token else {})
         answer = connection.getresponse()
         return answer.status, answer.headers, answer.read().decode()
-    finally:
-        connection.close()
 
 
 def root_token(t):
@@ -228,6 +230,42 @@ def pages_are_what_prometheus_reads(t):
     equal(sample(page, "minio_bucket_usage_total_bytes", bucket=bucket), 2000, "bytes")
     equal(sample(page, "minio_bucket_objects_size_distribution", bucket=bucket, range="BETWEEN_1024_B_AND_64_KB"), 1, "size")
     equal(sample(page, "minio_bucket_requests_total", bucket=bucket, api="getobject"), 2, "downloads")
+
+
+@case
+def scrapes_at_once_do_not_share_memory(t):
+    """One scrape has the memory that is kept for it, others their own; clients that leave in the middle give it back."""
+    bucket, token = t.bucket_name(), root_token(t)
+    t.s3.create_bucket(Bucket=bucket)
+    pages = {"/minio/v2/metrics/bucket": "minio_bucket_usage_object_total", "/minio/v2/metrics/node": "minio_s3_requests_total",
+             "/minio/metrics/v3/cluster/usage/buckets": "minio_cluster_usage_buckets_objects_count",
+             "/pail/v1/metrics": "pail_request_first_byte_seconds"}
+    wrong = []
+
+    def whole(page, own):
+        named = {line.split("{")[0].split(" ")[0] for line in page.splitlines() if line and line[0] != "#"}
+        told = {line.split(" ")[2] for line in page.splitlines() if line.startswith("# TYPE ")}
+        strange = [n for n in named if n not in told and re.sub("_(bucket|sum|count)$", "", n) not in told]
+        return own in told and not strange and page.endswith("\n") and page.startswith("# HELP ")
+
+    def scrape(path, own):
+        for _ in range(20):
+            status, _, page = get(t, path, token=token)
+            if status != 200 or not whole(page, own):
+                wrong.append((path, status, page[:200]))
+
+    def leave():
+        for _ in range(40):
+            with contextlib.closing(connection_to(t.pail)) as connection:
+                connection.request("GET", "/minio/v2/metrics/bucket", headers={"Authorization": f"Bearer {token}"})
+                connection.sock.recv(1)
+    threads = [threading.Thread(target=scrape, args=p) for p in pages.items() for _ in range(2)]
+    threads += [threading.Thread(target=leave) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    equal(wrong, [], "pages that are not whole or not what was asked for")
 
 
 @case
