@@ -105,7 +105,7 @@ void access_log_request(const struct req *r)
     buf_reserve(&line, USUAL_BYTES); /* not in steps */
     if (json) {
         put_escaped(&line, "\"id\":\"", bytes_str(r->id));
-        put_escaped(&line, "\",\"peer\":\"", bytes_str(c->peer_text));
+        put_escaped(&line, "\",\"peer\":\"", c->peer_name);
         put_escaped(&line, "\",\"op\":\"", op);
         put_labelled(&line, "\",\"status\":", (uint64_t)r->resp.status);
         put_escaped(&line, ",\"error\":\"", error);
@@ -122,7 +122,7 @@ void access_log_request(const struct req *r)
     } else {
         buf_put_str(&line, r->id);
         buf_put_char(&line, ' ');
-        buf_put_str(&line, c->peer_text);
+        buf_put_bytes(&line, c->peer_name);
         buf_put_char(&line, ' ');
         put_printable(&line, r->auth.access_key);
         buf_put_char(&line, ' ');

@@ -317,6 +317,7 @@ static void name_peer(struct conn *c)
     } else {
         memcpy(c->peer_text, "-", 2);
     }
+    c->peer_name = bytes_str(c->peer_text);
 }
 
 void conn_start(struct loop *l, int fd, const struct sockaddr_storage *peer, bool console)

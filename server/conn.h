@@ -72,6 +72,7 @@ struct conn {
     unsigned turn_requests; /* answered since the loop came to this connection */
     struct sockaddr_storage peer;
     char peer_text[56];
+    struct bytes peer_name; /* peer_text */
     bool peer_loopback;
     bool console; /* it came by the listener of the web console: server/console.h */
 

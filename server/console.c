@@ -349,7 +349,7 @@ static bool is_of_the_page(struct req *r)
 
 static struct bytes address_of(const struct req *r)
 {
-    return client_addr_of(&r->server->proxies, bytes_str(r->conn->peer_text), r->conn->ssl != NULL, &r->head).ip;
+    return client_addr_of(&r->server->proxies, r->conn->peer_name, r->conn->ssl != NULL, &r->head).ip;
 }
 
 /*

@@ -48,8 +48,7 @@ static void set_sent(struct iam_context *c, enum iam_key_id key, struct bytes va
 
 static void set_connection(const struct req *r, struct iam_context *c)
 {
-    struct client_addr from =
-        client_addr_of(&r->server->proxies, bytes_str(r->conn->peer_text), r->conn->ssl != NULL, &r->head);
+    struct client_addr from = client_addr_of(&r->server->proxies, r->conn->peer_name, r->conn->ssl != NULL, &r->head);
     iam_context_set(c, IAM_KEY_AWS_SOURCE_IP, from.ip);
     set_flag(c, IAM_KEY_AWS_SECURE_TRANSPORT, from.https);
     if (r->conn->ssl) {

@@ -102,7 +102,7 @@ void recent_request(struct recent *all, const struct req *r)
     struct shard *s = &all->shards[r->conn->loop->number];
     const struct principal *who = r->who.principal;
     const char *action = query_name(r);
-    struct bytes address = bytes_str(r->conn->peer_text);
+    struct bytes address = r->conn->peer_name;
     if (r->head_ok)
         address = client_addr_of(&r->server->proxies, address, r->conn->ssl != NULL, &r->head).ip;
     pthread_mutex_lock(&s->lock);

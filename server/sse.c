@@ -114,7 +114,7 @@ static int refuse_customer(struct req *r, const char *message)
 static bool is_secure(const struct req *r)
 {
     return r->server->config->allow_insecure_ssec ||
-           client_addr_of(&r->server->proxies, bytes_str(r->conn->peer_text), r->conn->ssl != NULL, &r->head).https;
+           client_addr_of(&r->server->proxies, r->conn->peer_name, r->conn->ssl != NULL, &r->head).https;
 }
 
 static int check_customer(struct req *r, struct bytes algorithm, struct bytes key, struct bytes md5,

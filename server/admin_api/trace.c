@@ -211,7 +211,7 @@ static void render(const struct req *r, bool own, uint64_t ns, struct buf *out)
     put_text(out, ",\"path\":", r->raw_path);
     put_query(out, r);
     put_headers(out, r);
-    put_text(out, ",\"client\":", bytes_str(r->conn->peer_text));
+    put_text(out, ",\"client\":", r->conn->peer_name);
     put_time(out, "},\"response\":{\"time\":", r->now_ms + took / 1000000);
     buf_printf(out, ",\"headers\":{\"x-amz-request-id\":[\"%s\"]},\"statuscode\":%d}", r->id, r->resp.status);
     buf_printf(out,
