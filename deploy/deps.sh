@@ -48,6 +48,7 @@ test  restic             client suite
 test  s3cmd              client suite
 test  strace             fault injection below a running server
 test  procps             finds the successor of a server
+test  curl               requests of the handbook
 test  nginx-light        requests through a proxy
 test  haproxy            requests through another proxy
 test  systemd            looks at the unit
