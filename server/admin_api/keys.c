@@ -84,8 +84,11 @@ static int set_end(struct admin_call *c, json_t *key, struct bytes when)
         json_object_del(key, "expires");
         return 0;
     }
-    if (!policy_date_parse(when, &ms) || ms <= c->r->now_ms)
-        return req_failf(c->r, S3E_ADMIN_INVALID_ARGUMENT, "The expiration must be a time to come.");
+    if (!policy_date_parse(when, &ms))
+        return req_failf(c->r, S3E_ADMIN_INVALID_ARGUMENT,
+                         "The expiration must be a date of ISO 8601, such as 2030-01-31T12:00:00Z.");
+    if (ms <= c->r->now_ms)
+        return req_failf(c->r, S3E_ADMIN_INVALID_ARGUMENT, "The expiration is past: it must be a time to come.");
     json_object_set_new(key, "expires", json_integer(ms));
     return 0;
 }

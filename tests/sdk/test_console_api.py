@@ -278,6 +278,8 @@ def access_keys_that_end(t):
         root.ask("PUT", place, body=what, status=400)
         if "active" not in what:
             root.ask("POST", path, body={"user": name, **what}, status=400)
+    for when, why in ((moment(-60), "The expiration is past"), ("soon", "must be a date of ISO 8601")):
+        contains(root.ask("PUT", place, body={"expires": when}, status=400)["message"], why)
     got = root.ask("PUT", place, body={"expires": None, "description": "", "active": False})
     equal((got["expires"], got["description"], got["name"], got["active"]), (None, "", "ci", False))
     equal(holder.send("GET", "/pail/v1/session")[0], 403, "it is off")
