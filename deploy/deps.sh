@@ -58,6 +58,8 @@ test  fish               completion in it
 test  man-db             manual pages
 test  mandoc             looks at manual pages
 test  prometheus         scrapes of metrics, and their text
+test  openjdk-17-jdk-headless client suite in Java
+test  maven              its libraries
 test  chromium           the web console in a browser
 check clang              the second compiler
 check clang-format       layout
@@ -89,6 +91,8 @@ installed() {
     case $1 in
     nginx-light) command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] ;;
     nodejs) command -v node >/dev/null ;;
+    openjdk-17-jdk-headless) command -v javac >/dev/null ;;
+    maven) command -v mvn >/dev/null ;;
     gcc | npm | pkg-config | clang | clang-format | clang-tidy | python3 | openssl) command -v "$1" >/dev/null ;;
     *) return 1 ;;
     esac

