@@ -11,9 +11,18 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/arena.h"
+
+/* What root's groups were before a borrow. */
+static struct {
+    gid_t *list;
+    int n;
+} kept;
 
 static const char *name_of(uid_t uid, char out[64])
 {
@@ -79,12 +88,24 @@ bool folder_owner_become(const char *folder, const char *read, const char *writt
            may(written, R_OK | W_OK | X_OK, folder, st.st_uid, error);
 }
 
+static bool keep_groups(void)
+{
+    free(kept.list);
+    kept.list = NULL;
+    kept.n = getgroups(0, NULL);
+    if (kept.n < 0)
+        return false;
+    kept.list = xcalloc((size_t)kept.n + 1, sizeof *kept.list);
+    kept.n = getgroups(kept.n, kept.list);
+    return kept.n >= 0;
+}
+
 bool folder_owner_borrow(const char *folder, char error[MAINTENANCE_ERROR])
 {
     struct stat st;
     if (!has_other_owner(folder, &st))
         return true;
-    if (setegid(st.st_gid) == 0 && seteuid(st.st_uid) == 0)
+    if (keep_groups() && setgroups(0, NULL) == 0 && setegid(st.st_gid) == 0 && seteuid(st.st_uid) == 0)
         return true;
     int problem = errno;
     folder_owner_return();
@@ -94,6 +115,9 @@ bool folder_owner_borrow(const char *folder, char error[MAINTENANCE_ERROR])
 void folder_owner_return(void)
 {
     /* Who was not root before, or is still, changes nothing by this. */
-    if (getuid() == 0 && (seteuid(0) != 0 || setegid(getgid()) != 0))
+    if (getuid() == 0 && (seteuid(0) != 0 || setegid(getgid()) != 0 ||
+                          (kept.list && kept.n >= 0 && setgroups((size_t)kept.n, kept.list) != 0)))
         fputs("pail: the system does not let this command be root again\n", stderr);
+    free(kept.list);
+    kept.list = NULL;
 }

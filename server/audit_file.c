@@ -58,9 +58,11 @@ static bool ends_in_half_a_line(const char *path, uint64_t bytes)
 static bool open_both(struct audit_file *f)
 {
     struct stat st;
-    f->fd = open(f->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    /* A pipe that nobody reads would wait for a reader; with one, its writer may wait, but not the start. */
+    f->fd = open(f->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0600);
     if (f->fd < 0)
         return false;
+    fcntl(f->fd, F_SETFL, O_APPEND);
     bool known = fstat(f->fd, &st) == 0;
     f->bytes = known ? (uint64_t)st.st_size : 0;
     f->plain = known && S_ISREG(st.st_mode) && strncmp(f->path, DEVICES, sizeof DEVICES - 1) != 0;
@@ -150,7 +152,7 @@ struct audit_file *audit_file_open(const char *path, uint64_t max_bytes, unsigne
     *f = (struct audit_file){.path = path, .max = max_bytes, .keep = keep, .fd = -1, .direct = -1};
     if (open_both(f))
         return f;
-    snprintf(error, 512, "--audit-file %.300s: %s", path, strerror(errno));
+    snprintf(error, 512, "--audit-file %.300s: %s", path, errno == ENXIO ? "nobody reads this pipe" : strerror(errno));
     free(f);
     return NULL;
 }

@@ -245,11 +245,23 @@ def full_disk_under_the_queue():
 
 def a_file_that_cannot_be():
     """A file that cannot be written stops the start, with its name"""
-    pail = Pail("audit-nowhere", args=["--audit-file", "/nonexistent/audit"])
+    with tempfile.TemporaryDirectory() as place:
+        os.mkfifo(f"{place}/pipe")
+        for path, why in (("/nonexistent/audit", "No such file"), (f"{place}/pipe", "nobody reads this pipe")):
+            refused(path, why)
+        with open(os.open(f"{place}/pipe", os.O_RDONLY | os.O_NONBLOCK), encoding="utf-8") as reader:
+            with Pail("audit-pipe", args=["--audit-file", f"{place}/pipe"]) as pail:
+                client_of(pail).create_bucket("piped")
+            lines = [json.loads(line) for line in reader]
+        true(any(e["api"]["name"] == "CreateBucket" for e in lines), "the reader has the line")
+
+
+def refused(path, why):
+    pail = Pail("audit-nowhere", args=["--audit-file", path])
     try:
         pail.start()
     except Exception as error:
-        true("--audit-file /nonexistent/audit: No such file" in str(error), str(error))
+        true(f"--audit-file {path}: {why}" in str(error), str(error))
         return
     pail.kill()
     raise AssertionError("it started")

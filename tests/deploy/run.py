@@ -253,6 +253,11 @@ def commands_of_root(place, data):
     equal(os.stat(f"{place}/mine/master.key").st_uid, 0, "whose the master key is")
     run(pail, "key", "list", "--data", data, "--master-key-file", f"{place}/mine/master.key")
     equal(of_root(data), [], "what pail key left to root")
+    # Of root's groups nothing is left while it works as the owner; and it has them again after that.
+    calls = run("setpriv", "--groups", "0,4", "strace", "-qq", "-e", "trace=setgroups,setresuid", "-e", "signal=none",
+                pail, "account", "list", "--data", data).stderr
+    uid = os.stat(data).st_uid
+    equal(re.findall(r"^set\w+\((.*)\)", calls, re.M), ["0, NULL", f"-1, {uid}, -1", "-1, 0, -1", "2, [0, 4]"], "who it is")
     os.makedirs(f"{place}/third")
     run(pail, "restore", f"{place}/backup", f"{place}/third")
     equal(os.stat(f"{place}/third/index").st_uid, 0, "whose a folder of root's stays")
