@@ -6,6 +6,7 @@ a text that says why this machine cannot have it (its suites are then skipped an
 counted); Go and Node.js come from PyPI where the machine's own are too old. Anything else that goes wrong raises, and fails the suite: a registry out of
 reach must not look like a success. What was made is reused until its recipe changes.
 """
+import collections
 import glob
 import hashlib
 import json
@@ -61,17 +62,25 @@ def _recipe(*things):
     return digest.hexdigest()
 
 
+_locks, _broken = collections.defaultdict(threading.Lock), set()
+
+
 def _once(name, recipe, make):
-    """Runs make() unless it succeeded before with the same recipe."""
+    """Runs make() unless it succeeded before with the same recipe. Who comes meanwhile waits, and shares its failure."""
     stamp = path(name, ".recipe")
-    if os.path.exists(stamp):
-        with open(stamp) as f:
-            if f.read() == recipe:
-                return
-    os.makedirs(path(name), exist_ok=True)
-    make()
-    with open(stamp, "w") as f:
-        f.write(recipe)
+    with _locks[name]:
+        if name in _broken:
+            raise RuntimeError(f"{name} could not be prepared; the reason is with the suite that tried first")
+        if os.path.exists(stamp):
+            with open(stamp) as f:
+                if f.read() == recipe:
+                    return
+        os.makedirs(path(name), exist_ok=True)
+        _broken.add(name)
+        make()
+        with open(stamp, "w") as f:
+            f.write(recipe)
+        _broken.remove(name)
 
 
 def _run(*command, cwd=None, env=None):
