@@ -630,10 +630,14 @@ static enum step_result step_admit(struct req *r)
         return STEP_FAIL;
     if (r->op->kind == OP_UPLOAD && r->op->handle(r) < 0)
         return STEP_FAIL;
+    /* Of an empty body, too, though RFC 9110 (10.1.1) lets a server leave it out: the aws CLI mixes up the next reply
+     * on the connection after a final one in its place, and hangs for a minute. */
+    if (r->head.expect_continue) {
+        conn_continue(r->conn);
+        r->continued = true;
+    }
     if (!req_has_body(r))
         return STEP_NEXT;
-    if (r->head.expect_continue)
-        conn_continue(r->conn);
     conn_begin_body(r->conn);
     return STEP_WAIT;
 }

@@ -68,6 +68,7 @@ struct req {
 
     struct http_head head;
     bool head_ok;
+    bool continued; /* "100 Continue" was said */
     struct bytes raw_path;
     struct query query;
     bool on_bucket, on_object;

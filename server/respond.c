@@ -113,12 +113,15 @@ static void put_line(struct buf *out, const char *name, const char *value)
     buf_put(out, "\r\n", 2);
 }
 
-/* Will the connection be kept? Not when the body was left unread: its bytes must not be taken for a request. */
+/*
+ * Will the connection be kept? Not when the body was left unread: its bytes must not be taken for a request. Nor when
+ * the client waited for "100 Continue" in vain: see step_admit() in req.c.
+ */
 static bool keep_alive(const struct req *r)
 {
     const struct conn *c = r->conn;
     return r->head_ok && r->head.keep_alive && !c->close_after && !(req_has_body(r) && !c->body_done) &&
-           !r->resp.trace && !atomic_load(&r->server->draining);
+           !(r->head.expect_continue && !r->continued) && !r->resp.trace && !atomic_load(&r->server->draining);
 }
 
 void respond_head(struct req *r, struct buf *out)

@@ -480,7 +480,7 @@ static enum http_parse judge_expect(struct http_head *h)
     for (const struct http_header *e = http_head_get(h, HDR_EXPECT); e; e = http_head_next(h, e)) {
         if (!bytes_eq_str_nocase(e->value, "100-continue"))
             return HTTP_BAD_EXPECT;
-        h->expect_continue = h->framing == HTTP_BODY_CHUNKED || h->content_length > 0;
+        h->expect_continue = h->framing != HTTP_BODY_NONE;
     }
     return HTTP_PARSE_OK;
 }

@@ -104,7 +104,7 @@ struct http_head {
     enum http_framing framing;
     uint64_t content_length; /* HTTP_BODY_LENGTH: its value, below 2^63; otherwise 0 */
     bool keep_alive;         /* the client lets the connection live after this request */
-    bool expect_continue;    /* it waits for "100 Continue" before it sends a body */
+    bool expect_continue;    /* it waits for "100 Continue" before it sends a body, which may be empty */
     struct bytes host;       /* host[:port] that the request is for; syntax checked; empty: HTTP/1.0 without Host */
     size_t head_len;         /* bytes up to and including the final empty line */
 

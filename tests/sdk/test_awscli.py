@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import ssl
+import time
 import urllib.error
 import urllib.request
 
@@ -140,7 +141,9 @@ def sync_up_and_down(t):
     for n in range(30):
         # An older time: sync compares it with S3's, which has whole seconds.
         os.utime(write(f"{one}/d{n % 3}/file {n}.bin", pattern(1000 * n, n)), (1700000000, 1700000000))
+    began = time.monotonic()
     t.aws("s3", "sync", one, f"s3://{bucket}/tree")
+    true(time.monotonic() - began < 30, "no request waited for its time-out of 60 s, as after an empty file without 100 Continue")
     t.aws("s3", "sync", f"s3://{bucket}/tree", two)
     same_trees(one, two)
     equal(t.aws("s3", "sync", one, f"s3://{bucket}/tree").stdout, "", "nothing to do the second time")

@@ -525,7 +525,7 @@ Test(head, HTP_09_expect)
     EXPECT(HTTP_PARSE_OK, parse_fields("Expect: 100-continue\r\n"));
     cr_assert_not(head.expect_continue); /* no body comes */
     EXPECT(HTTP_PARSE_OK, parse_fields("Expect: 100-continue\r\nContent-Length: 0\r\n"));
-    cr_assert_not(head.expect_continue);
+    cr_assert(head.expect_continue);
     EXPECT(HTTP_PARSE_OK, parse_fields("Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n"));
     cr_assert(head.expect_continue);
     EXPECT(HTTP_PARSE_OK, parse("PUT / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n"));
