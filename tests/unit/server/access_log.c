@@ -90,7 +90,7 @@ Test(access_log, the_line_of_a_long_path_is_whole)
     memset(odd, '"', sizeof odd);
     memset(odd, 1, 3000);
     server.config = &cfg;
-    snprintf(c.peer_text, sizeof c.peer_text, "192.0.2.1");
+    c.peer_name = BYTES_LIT("192.0.2.1");
     struct req r = {.id = "0123456789ABCDEF", .server = &server, .conn = &c, .raw_path = bytes_of(odd, sizeof odd)};
     r.auth.access_key = r.head.method_text = r.raw_path;
     const char *line = said_by(access_log_request, &r, LOG_JSON);

@@ -28,7 +28,7 @@ static struct scene *scene_new(void)
     cr_assert(s);
     iam_world_open(&s->world);
     s->server = (struct server){.config = &s->world.config, .store = s->world.store, .identities = s->world.ids};
-    snprintf(s->conn.peer_text, sizeof s->conn.peer_text, "127.0.0.1");
+    s->conn.peer_name = BYTES_LIT("127.0.0.1");
     s->conn.peer_loopback = true;
     struct store_bucket_new wanted = {.owner = BYTES_LIT(ROOT)};
     cr_assert_eq(store_bucket_create(s->world.store, BYTES_LIT("bkt"), &wanted, s->world.arena, &made), STORE_OK);

@@ -48,7 +48,7 @@ static struct scene *scene_new(const char *request, const char *lines)
     s->r = (struct req){.arena = a, .server = &s->server, .conn = &s->conn, .now_ms = NOW_MS};
     s->r.who = (struct identity){.anonymous = true, .principal = principal_anonymous()};
     s->r.auth.mechanism = AUTH_ANONYMOUS;
-    snprintf(s->conn.peer_text, sizeof s->conn.peer_text, "192.0.2.7");
+    s->conn.peer_name = BYTES_LIT("192.0.2.7");
     http_head_init(&s->r.head, &limits, s->slots);
     struct bytes head = arena_bytesf(a, "%s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", request, lines);
     cr_assert_eq(http_head_parse(&s->r.head, head), HTTP_PARSE_OK, "%s", request);
