@@ -8,7 +8,7 @@ import { Button, ErrorState, IconButton, Loading, Menu, type MenuEntry } from '.
 import { consoleInfo } from './console';
 import { ErrorBoundary } from './ErrorBoundary';
 import { Expired } from './Expired';
-import { lazily } from './lazily';
+import { lazily, whenNeeded } from './lazily';
 import { Logo } from './Logo';
 import { useCan } from './permissions';
 import { useReachable } from './reachable';
@@ -115,7 +115,7 @@ function AccountMenu() {
   );
 }
 
-const loadPalette = () => import('./CommandPalette');
+const loadPalette = whenNeeded(() => import('./CommandPalette'));
 const CommandPalette = lazily(loadPalette);
 
 /** In place of a page whose code is on its way. */

@@ -7,11 +7,14 @@ export type ProviderInfo = { name: string; clientId?: string; roleArn?: string; 
 export type ConsoleInfo = Omit<Given, 'providers'> & { providers: (string | ProviderInfo)[] };
 
 let info: ConsoleInfo | null = null;
+/** When the server last said it; of performance.now(). */
+export let answeredAt = -Infinity;
 
 export async function loadConsole(): Promise<ConsoleInfo> {
   const reply = await fetch(`${basePath}/console.json`, { cache: 'no-store', credentials: 'omit' });
   if (!reply.ok) throw Object.assign(new Error(reply.statusText), { status: reply.status });
   setConsoleInfo((await reply.json()) as ConsoleInfo);
+  answeredAt = performance.now();
   return consoleInfo();
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Code that is loaded when it is needed. When the server is away just then, it is loaded when the server is back.
+// Code that is loaded when it is needed, once the server is there: most browsers remember that a module did not come and never
+// ask for it again until the page is loaded anew.
 import { lazy, type ComponentType, type LazyExoticComponent } from 'react';
-import { wasAway } from './reachable';
+import { wasAway, whenThere } from './reachable';
 
 /** A style sheet that did not come is asked for again: the bundler's loader asks for each of them once only. */
 async function restyle(): Promise<void> {
@@ -21,6 +22,7 @@ async function restyle(): Promise<void> {
 /** Waits for the server as often as it goes away. What fails though the server is there (another version has other files) is an error. */
 export async function patiently<T>(load: () => Promise<T>): Promise<T> {
   for (;;) {
+    await whenThere();
     try {
       return await load();
     } catch (error) {
@@ -31,6 +33,16 @@ export async function patiently<T>(load: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Loads it with the first call. */
+export function whenNeeded<T>(load: () => Promise<T>): () => Promise<T> {
+  let coming: Promise<T> | undefined;
+  return () =>
+    (coming ??= patiently(load).catch((error: unknown) => {
+      coming = undefined;
+      throw error;
+    }));
+}
+
 export function lazily<P>(load: () => Promise<{ default: ComponentType<P> }>): LazyExoticComponent<ComponentType<P>> {
-  return lazy(() => patiently(load));
+  return lazy(whenNeeded(load));
 }

@@ -3,13 +3,14 @@
 import { useQuery } from '@tanstack/react-query';
 import { getObject, type ListedVersion } from '../../api/s3';
 import { api } from '../../app';
-import { patiently } from '../../app/lazily';
+import { whenNeeded } from '../../app/lazily';
 import { t } from '../../strings';
 import { Button, Callout, cx, Dialog, ErrorState, formatDate, Loading } from '../../ui';
 import css from './objects.module.css';
 
 const SIZE_MAX = 1 << 20;
 const CONTEXT = 3;
+const differ = whenNeeded(() => import('diff'));
 
 async function read(bucket: string, v: ListedVersion, signal: AbortSignal): Promise<string | null> {
   if (v.size > SIZE_MAX) return null;
@@ -50,7 +51,7 @@ export function Compare({ bucket, older, newer, onClose }: { bucket: string; old
       const [a, b] = await Promise.all([read(bucket, older, signal), read(bucket, newer, signal)]);
       if (a === null || b === null) return older.etag === newer.etag ? 'same' : 'binary';
       if (a === b) return 'same';
-      const { diffLines } = await patiently(() => import('diff'));
+      const { diffLines } = await differ();
       return foldLines(diffLines(a, b, { timeout: 4000 }) ?? [
         { value: a, removed: true, added: false, count: 1 },
         { value: b, removed: false, added: true, count: 1 },

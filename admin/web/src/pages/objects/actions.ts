@@ -20,7 +20,7 @@ import {
   type UploadedPart,
 } from '../../api/s3';
 import { objectPath, presign } from '../../api/sign';
-import { patiently } from '../../app/lazily';
+import { whenNeeded } from '../../app/lazily';
 import { walk, walkVersions } from './listing';
 import { startJob, type Progress } from './transfers';
 
@@ -37,6 +37,7 @@ export const COPY_MAX = 5 * 1024 ** 3;
 const COPY_PART = 512 * 1024 ** 2;
 const COPIES_AT_ONCE = 6;
 const UNDO_MAX = 20_000;
+const zipper = whenNeeded(() => import('client-zip'));
 /** Keys a request: few enough that a long deletion moves, and can be stopped. */
 const DELETE_BATCH = 250;
 
@@ -357,7 +358,7 @@ export function downloadZip(
     // A stream to a file can be written once.
     if (used && target !== 'memory') throw new Error('The file was begun already; start the download again.');
     used = true;
-    const { downloadZip: zip } = await patiently(() => import('client-zip'));
+    const { downloadZip: zip } = await zipper();
     let done = 0;
     const taken = new Set<string>();
     const unique = (path: string) => {

@@ -6,7 +6,7 @@ import { useState } from 'react';
 import { Link } from 'wouter';
 import { getHistory, getStatus, listBucketStatus, type History, type HistoryRange, type ServerStatus } from '../../api/pail';
 import { api, useCan, useSession, type PageProps } from '../../app';
-import { patiently } from '../../app/lazily';
+import { whenNeeded } from '../../app/lazily';
 import { t } from '../../strings';
 import { Badge, Bytes, Callout, Card, Chart, EmptyState, ErrorState, formatBytes, formatDuration, formatNumber, formatPercent, LinkButton, Loading, PageHeader, Progress, Select, Stat, Table, Time, type Column } from '../../ui';
 import css from './overview.module.css';
@@ -22,12 +22,14 @@ export default function Page(_: PageProps) {
   return can.all ? <ServerOverview /> : <OwnOverview />;
 }
 
+/** The S3 client is large, and those who see the server's figures do without it. */
+const s3 = whenNeeded(() => import('../../api/s3'));
+
 /** For those who may not see the server: their own buckets. */
 function OwnOverview() {
   const { who } = useSession();
   const can = useCan([{ action: 's3:ListAllMyBuckets' }]);
-  // The S3 client is large, and those who see the server's figures do without it.
-  const buckets = useQuery({ queryKey: ['buckets', 'names'], queryFn: async ({ signal }) => (await patiently(() => import('../../api/s3'))).listBuckets(api(), { signal }), enabled: can.all });
+  const buckets = useQuery({ queryKey: ['buckets', 'names'], queryFn: async ({ signal }) => (await s3()).listBuckets(api(), { signal }), enabled: can.all });
   return (
     <>
       <PageHeader title={t('overview.title')} description={t('overview.welcome', { name: who?.name ?? '' })} />
