@@ -7,14 +7,14 @@ export type ProviderInfo = { name: string; clientId?: string; roleArn?: string; 
 export type ConsoleInfo = Omit<Given, 'providers'> & { providers: (string | ProviderInfo)[] };
 
 let info: ConsoleInfo | null = null;
-/** When the server last said it; of performance.now(). */
-export let answeredAt = -Infinity;
+/** When the page had it for the first time; of performance.now(). */
+export let begunAt = -Infinity;
 
 export async function loadConsole(): Promise<ConsoleInfo> {
   const reply = await fetch(`${basePath}/console.json`, { cache: 'no-store', credentials: 'omit' });
   if (!reply.ok) throw Object.assign(new Error(reply.statusText), { status: reply.status });
+  if (!info) begunAt = performance.now();
   setConsoleInfo((await reply.json()) as ConsoleInfo);
-  answeredAt = performance.now();
   return consoleInfo();
 }
 

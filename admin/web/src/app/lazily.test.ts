@@ -17,7 +17,7 @@ afterEach(() => {
 
 describe('whenNeeded', () => {
   it('does not ask for code while the server is away: a browser would remember that it did not come', async () => {
-    await vi.advanceTimersByTimeAsync(60_000); // no answer is fresh
+    await vi.advanceTimersByTimeAsync(60_000); // the first load is over
     away = true;
     const load = vi.fn(() => Promise.resolve('code'));
     const got = whenNeeded(load)();

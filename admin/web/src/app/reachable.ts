@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Is the server there? Told by requests that get no reply, and by asking now and then, since many a page fetches rarely.
 import { useSyncExternalStore } from 'react';
-import { answeredAt, loadConsole } from './console';
+import { begunAt, loadConsole } from './console';
 
 const AGAIN_MS = 3000;
-/** An answer of so long ago still says that the server is there. */
-const FRESH_MS = 1000;
+/** The first load does not ask twice. */
+const FIRST_LOAD_MS = 1000;
 const EVERY_MS = 10_000;
 const listeners = new Set<() => void>();
 let reachable = true;
@@ -64,9 +64,9 @@ export async function wasAway(): Promise<boolean> {
   return true;
 }
 
-/** Waits while the server is away, and asks first unless it has just answered. */
+/** Asks, and waits while the server is away. */
 export async function whenThere(): Promise<void> {
-  while (!reachable || performance.now() - answeredAt > FRESH_MS) if (!(await wasAway())) return;
+  while (performance.now() - begunAt > FIRST_LOAD_MS && (await wasAway()));
 }
 
 export function useReachable(): boolean {
