@@ -27,6 +27,7 @@
 #define LOCATION_MAX 8192 /* bytes of the redirect */
 
 struct provider {
+    struct bytes id; /* its URL as IAM has it, without a scheme: no two have the same */
     struct bytes name, url, client, role;
 };
 
@@ -44,7 +45,7 @@ static bool read_provider(struct arena *a, const struct store_doc *doc, struct p
     ret->url = bytes_join(a, BYTES_LIT("http://"), url); /* kept without; plain http is for this machine alone */
     if (!jwks_url_good(ret->url, true))
         ret->url = bytes_join(a, BYTES_LIT("https://"), url);
-    ret->name = url;
+    ret->id = ret->name = url;
     ret->client = json_bytes(json_array_get(json_object_get(record, "clients"), 0));
     record_tags(a, record, &tags, &n);
     for (size_t i = 0; i < n; i++) {
@@ -76,9 +77,10 @@ int console_info(struct req *r, const char *prefix, unsigned s3_port)
     size_t n = list_providers(r, &docs);
     for (size_t i = 0; i < n; i++)
         if (read_provider(r->arena, &docs[i], &p))
-            json_array_append_new(providers, json_pack("{s:o,s:o,s:o,s:o}", "name", json_bytes_text(p.name), "url",
-                                                       json_bytes_text(p.url), "clientId", json_bytes_text(p.client),
-                                                       "roleArn", json_bytes_text(p.role)));
+            json_array_append_new(providers, json_pack("{s:o,s:o,s:o,s:o,s:o}", "id", json_bytes_text(p.id), "name",
+                                                       json_bytes_text(p.name), "url", json_bytes_text(p.url),
+                                                       "clientId", json_bytes_text(p.client), "roleArn",
+                                                       json_bytes_text(p.role)));
     return json_reply(r, json_pack("{s:s,s:o,s:i,s:s,s:s,s:o}", "version", PAIL_VERSION, "endpoint",
                                    *cfg->server_url ? json_string(cfg->server_url) : json_null(), "port", (int)s3_port,
                                    "region", *cfg->region ? cfg->region : "us-east-1", "prefix", prefix, "providers",
@@ -87,12 +89,13 @@ int console_info(struct req *r, const char *prefix, unsigned s3_port)
 
 /* ---- the way to a provider ---- */
 
-static bool find_provider(struct req *r, struct bytes name, struct provider *ret)
+/* By its id: anybody who may set tags may give a name twice. */
+static bool find_provider(struct req *r, struct bytes id, struct provider *ret)
 {
     struct store_doc *docs;
     size_t n = list_providers(r, &docs);
     for (size_t i = 0; i < n; i++)
-        if (read_provider(r->arena, &docs[i], ret) && bytes_eq(ret->name, name))
+        if (read_provider(r->arena, &docs[i], ret) && bytes_eq(ret->id, id))
             return true;
     return false;
 }

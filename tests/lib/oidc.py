@@ -5,6 +5,7 @@
         idp.url                         "http://127.0.0.1:PORT/realms/one"
         idp.token("ES256", sub="ann")   a signed token of this issuer
         idp.rotate()                    from now on other keys
+        idp.discovery["..."] = ...      more that its discovery document says
         idp.replies["keys"] = ...       something else than the right document: (status, headers, body) or a function
 """
 import base64
@@ -66,7 +67,7 @@ def raw(der):
 class Issuer:
     def __init__(self, folder, path="/realms/one"):
         self.folder, self.path, self.number = folder, path, 0
-        self.replies, self.asked = {}, []
+        self.replies, self.asked, self.discovery = {}, [], {}
         self.server = None
         self.rotate()
         self.port = 0
@@ -91,7 +92,7 @@ class Issuer:
             return other() if callable(other) else other
         if what == "keys":
             return 200, {}, json.dumps({"keys": self.keys.public}).encode()
-        return 200, {}, json.dumps({"issuer": self.url, "jwks_uri": self.url + "/keys"}).encode()
+        return 200, {}, json.dumps({"issuer": self.url, "jwks_uri": self.url + "/keys", **self.discovery}).encode()
 
     def start(self):
         """Listens, on the port of before if there was one."""

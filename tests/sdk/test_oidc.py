@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import time
+import urllib.parse
 
 from botocore import UNSIGNED
 from botocore.config import Config
@@ -15,6 +16,7 @@ import test_iam
 from aws import setup as setup_aws
 from cases import equal, run_cases, true
 from oidc import Issuer, Keys, b64
+from test_console_api import by_console
 from test_iam import ACCOUNT, allow, client, fails, name, trust
 
 cases = []
@@ -232,6 +234,34 @@ def urls_of_providers(t):
     equal(arn, f"arn:aws:iam::{ACCOUNT}:oidc-provider/idp.example.com:8443/realms/x", "a port, for those who need one")
     equal(t.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)["Url"], "idp.example.com:8443/realms/x", "url")
     t.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+
+
+def offer(t, w, **tags):
+    t.iam.tag_open_id_connect_provider(OpenIDConnectProviderArn=w.arn, Tags=[
+        {"Key": f"pail:console-{k}", "Value": v} for k, v in {"role": w.role, **tags}.items()])
+    return "/api/pail/v1/oidc/" + urllib.parse.quote(w.arn.split("/", 1)[1], safe="")
+
+
+@case
+def providers_that_share_a_name(t):
+    """Names are tags, and tags are anybody's who may set them: each way leads to its own provider all the same."""
+    with World(t) as one, World(t, path="/realms/two") as two:
+        for w in (one, two):
+            w.idp.discovery["authorization_endpoint"] = w.idp.url + "/go"
+        # The second has the first's id for a name, too.
+        first, second = offer(t, one, name="Staff"), offer(t, two, name="Staff")
+        for name_of_two in ("Staff", one.arn.split("/", 1)[1]):
+            offer(t, two, name=name_of_two)
+            for w, way in ((one, first), (two, second)):
+                status, headers, _ = by_console(t, way + "?state=s")
+                equal((status, headers["Location"].split("?")[0]), (303, w.idp.url + "/go"), name_of_two)
+        equal(by_console(t, "/api/pail/v1/oidc/Staff")[0], 404, "by a name")
+        status, _, body = by_console(t, "/console.json")
+        if status == 200:  # otherwise the page was not built
+            ids = {w.arn.split("/", 1)[1]: w.role for w in (one, two)}
+            equal({p["id"]: p["roleArn"] for p in json.loads(body)["providers"]}, ids)
+        for w in (one, two):
+            t.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=w.arn)
 
 
 @case

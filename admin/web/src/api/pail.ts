@@ -27,15 +27,18 @@ export interface ConsoleInfo {
   endpoint: string | null;
   port?: number | null;
   region: string;
-  providers: Array<string | OidcProvider>;
+  providers: SignInProvider[];
   prefix: string;
 }
 
-export interface OidcProvider {
+export interface SignInProvider {
+  /** Host and path: by it the server finds the provider. */
+  id: string;
+  /** Several may have the same. */
   name: string;
-  url?: string;
-  clientId?: string;
-  roleArn?: string;
+  url: string;
+  clientId: string;
+  roleArn: string;
 }
 
 /** Where others reach S3: what share links point to. */

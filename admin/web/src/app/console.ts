@@ -3,8 +3,7 @@
 import { publicEndpoint, type ConsoleInfo as Given } from '../api/pail';
 import { basePath } from './base';
 
-export type ProviderInfo = { name: string; clientId?: string; roleArn?: string; authorizationEndpoint?: string; scopes?: string };
-export type ConsoleInfo = Omit<Given, 'providers'> & { providers: (string | ProviderInfo)[] };
+export type ConsoleInfo = Given;
 
 let info: ConsoleInfo | null = null;
 

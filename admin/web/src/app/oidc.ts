@@ -8,26 +8,31 @@ import { api, signInWith } from './session';
 import type { ConsoleInfo } from './console';
 
 type Provider = ConsoleInfo['providers'][number];
-type Pending = { state: string; nonce: string; roleArn?: string; back: string };
+type Pending = { state: string; nonce: string; roleArn: string; back: string };
 const STORED = 'pail.oidc';
 
-export const providerName = (p: Provider): string => (typeof p === 'string' ? p : p.name);
+/** What people read as the same. */
+const seen = (name: string) => name.normalize('NFKC').replace(/[\s\p{Cf}]+/gu, ' ').trim().toLowerCase();
+const hostOf = (p: Provider) => p.id.split('/')[0] ?? p.id;
+
+/** What stands beside the name on its button: nothing, or as much of the address as tells it from others with that name. */
+export function providerPlace(p: Provider, all: readonly Provider[]): string | null {
+  const same = all.filter((o) => o.id !== p.id && seen(o.name) === seen(p.name));
+  if (same.length === 0) return null;
+  return same.some((o) => hostOf(o) === hostOf(p)) ? p.id : hostOf(p);
+}
 
 const random = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, '0')).join('');
 
-export async function startProvider(p: Provider): Promise<void> {
-  const o = typeof p === 'string' ? { name: p } : p;
-  const target = o.authorizationEndpoint ?? `${apiBase}/pail/v1/oidc/${encodeURIComponent(o.name)}`;
-  const pending: Pending = { state: random(), nonce: random(), back: location.href, ...(o.roleArn ? { roleArn: o.roleArn } : {}) };
+export function startProvider(p: Provider): void {
+  const pending: Pending = { state: random(), nonce: random(), back: location.href, roleArn: p.roleArn };
   sessionStorage.setItem(STORED, JSON.stringify(pending));
-  const url = new URL(target);
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new Error(target);
+  const url = new URL(`${apiBase}/pail/v1/oidc/${encodeURIComponent(p.id)}`);
   const params: Record<string, string> = {
     response_type: 'id_token',
     response_mode: 'fragment',
-    ...(o.clientId ? { client_id: o.clientId } : {}),
     redirect_uri: `${location.origin}${basePath}/`,
-    scope: o.scopes ?? 'openid profile email',
+    scope: 'openid profile email',
     state: pending.state,
     nonce: pending.nonce,
   };
@@ -58,6 +63,6 @@ export async function finishProvider(): Promise<void> {
   if (!pending || got.get('state') !== pending.state) throw new Error(t('app.providerState'));
   if (failure) throw new Error(got.get('error_description') ?? failure);
   if (!token || claimsOf(token).nonce !== pending.nonce) throw new Error(t('app.providerState'));
-  const { credentials } = await assumeRoleWithWebIdentity(api(), { token, sessionName: 'console', ...(pending.roleArn ? { roleArn: pending.roleArn } : {}) });
+  const { credentials } = await assumeRoleWithWebIdentity(api(), { token, sessionName: 'console', roleArn: pending.roleArn });
   await signInWith(credentials);
 }

@@ -99,7 +99,7 @@ function OfferDialog({ provider, taken, onClose, onDone }: { provider: iam.OidcP
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const badName = !/^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u.test(name);
-  // The server finds a provider by it: of two with the same, only one could be reached.
+  // Past this page two may have the same; then each is shown with its address, where people sign in.
   const isTaken = taken.includes(name || provider.url);
   const valid = role !== '' && clientId !== '' && !badName && !isTaken;
   const run = async (work: () => Promise<unknown>) => {
