@@ -7,8 +7,8 @@ export type ConsoleInfo = Given;
 
 let info: ConsoleInfo | null = null;
 
-export async function loadConsole(): Promise<ConsoleInfo> {
-  const reply = await fetch(`${basePath}/console.json`, { cache: 'no-store', credentials: 'omit' });
+export async function loadConsole(signal?: AbortSignal): Promise<ConsoleInfo> {
+  const reply = await fetch(`${basePath}/console.json`, { cache: 'no-store', credentials: 'omit', signal: signal ?? null });
   if (!reply.ok) throw Object.assign(new Error(reply.statusText), { status: reply.status });
   setConsoleInfo((await reply.json()) as ConsoleInfo);
   return consoleInfo();
