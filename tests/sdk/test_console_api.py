@@ -560,7 +560,7 @@ def signing_in_through_a_provider(t):
             equal(json.loads(body)["providers"], [{"id": idp_id, "name": "Our people", "url": idp.url, "clientId": "app-2", "roleArn": role}])
         status, headers, _ = by_console(t, ask, headers={"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "document"})
         equal((status, headers["Location"]),
-              (303, f"{idp.url}/go?a=1&response_type=id_token&redirect_uri=https%3A%2F%2Fpail.test%2F&state=s%26t&nonce=n"
+              (303, f"{idp.url}/go?a=1&response_type=id_token&response_mode=fragment&redirect_uri=https%3A%2F%2Fpail.test%2F&state=s%26t&nonce=n"
                     "&client_id=app-2"))
         equal(by_console(t, ask, headers={"Sec-Fetch-Site": "cross-site"})[0], 403, "from elsewhere")
         equal([by_console(t, "/api/pail/v1/oidc/" + n)[0] for n in ("nobody", "Our%20people")], [404, 404], "not by a name")
