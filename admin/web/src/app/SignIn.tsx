@@ -71,7 +71,11 @@ export function SignInForm({ again }: { again?: boolean }) {
 
 function ProviderButton({ name, place, onPress }: { name: string; place: string | null; onPress: () => void }) {
   const shown = <bdi>{name}</bdi>;
-  return <Button onPress={onPress}>{place === null ? tx('app.signInWith', { name: shown }) : tx('app.signInWithAt', { name: shown, place: <bdi>{place}</bdi> })}</Button>;
+  return (
+    <Button onPress={onPress}>
+      <span>{place === null ? tx('app.signInWith', { name: shown }) : tx('app.signInWithAt', { name: shown, place: <bdi>{place}</bdi> })}</span>
+    </Button>
+  );
 }
 
 const isWrongUser = (error: unknown) => error instanceof Error && error.name === 'WrongUser';
