@@ -103,14 +103,16 @@ static int find_provider(struct req *r, struct bytes id, struct provider *ret)
     for (size_t i = 0; i < n && r->console == CONSOLE_API; i++)
         if (read_provider(r->arena, &docs[i], ret) && bytes_eq(ret->id, id))
             return 0;
-    return req_failf(r, S3E_NO_SUCH_KEY, "There is no such identity provider to sign in with.");
+    req_failf(r, S3E_NO_SUCH_KEY, "There is no such identity provider to sign in with.");
+    return -1;
 }
 
 static int find_places(struct req *r, const struct provider *p, struct jwks_sign_in *ret)
 {
     if (jwks_sign_in(r->server->identities->jwks, r->arena, p->url, clock_mono_ms(), ret))
         return 0;
-    return req_failf(r, S3E_SERVICE_UNAVAILABLE, "The identity provider does not say where to sign in.");
+    req_failf(r, S3E_SERVICE_UNAVAILABLE, "The identity provider does not say where to sign in.");
+    return -1;
 }
 
 /* ---- the way to a provider ---- */
@@ -186,6 +188,7 @@ static bool verifier_good(struct bytes v)
 
 static int read_exchange(struct req *r, struct exchange *ret)
 {
+    *ret = (struct exchange){.code = BYTES_NONE};
     json_t *body = json_read(buf_bytes(&r->body)); /* a stranger's: its depth is looked at first */
     if (body)
         (void)json_in(r->arena, body);
