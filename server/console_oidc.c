@@ -188,8 +188,8 @@ static bool verifier_good(struct bytes v)
 
 static int read_exchange(struct req *r, struct exchange *ret)
 {
-    *ret = (struct exchange){.code = BYTES_NONE};
     json_t *body = json_read(buf_bytes(&r->body)); /* a stranger's: its depth is looked at first */
+    *ret = (struct exchange){.code = BYTES_NONE};
     if (body)
         (void)json_in(r->arena, body);
     if (!json_is_object(body))
