@@ -379,7 +379,8 @@ int console_admit(struct req *r)
         return 0;
     if (!is_of_the_page(r))
         return req_failf(r, S3E_ACCESS_DENIED, "The console's API is for requests of the console itself.");
-    if ((r->op->flags & OP_PUBLIC) || shows_token(r))
+    bool signs_in = (r->op->flags & OP_SIGN_IN) != 0; /* a session's token beside it makes it no other request */
+    if (!signs_in && ((r->op->flags & OP_PUBLIC) || shows_token(r)))
         return 0;
     r->console_wait_s = console_signin_begin(r->server->console->signin, address_of(r), clock_mono_ms());
     r->console_signin = r->console_wait_s == 0;
@@ -390,10 +391,10 @@ int console_admit(struct req *r)
     return -1;
 }
 
-/* A query's signature may be known only with its body. */
+/* A query's signature may be known only with its body; what an identity provider says, only at the end. */
 static void settle_signin(struct req *r)
 {
-    if (r->console_signin && !(r->op->flags & OP_QUERY) && !r->err.code) {
+    if (r->console_signin && !(r->op->flags & (OP_QUERY | OP_SIGN_IN)) && !r->err.code) {
         r->console_signin = false;
         console_signin_good(r->server->console->signin, address_of(r));
     }
@@ -412,6 +413,8 @@ static bool is_guess(const struct req *r)
 {
     static const char *const codes[] = {"InvalidIdentityToken", "AccessDenied", "InvalidClientTokenId",
                                         "IDPRejectedClaim"};
+    if ((r->op->flags & OP_SIGN_IN) && r->err.code)
+        return true;
     if (r->err.code == S3E_SIGNATURE_DOES_NOT_MATCH || r->err.code == S3E_INVALID_ACCESS_KEY_ID)
         return true;
     for (size_t i = 0; r->query_call && r->query_call->code && i < ARRAY_LEN(codes); i++)

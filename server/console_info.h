@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the console's page is told before anybody signs in: /console.json; and the way to an identity provider:
- * /api/pail/v1/oidc/NAME. Offered are the OpenID Connect providers of the first account that have the tag
- * pail:console-role with the ARN of the role that people then have; pail:console-name is what they are called (else
- * their URL), pail:console-client the client id (else their first one).
+ * What the console's page is told before anybody signs in: /console.json.
  * Threads: workers.
  */
 #ifndef PAIL_SERVER_CONSOLE_INFO_H
@@ -12,6 +9,5 @@
 struct req;
 
 int console_info(struct req *, const char *prefix, unsigned s3_port); /* 0, or -1 after req_fail */
-int console_oidc(struct req *);
 
 #endif

@@ -50,7 +50,8 @@ enum op_kind {
 
 #define OP_OWN_ANY 32768u /* beside it: of any account */
 
-#define OP_AT_CONSOLE 65536u /* beside OP_PUBLIC: the console's listener lets strangers ask, too */
+#define OP_AT_CONSOLE 65536u  /* beside OP_PUBLIC: the console's listener lets strangers ask, too */
+#define OP_SIGN_IN    131072u /* beside it: a try to sign in, of which the console's listener counts the failed ones */
 
 struct s3_op {
     const char *name;

@@ -13,7 +13,7 @@
 #include "key_admin.h"
 #include "server/admin_api/admin_api.h"
 #include "server/api/api.h"
-#include "server/console_info.h"
+#include "server/console_oidc.h"
 #include "server/ops.h"
 #include "server/req.h"
 
@@ -77,7 +77,9 @@ static const struct s3_op own_ops[] = {
     CONSOLE("PreviewLifecycle", HTTP_POST, "pail/v1/buckets/*/lifecycle-preview", "pail:PreviewLifecycle",
             PREVIEW_BODY_MAX, ANYBODY, preview_lifecycle),
     CONSOLE("GetOidcSignIn", HTTP_GET, "pail/v1/oidc/**", "pail:GetOidcSignIn", 0, OP_PUBLIC | OP_AT_CONSOLE,
-            console_oidc),
+            console_oidc_go),
+    CONSOLE("ExchangeOidcCode", HTTP_POST, "pail/v1/oidc-token", "pail:ExchangeOidcCode", OIDC_BODY_MAX,
+            OP_PUBLIC | OP_AT_CONSOLE | OP_SIGN_IN, console_oidc_token),
     METRICS("MetricsV2", "minio/v2/metrics/*", metrics_v2),
     METRICS("MetricsV3", "minio/metrics/v3/**", metrics_v3),
     METRICS("MetricsLegacy", "minio/prometheus/metrics", metrics_legacy),

@@ -24,10 +24,16 @@
 #include "server/iam/jwt.h"
 #include "server/json_text.h"
 
+/* Of signing in, see jwks.h. An address that is not known is empty. */
+struct places {
+    char authorization[JWKS_URL_MAX + 1], token[JWKS_URL_MAX + 1];
+    bool has_code, has_fragment;
+};
+
 struct provider {
-    char issuer[JWKS_URL_MAX + 1];        /* empty: nobody's */
-    char authorization[JWKS_URL_MAX + 1]; /* where people sign in; empty: it does not say */
-    char *text;                           /* NULL: no keys yet */
+    char issuer[JWKS_URL_MAX + 1]; /* empty: nobody's */
+    struct places places;
+    char *text; /* NULL: no keys yet */
     size_t n;
     uint64_t serial;
     bool fetching, failed; /* failed: the last try */
@@ -123,12 +129,39 @@ static bool fail(char error[256], const char *fmt, const char *what)
     return false;
 }
 
-/* Where the discovery document says that the keys are, and that people sign in ("": nowhere). */
+/* Stays empty when it is no address that is taken. */
+static void read_place(const json_t *discovery, const char *name, const char *issuer, char ret[JWKS_URL_MAX + 1])
+{
+    const char *url = json_string_value(json_object_get(discovery, name));
+    if (url && jwks_url_good(bytes_str(url), strncmp(issuer, "http://", 7) == 0))
+        snprintf(ret, JWKS_URL_MAX + 1, "%s", url);
+}
+
+static bool lists(const json_t *discovery, const char *name, const char *word)
+{
+    const json_t *list = json_object_get(discovery, name);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *item = json_string_value(json_array_get(list, i));
+        if (item && strcmp(item, word) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void read_places(const json_t *discovery, const char *issuer, struct places *ret)
+{
+    *ret = (struct places){.has_fragment = lists(discovery, "response_modes_supported", "fragment")};
+    read_place(discovery, "authorization_endpoint", issuer, ret->authorization);
+    read_place(discovery, "token_endpoint", issuer, ret->token);
+    ret->has_code = *ret->token && lists(discovery, "response_types_supported", "code") &&
+                    lists(discovery, "code_challenge_methods_supported", "S256");
+}
+
+/* Where the discovery document says that the keys are, and what it says of signing in. */
 static bool read_discovery(struct arena *a, struct bytes text, const char *issuer, const char **ret,
-                           const char **ret_authorization, char error[256])
+                           struct places *ret_places, char error[256])
 {
     const json_t *j = parse(a, text);
-    const char *authorization = json_string_value(json_object_get(j, "authorization_endpoint"));
     const char *named = json_string_value(json_object_get(j, "issuer"));
     const char *url = json_string_value(json_object_get(j, "jwks_uri"));
     if (!j)
@@ -138,19 +171,17 @@ static bool read_discovery(struct arena *a, struct bytes text, const char *issue
     if (!url || !jwks_url_good(bytes_str(url), strncmp(issuer, "http://", 7) == 0))
         return fail(error, "the discovery document of %.180s names no address of keys that is taken", issuer);
     *ret = url;
-    bool good = authorization && jwks_url_good(bytes_str(authorization), strncmp(issuer, "http://", 7) == 0);
-    *ret_authorization = good ? authorization : "";
+    read_places(j, issuer, ret_places);
     return true;
 }
 
 static bool fetch_keys(struct jwks *w, struct arena *a, const char *issuer, struct bytes *ret,
-                       const char **ret_authorization, char error[256])
+                       struct places *ret_places, char error[256])
 {
     struct bytes base = without_slash(bytes_str(issuer)), text;
     const char *url = arena_printf(a, "%.*s/.well-known/openid-configuration", (int)base.n, base.p);
     if (!w->fetch(w->ctx, a, url, JWKS_DISCOVERY_MAX, &text, error) ||
-        !read_discovery(a, text, issuer, &url, ret_authorization, error) ||
-        !w->fetch(w->ctx, a, url, JWKS_MAX, ret, error))
+        !read_discovery(a, text, issuer, &url, ret_places, error) || !w->fetch(w->ctx, a, url, JWKS_MAX, ret, error))
         return false;
     if (ret->n > JWKS_MAX || !json_is_array(json_object_get(parse(a, *ret), "keys")))
         return fail(error, "what is at %.180s is no set of keys", url);
@@ -233,12 +264,12 @@ static void refresh(struct jwks *w, struct provider *p, int64_t now_ms)
     struct arena *a = arena_create(0);
     struct bytes text;
     char error[256] = "";
-    const char *authorization = "";
+    struct places places;
     int64_t began = clock_mono_ms();
     p->fetching = true;
     w->fetches++;
     pthread_mutex_unlock(&w->lock);
-    bool good = fetch_keys(w, a, p->issuer, &text, &authorization, error);
+    bool good = fetch_keys(w, a, p->issuer, &text, &places, error);
     if (!good)
         log_warn("iam", "the keys of identity provider %s: %s", p->issuer, error);
     pthread_mutex_lock(&w->lock);
@@ -249,7 +280,7 @@ static void refresh(struct jwks *w, struct provider *p, int64_t now_ms)
     p->failed_ms = now_ms;
     if (good) {
         store_keys(w, p, text, now_ms);
-        snprintf(p->authorization, sizeof p->authorization, "%s", authorization);
+        p->places = places;
     }
     pthread_cond_broadcast(&w->done);
     arena_free(a);
@@ -279,18 +310,21 @@ bool jwks_get(struct jwks *w, struct arena *a, struct bytes issuer, uint64_t but
     return good;
 }
 
-bool jwks_authorization(struct jwks *w, struct arena *a, struct bytes issuer, int64_t now_ms, struct bytes *ret)
+bool jwks_sign_in(struct jwks *w, struct arena *a, struct bytes issuer, int64_t now_ms, struct jwks_sign_in *ret)
 {
     struct jwks_set keys;
     if (!jwks_get(w, a, issuer, 0, now_ms, &keys))
         return false;
-    *ret = BYTES_NONE;
+    *ret = (struct jwks_sign_in){.authorization = BYTES_NONE};
     pthread_mutex_lock(&w->lock);
-    for (size_t i = 0; i < JWKS_PROVIDERS; i++)
+    for (size_t i = 0; i < JWKS_PROVIDERS; i++) {
+        const struct places *at = &w->providers[i].places;
         if (bytes_eq_str(issuer, w->providers[i].issuer))
-            *ret = bytes_dup(a, bytes_str(w->providers[i].authorization));
+            *ret = (struct jwks_sign_in){bytes_dup(a, bytes_str(at->authorization)), bytes_dup(a, bytes_str(at->token)),
+                                         at->has_code, at->has_fragment};
+    }
     pthread_mutex_unlock(&w->lock);
-    return ret->n > 0;
+    return ret->authorization.n > 0;
 }
 
 /* ---- life ---- */

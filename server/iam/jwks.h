@@ -52,8 +52,16 @@ struct jwks_set {
  */
 bool jwks_get(struct jwks *, struct arena *, struct bytes issuer, uint64_t but, int64_t now_ms, struct jwks_set *ret);
 
-/* Where people sign in at that issuer, by its discovery document; asked for as its keys are. False: not known. */
-bool jwks_authorization(struct jwks *, struct arena *, struct bytes issuer, int64_t now_ms, struct bytes *ret);
+/* What an issuer's discovery document says of signing in there; asked for as its keys are. */
+struct jwks_sign_in {
+    struct bytes authorization; /* where people go */
+    struct bytes token;         /* where codes are exchanged; empty: it does not say */
+    bool has_code;              /* codes with PKCE (S256) are to be had, by what it says */
+    bool has_fragment;          /* it says that it answers in fragments, too */
+};
+
+/* False: it is not known where people sign in. */
+bool jwks_sign_in(struct jwks *, struct arena *, struct bytes issuer, int64_t now_ms, struct jwks_sign_in *ret);
 
 /* May the server send a request there? `plain`: http to loopback will do, too. */
 bool jwks_url_good(struct bytes url, bool plain);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What an identity provider may answer: the first line is its discovery document, the rest its set of keys. Keys are
- * only ever taken from addresses that may be asked, and only what fits is kept.
+ * only ever taken from addresses that may be asked, and only what fits is kept; people and codes go to no others.
  */
 #include <stdio.h>
 #include <string.h>
@@ -42,11 +42,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena *a = arena_create(0);
     struct jwks *cache = jwks_create(answer, &w);
     struct jwks_set set;
+    struct jwks_sign_in at;
     log_setup(LOG_TEXT, LOG_ERROR);
     (void)jwks_url_good(all, true);
     if (jwks_get(cache, a, BYTES_LIT(ISSUER), 0, 0, &set)) {
         CHECK(w.asked == 2 && bytes_eq(set.text, w.keys) && set.text.n <= JWKS_MAX);
         CHECK(!jwks_get(cache, a, BYTES_LIT(ISSUER), set.serial, 1, &set));
+        if (jwks_sign_in(cache, a, BYTES_LIT(ISSUER), 1, &at))
+            CHECK(jwks_url_good(at.authorization, false) && (!at.token.n || jwks_url_good(at.token, false)) &&
+                  (at.token.n || !at.has_code));
     } else {
         CHECK(!jwks_get(cache, a, BYTES_LIT(ISSUER), 0, 1, &set) && w.asked <= 2);
     }

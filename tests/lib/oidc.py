@@ -1,19 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A stand-in for an OpenID Connect identity provider: keys, tokens, and a web server that publishes the keys.
+"""A stand-in for an OpenID Connect identity provider: keys, tokens, and a web server that publishes the keys and
+exchanges codes for tokens, with PKCE.
 
     with Issuer(folder) as idp:
         idp.url                         "http://127.0.0.1:PORT/realms/one"
         idp.token("ES256", sub="ann")   a signed token of this issuer
         idp.rotate()                    from now on other keys
+        idp.discovery["..."] = ...      more that its discovery document says
+        idp.speak_code()                its discovery document offers codes, too
+        idp.code(client, address, verifier, sub="ann")    a code, as somebody who has signed in brings it back
         idp.replies["keys"] = ...       something else than the right document: (status, headers, body) or a function
 """
 import base64
+import hashlib
 import http.server
 import json
 import os
 import subprocess
 import threading
 import time
+import urllib.parse
 
 
 def b64(data):
@@ -66,7 +72,8 @@ def raw(der):
 class Issuer:
     def __init__(self, folder, path="/realms/one"):
         self.folder, self.path, self.number = folder, path, 0
-        self.replies, self.asked = {}, []
+        self.replies, self.asked, self.discovery = {}, [], {}
+        self.codes, self.forms = {}, []  # what codes stand for; what was sent for them
         self.server = None
         self.rotate()
         self.port = 0
@@ -78,28 +85,61 @@ class Issuer:
     def token(self, alg="RS256", **more):
         return self.keys.token(alg, **{"iss": self.url, **more})
 
+    def speak_code(self, **more):
+        self.discovery.update({
+            "authorization_endpoint": self.url + "/go", "token_endpoint": self.url + "/token",
+            "response_types_supported": ["id_token", "code"], "code_challenge_methods_supported": ["plain", "S256"],
+            **more})
+
+    def code(self, client, address, verifier, seconds=60, **claims):
+        challenge = b64(hashlib.sha256(verifier.encode()).digest())
+        code = f"code-{len(self.codes)}-{b64(os.urandom(12))}"
+        self.codes[code] = (client, address, challenge, time.monotonic() + seconds, self.token(aud=client, **claims))
+        return code
+
+    def _exchange(self, form):
+        """Status and reply, as RFC 6749 and 7636 have them."""
+        self.forms.append(form)
+        known = self.codes.pop(form.get("code"), None)
+        given = (form.get("client_id"), form.get("redirect_uri"), b64(hashlib.sha256(form.get("code_verifier", "").encode()).digest()))
+        if form.get("grant_type") != "authorization_code":
+            return 400, {"error": "unsupported_grant_type"}
+        if known is None or known[3] < time.monotonic():
+            return 400, {"error": "invalid_grant", "error_description": "The code is unknown or has expired."}
+        if given != known[:3]:
+            return 400, {"error": "invalid_grant", "error_description": "PKCE verification failed"}
+        return 200, {"access_token": "theirs-alone", "token_type": "Bearer", "refresh_token": "theirs-too",
+                     "id_token": known[4]}
+
     def count(self, what):
         return self.asked.count(what)
 
-    def _reply(self, path):
-        what = {self.path + "/.well-known/openid-configuration": "discovery", self.path + "/keys": "keys"}.get(path)
+    def _reply(self, path, body=None):
+        what = {self.path + "/.well-known/openid-configuration": "discovery", self.path + "/keys": "keys",
+                self.path + "/token": "token" if body is not None else None}.get(path)
         if what is None:
             return 404, {}, b"nothing here"
         self.asked.append(what)
         other = self.replies.get(what)
         if other is not None:
             return other() if callable(other) else other
+        if what == "token":
+            status, reply = self._exchange(dict(urllib.parse.parse_qsl(body.decode(), strict_parsing=True)))
+            return status, {"Content-Type": "application/json"}, json.dumps(reply).encode()
         if what == "keys":
             return 200, {}, json.dumps({"keys": self.keys.public}).encode()
-        return 200, {}, json.dumps({"issuer": self.url, "jwks_uri": self.url + "/keys"}).encode()
+        return 200, {}, json.dumps({"issuer": self.url, "jwks_uri": self.url + "/keys", **self.discovery}).encode()
 
     def start(self):
         """Listens, on the port of before if there was one."""
         issuer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                status, headers, body = issuer._reply(self.path)
+            def do_POST(self):
+                self.do_GET(self.rfile.read(int(self.headers["Content-Length"])))
+
+            def do_GET(self, sent=None):
+                status, headers, body = issuer._reply(self.path, sent)
                 try:
                     self.send_response(status)
                     for name, value in headers.items():

@@ -545,8 +545,8 @@ def signing_in_through_a_provider(t):
         idp.replies["discovery"] = lambda: (200, {}, json.dumps(
             {"issuer": idp.url, "jwks_uri": idp.url + "/keys", "authorization_endpoint": idp.url + "/go?a=1"}).encode())
         arn = iam.create_open_id_connect_provider(Url=idp.url, ClientIDList=["app-1", "app-2"])["OpenIDConnectProviderArn"]
-        quoted = urllib.parse.quote("Our people", safe="")
-        ask = f"/api/pail/v1/oidc/{quoted}?response_type=id_token&state=s%26t&nonce=n&client_id=evil&evil=1" \
+        idp_id = arn.split("/", 1)[1]
+        ask = f"/api/pail/v1/oidc/{urllib.parse.quote(idp_id, safe='')}?response_type=id_token&state=s%26t&nonce=n&client_id=evil&evil=1" \
               "&redirect_uri=https%3A%2F%2Fpail.test%2F"
         equal(by_console(t, ask)[0], 404, "not offered without a role")
         trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity",
@@ -557,14 +557,14 @@ def signing_in_through_a_provider(t):
             {"Key": "pail:console-client", "Value": "app-2"}])
         status, _, body = by_console(t, "/console.json")
         if status == 200:  # otherwise the page was not built
-            equal(json.loads(body)["providers"], [{"name": "Our people", "url": idp.url, "clientId": "app-2", "roleArn": role}])
+            equal(json.loads(body)["providers"], [{"id": idp_id, "name": "Our people", "url": idp.url, "clientId": "app-2", "roleArn": role}])
         status, headers, _ = by_console(t, ask, headers={"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "document"})
         equal((status, headers["Location"]),
-              (303, f"{idp.url}/go?a=1&response_type=id_token&redirect_uri=https%3A%2F%2Fpail.test%2F&state=s%26t&nonce=n"
+              (303, f"{idp.url}/go?a=1&response_type=id_token&response_mode=fragment&redirect_uri=https%3A%2F%2Fpail.test%2F&state=s%26t&nonce=n"
                     "&client_id=app-2"))
         equal(by_console(t, ask, headers={"Sec-Fetch-Site": "cross-site"})[0], 403, "from elsewhere")
-        equal(by_console(t, "/api/pail/v1/oidc/nobody")[0], 404)
-        equal(Caller(t).send("GET", "/pail/v1/oidc/Our%20people")[0], 404, "by S3's listener")
+        equal([by_console(t, "/api/pail/v1/oidc/" + n)[0] for n in ("nobody", "Our%20people")], [404, 404], "not by a name")
+        equal(Caller(t).send("GET", "/pail/v1/oidc/" + idp_id)[0], 404, "by S3's listener")
         token = idp.token(aud="app-2")
         form = urllib.parse.urlencode({"Action": "AssumeRoleWithWebIdentity", "Version": "2011-06-15", "RoleArn": role,
                                        "RoleSessionName": "console", "WebIdentityToken": token}).encode()

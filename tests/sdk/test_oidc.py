@@ -1,11 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""AssumeRoleWithWebIdentity with keys that the server fetches from a stand-in identity provider on this machine."""
+"""AssumeRoleWithWebIdentity with keys that the server fetches from a stand-in identity provider on this machine, and
+the console's way there and back."""
+import http.client
 import json
 import os
 import sys
 import threading
 import time
+import urllib.error
+import urllib.parse
+import urllib.request
 
 from botocore import UNSIGNED
 from botocore.config import Config
@@ -13,9 +18,12 @@ from botocore.exceptions import ClientError
 
 import test_iam
 from aws import setup as setup_aws
-from cases import equal, run_cases, true
+from cases import contains, equal, run_cases, true
 from oidc import Issuer, Keys, b64
+from test_console_api import Caller, by_console
 from test_iam import ACCOUNT, allow, client, fails, name, trust
+
+ADDRESS, VERIFIER = "https://pail.test/console/", "v-._~" + "V" * 60
 
 cases = []
 
@@ -232,6 +240,234 @@ def urls_of_providers(t):
     equal(arn, f"arn:aws:iam::{ACCOUNT}:oidc-provider/idp.example.com:8443/realms/x", "a port, for those who need one")
     equal(t.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)["Url"], "idp.example.com:8443/realms/x", "url")
     t.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+
+
+def offer(t, w, **tags):
+    t.iam.tag_open_id_connect_provider(OpenIDConnectProviderArn=w.arn, Tags=[
+        {"Key": f"pail:console-{k}", "Value": v} for k, v in {"role": w.role, **tags}.items()])
+    return "/api/pail/v1/oidc/" + urllib.parse.quote(w.arn.split("/", 1)[1], safe="")
+
+
+@case
+def providers_that_share_a_name(t):
+    """Names are tags, and tags are anybody's who may set them: each way leads to its own provider all the same."""
+    with World(t) as one, World(t, path="/realms/two") as two:
+        for w in (one, two):
+            w.idp.discovery["authorization_endpoint"] = w.idp.url + "/go"
+        # The second has the first's id for a name, too.
+        first, second = offer(t, one, name="Staff"), offer(t, two, name="Staff")
+        for name_of_two in ("Staff", one.arn.split("/", 1)[1]):
+            offer(t, two, name=name_of_two)
+            for w, way in ((one, first), (two, second)):
+                status, headers, _ = by_console(t, way + "?state=s")
+                equal((status, headers["Location"].split("?")[0]), (303, w.idp.url + "/go"), name_of_two)
+        equal(by_console(t, "/api/pail/v1/oidc/Staff")[0], 404, "by a name")
+        status, _, body = by_console(t, "/console.json")
+        if status == 200:  # otherwise the page was not built
+            ids = {w.arn.split("/", 1)[1]: w.role for w in (one, two)}
+            equal({p["id"]: p["roleArn"] for p in json.loads(body)["providers"]}, ids)
+        for w in (one, two):
+            t.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=w.arn)
+
+
+def way_of(t, w, **params):
+    """Where the console leads to: the parameters that go along."""
+    way = offer(t, w)
+    given = {"redirect_uri": ADDRESS, "state": "s&t", "nonce": "n", "code_challenge": "c" * 43, "client_id": "evil", **params}
+    status, headers, _ = by_console(t, way + "?" + urllib.parse.urlencode({k: v for k, v in given.items() if v}))
+    equal(status, 303)
+    place, _, query = headers["Location"].partition("?")
+    equal(place, w.idp.url + "/go")
+    return dict(urllib.parse.parse_qsl(query, strict_parsing=True))
+
+
+@case
+def codes_where_a_provider_has_them(t):
+    """The flow is the provider's, by its discovery document, or by a tag."""
+    implicit = {"response_type": "id_token", "response_mode": "fragment", "redirect_uri": ADDRESS, "state": "s&t",
+                "nonce": "n", "client_id": "app-1"}
+    code = {k: v for k, v in implicit.items() if k != "response_mode"}
+    code.update({"response_type": "code", "code_challenge": "c" * 43, "code_challenge_method": "S256"})
+    in_fragment = {**code, "response_mode": "fragment"}
+    cases_of = [({}, code, code), ({"response_modes_supported": ["query", "fragment"]}, in_fragment, in_fragment),
+                ({"response_types_supported": ["id_token", "code id_token"]}, implicit, code),
+                ({"response_types_supported": "code"}, implicit, code),
+                ({"code_challenge_methods_supported": ["plain"]}, implicit, code),
+                ({"code_challenge_methods_supported": None}, implicit, code),
+                ({"token_endpoint": None}, implicit, implicit),
+                ({"token_endpoint": "http://192.0.2.1/token"}, implicit, implicit),
+                ({"token_endpoint": "file:///etc/passwd"}, implicit, implicit)]
+    for says, alone, told in cases_of:
+        with World(t) as w:
+            w.idp.speak_code(**says)
+            equal(way_of(t, w), alone, str(says))
+            equal(way_of(t, w, code_challenge=""), implicit, "a page that sends no challenge")
+            offer(t, w, flow="code")
+            equal(way_of(t, w), told, f"{says}, told to use codes")
+            offer(t, w, flow="id_token")
+            equal(way_of(t, w), implicit, "told to use none")
+            t.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=w.arn)
+
+
+def exchange(t, sent, address="127.0.0.1", path="/api/pail/v1/oidc-token", **headers):
+    """Status, reply and headers. Failures count by address, so cases have some of their own."""
+    connection = http.client.HTTPConnection(t.pail.host, t.pail.console_port, timeout=30, source_address=(address, 0))
+    body = sent if isinstance(sent, bytes) else json.dumps(sent).encode()
+    try:
+        connection.request("POST", path, body, {"Content-Type": "application/json", **headers})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read()), answer.headers
+    finally:
+        connection.close()
+
+
+def sent_for(w, **more):
+    """What the page sends for a new code."""
+    given = {"provider": w.arn.split("/", 1)[1], "code": w.idp.code("app-1", ADDRESS, VERIFIER), "code_verifier": VERIFIER,
+             "redirect_uri": ADDRESS, **more}
+    return {k: v for k, v in given.items() if v is not None}
+
+
+@case
+def codes_are_exchanged(t):
+    with World(t) as w:
+        w.idp.speak_code()
+        way_of(t, w)
+        good = sent_for(w)
+        status, reply, headers = exchange(t, good)
+        equal((status, list(reply), headers["Cache-Control"]), (200, ["id_token"], "no-store"), "the id token alone")
+        equal(w.idp.forms, [{"grant_type": "authorization_code", "code": good["code"], "code_verifier": VERIFIER,
+                             "redirect_uri": ADDRESS, "client_id": "app-1"}], "what the provider was sent")
+        equal(w.assume(reply["id_token"])["Audience"], "app-1")
+        place = "127.0.1.1"
+        refused = [(good, "used before", "invalid_grant: The code is unknown or has expired."),
+                   (sent_for(w, code_verifier="w" * 43), "a wrong verifier", "invalid_grant: PKCE verification failed"),
+                   (sent_for(w, redirect_uri="https://elsewhere.test/"), "another address", "invalid_grant"),
+                   (sent_for(w, code=w.idp.code("app-2", ADDRESS, VERIFIER)), "another client's", "invalid_grant"),
+                   (sent_for(w, code=w.idp.code("app-1", ADDRESS, VERIFIER, seconds=-1)), "expired", "has expired")]
+        for sent, what, text in refused:
+            status, reply, _ = exchange(t, sent, place)
+            equal((status, reply["code"]), (403, "AccessDenied"), what)
+            contains(reply["message"], text, what)
+            true("id_token" not in reply, what)
+        asked = len(w.idp.forms)
+        equal(exchange(t, sent_for(w, provider="nobody"), place)[0], 404, "no such provider")
+        bad = [sent_for(w, code=""), sent_for(w, code=None), sent_for(w, code=7), sent_for(w, code="x" * 8193),
+               sent_for(w, code_verifier="v" * 42), sent_for(w, code_verifier="v" * 129),
+               sent_for(w, code_verifier="v" * 42 + "&"), sent_for(w, redirect_uri=None),
+               sent_for(w, redirect_uri="x" * 2049), b"", b"[]", b"{", b'{"a":' * 1500 + b"1" + b"}" * 1500]
+        for i, sent in enumerate(bad):
+            equal(exchange(t, sent, f"127.0.2.{1 + i // 5}")[0], 400, str(sent)[:80])
+        true(exchange(t, b"x" * 20000, place)[0] in (400, 413), "too long")
+        equal(exchange(t, sent_for(w), place, **{"Sec-Fetch-Site": "cross-site"})[0], 403, "from elsewhere")
+        equal(exchange(t, sent_for(w), place, Origin="https://evil.test")[0], 403, "from elsewhere, of an older browser")
+        equal(by_console(t, "/api/pail/v1/oidc-token")[0], 405, "GET")
+        request = urllib.request.Request(t.pail.endpoint + "/pail/v1/oidc-token", json.dumps(sent_for(w)).encode())
+        try:
+            urllib.request.urlopen(request)
+            true(False, "by S3's listener")
+        except urllib.error.HTTPError as error:
+            equal(error.code, 404, "by S3's listener")
+        equal(len(w.idp.forms), asked, "the provider is not asked for those")
+        t.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=w.arn)
+        equal(exchange(t, sent_for(w), "127.0.1.2")[0], 404, "no longer there")
+
+
+@case
+def exchanges_are_counted_like_sign_ins(t):
+    with World(t) as w:
+        w.idp.speak_code()
+        way_of(t, w)
+        for _ in range(12):
+            equal(exchange(t, sent_for(w), "127.0.3.1")[0], 200, "good ones do not count")
+        for _ in range(10):
+            equal(exchange(t, sent_for(w, code="guess"), "127.0.3.1")[0], 403)
+        asked = len(w.idp.forms)
+        # A token beside it makes it no other request.
+        for more in ({}, {"x-amz-security-token": "x"}):
+            status, _, headers = exchange(t, sent_for(w), "127.0.3.1", **more)
+            equal(status, 429)
+            true(0 < int(headers["Retry-After"]) <= 60, "when to come again")
+        equal(len(w.idp.forms), asked, "the provider is not asked")
+        equal(exchange(t, sent_for(w), "127.0.3.2")[0], 200, "others are not held up")
+
+
+@case
+def providers_that_exchange_badly(t):
+    def says(status, body, **headers):
+        return lambda: (status, headers, body if isinstance(body, bytes) else json.dumps(body).encode())
+    with World(t) as w, World(t, path="/other") as other:
+        w.idp.speak_code()
+        way_of(t, w)
+        code = sent_for(w)["code"]
+        token = w.idp.token()
+        replies = [
+            (says(400, {"error": "access_denied", "error_description": "Nöt\r\nyou <b>" + "x" * 9000}), 403,
+             "access_denied: N??t??you <b>xxx"),
+            (says(401, {"error": "invalid_client"}), 403, "refused the sign-in: invalid_client"),
+            (says(400, {"error": "invalid_grant", "error_description": f"{code} is spent"}), 403, "refused the sign-in: invalid_grant"),
+            (says(400, {"error": {"code": 1}}), 503, "no id token"), (says(500, {"error": "oops"}), 503, "no id token"),
+            (says(404, b"<html>"), 503, "no id token"), (says(200, b""), 503, "no id token"),
+            (says(200, b'{"id_token":'), 503, "no id token"), (says(200, ["id_token"]), 503, "no id token"),
+            (says(200, {"access_token": token}), 503, "no id token"), (says(200, {"id_token": 7}), 503, "no id token"),
+            (says(200, {"id_token": "no token"}), 503, "no id token"),
+            (says(200, {"id_token": "a.b." + "c" * 40000}), 503, "no id token"),
+            (says(201, {"id_token": token}), 503, "no id token"),
+            (says(200, {"id_token": token, "pad": "x" * 100000}), 503, "did not answer"),
+            (says(200, b'{"a":' * 1500 + b"1" + b"}" * 1500), 503, "no id token"),
+            (says(302, b"", Location=other.idp.url + "/token"), 503, "no id token"),
+            (says(307, b"", Location=other.idp.url + "/token"), 503, "no id token")]
+        for i, (reply, status, text) in enumerate(replies):
+            w.idp.replies["token"] = reply
+            got, error, _ = exchange(t, sent_for(w, code=code), f"127.0.4.{1 + i // 5}")
+            equal((got, len(error["message"]) < 600), (status, True), f"{i}: {error}")
+            contains(error["message"], text, str(i))
+            true(code not in str(error) and token not in str(error), "nothing comes back")
+        equal(other.idp.asked, [], "redirects are not followed")
+        w.idp.stop()
+        equal(exchange(t, sent_for(w, code=code), "127.0.4.9")[0], 503, "it is away")
+        seen = [Caller(t).ask("GET", "/pail/v1/logs", "limit=1000"), Caller(t).ask("GET", "/pail/v1/audit", "limit=1000")]
+        with open(t.pail.log_path, errors="replace") as log:
+            text = json.dumps(seen) + log.read()
+        contains(text, "ExchangeOidcCode")
+        equal([word in text for word in (code, VERIFIER, token, "theirs-alone")], [False] * 4, "in logs")
+    with World(t) as w:
+        w.idp.discovery["authorization_endpoint"] = w.idp.url + "/go"
+        way_of(t, w)
+        status, error, _ = exchange(t, sent_for(w), "127.0.4.9")
+        equal(status, 503)
+        contains(error["message"], "does not say where codes are exchanged")
+
+
+@case
+def a_provider_that_hangs_over_codes(t):
+    stop = threading.Event()
+    with World(t) as w, World(t, path="/quick") as quick:
+        for one in (w, quick):
+            one.idp.speak_code()
+            way_of(t, one)
+        w.idp.replies["token"] = lambda: (stop.wait(20), (200, {}, b"{}"))[1]
+        results = []
+
+        def ask(n):
+            begin = time.monotonic()
+            status, reply, _ = exchange(t, sent_for(w), f"127.0.5.{n}")
+            results.append((status, reply["code"], time.monotonic() - begin))
+        crowd = [threading.Thread(target=ask, args=(n + 1,)) for n in range(12)]
+        for thread in crowd:
+            thread.start()
+        time.sleep(0.5)
+        begin = time.monotonic()
+        t.s3.list_buckets()
+        quick.assume(quick.idp.token())
+        true(time.monotonic() - begin < 3, "the others are not held up")
+        for thread in crowd:
+            thread.join()
+        stop.set()
+        equal(sorted((s, c) for s, c, _ in results), [(503, "ServiceUnavailable")] * 4 + [(503, "SlowDown")] * 8, "answers")
+        true(max(r[2] for r in results) < 9, "bounded")
+        equal(w.idp.count("token"), 4, "so many at a time")
+        equal(exchange(t, sent_for(quick), "127.0.5.1")[0], 200, "afterwards there is room")
 
 
 @case

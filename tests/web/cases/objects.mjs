@@ -635,3 +635,36 @@ test('objects: thousands are deleted with a bar and a way to stop, and come back
   await page.getByText(/^Brought back/).first().waitFor({ timeout: 20_000 });
   equal(await left(), count, 'all are back');
 }, { seconds: 120 });
+
+test('objects: a folder with very many, which nothing brings back, wants their number typed', async (t) => {
+  const { root } = t.pail;
+  await t.pail.bucket('plenty', { 'few/a': '' });
+  const count = 1001;
+  for (let i = 0; i < count; i += 91) await Promise.all(Array.from({ length: 91 }, (_, k) => root.putObject('plenty', `much/${i + k}`, '')));
+  const page = await t.page(at('plenty'));
+  const sure = page.getByRole('alertdialog');
+  const act = sure.getByRole('button', { name: 'Delete', exact: true });
+  const ask = async (name) => {
+    await page.getByRole('button', { name: new RegExp(`^Actions for ${name}`) }).click();
+    await page.getByRole('menuitem', { name: 'Delete…' }).click();
+  };
+  await ask('much');
+  await sure.getByText('In all, 1,001 objects are deleted.').waitFor();
+  await sure.getByRole('textbox').fill('much');
+  ok(await act.isDisabled(), 'the name is not enough');
+  equal(await axe(page), [], 'axe');
+  await shot(page, 'flow-delete-very-many');
+  await sure.getByRole('button', { name: 'Cancel' }).click();
+  // Behind delete markers nothing is lost.
+  await root.put('/plenty', { versioning: '' }, '<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>');
+  await page.reload();
+  await ask('much');
+  await act.waitFor();
+  equal([await sure.getByRole('textbox').count(), await act.isDisabled()], [0, false], 'a plain question');
+  await sure.getByRole('checkbox').locator('xpath=ancestor-or-self::label').click();
+  await sure.getByText('In all, 1,001 versions are deleted.').waitFor();
+  ok(await act.isDisabled(), 'for good: the number is asked for');
+  await sure.getByRole('textbox').fill('1001');
+  await act.click();
+  await until(async () => (await root.keys('plenty')).join() === 'few/a', 'they are deleted');
+});

@@ -99,6 +99,8 @@ test('sign-in: through an identity provider, with what its role may', async (t) 
   await offer.getByLabel('Text on the button').fill('Our people');
   await offer.getByRole('combobox', { name: 'Role' }).fill('visi');
   await admin.getByRole('option', { name: 'visitors' }).click();
+  await offer.getByRole('button', { name: /^Flow|Flow$/ }).click();
+  await admin.getByRole('option', { name: 'ID token (implicit)' }).click();
   await shot(admin, 'flow-provider-offer');
   equal(await axe(admin), [], 'axe');
   await offer.getByRole('button', { name: 'Save', exact: true }).click();
@@ -122,6 +124,7 @@ test('sign-in: through an identity provider, with what its role may', async (t) 
   await come('I am ann');
   await page.getByText('index.txt').first().waitFor();
   equal(page.url(), t.pail.console + place, 'where she wanted to go, without the token');
+  equal((await root.iam('ListOpenIDConnectProviderTags', { OpenIDConnectProviderArn: arn })).values('Key').sort(), ['pail:console-client', 'pail:console-flow', 'pail:console-name', 'pail:console-role'], 'tags');
   await shot(page, 'flow-signed-in-by-provider');
   ok(!(await stored(page)).includes('id_token') && !(await page.content()).includes('id_token'), 'the token is kept nowhere');
   equal(await page.getByRole('button', { name: 'Upload', exact: true }).count(), 0, 'nothing to upload');
@@ -153,6 +156,46 @@ test('sign-in: through an identity provider, with what its role may', async (t) 
   await offer.getByRole('button', { name: 'Offer it no longer' }).click();
   await admin.getByText('Not offered where people sign in to this console.').waitFor();
   equal((await (await fetch(`${t.pail.console}/console.json`)).json()).providers, [], 'providers');
+  equal((await root.iam('ListOpenIDConnectProviderTags', { OpenIDConnectProviderArn: arn })).values('Key'), [], 'no tag is left');
+}, { seconds: 120 });
+
+test('sign-in: with codes of two identity providers that have one name', async (t) => {
+  const { root } = t.pail;
+  const providers = [];
+  for (const [n, mode] of [[1, 'query'], [2, 'fragment']]) {
+    const provider = t.keep(await new Provider({ flow: 'code', mode, people: { ann: {} } }).start());
+    provider.redirects.push(`${t.pail.console}/`);
+    t.forgive(new RegExp(`another host: ${provider.url}`));
+    const place = provider.url.replace('http://', '');
+    const arn = `arn:aws:iam::000000000000:oidc-provider/${place}`;
+    const trust = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRoleWithWebIdentity', Principal: { Federated: arn } }] };
+    await root.iam('CreateRole', { RoleName: `coded-${n}`, AssumeRolePolicyDocument: JSON.stringify(trust) });
+    await root.iam('CreateOpenIDConnectProvider', { Url: provider.url, 'ClientIDList.member.1': 'console' });
+    await root.iam('TagOpenIDConnectProvider', { OpenIDConnectProviderArn: arn, 'Tags.member.1.Key': 'pail:console-role', 'Tags.member.1.Value': `arn:aws:iam::000000000000:role/coded-${n}`, 'Tags.member.2.Key': 'pail:console-name', 'Tags.member.2.Value': 'Staff' });
+    providers.push({ provider, arn, host: place.split('/')[0], role: `coded-${n}` });
+  }
+  for (const { provider, host, role } of providers) {
+    const page = await t.page('/profile', { as: null });
+    const seen = [];
+    page.on('request', (r) => seen.push(r.url()));
+    await page.getByRole('button', { name: `Sign in with Staff (${host})` }).click();
+    await page.getByRole('link', { name: 'I am ann' }).click();
+    await page.getByText(new RegExp(`assumed-role/${role}/`)).first().waitFor();
+    equal(page.url(), `${t.pail.console}/profile`, 'the place, without the code');
+    ok(seen.some((u) => u.endsWith('/api/pail/v1/oidc-token')), 'the server exchanges the code');
+    ok(!(await stored(page)).includes('verifier'), 'nothing of the way is kept');
+    equal([provider.refused, provider.codes.size], [[], 0], 'what the provider refused, and codes that were not fetched');
+  }
+  const page = await t.page('/', { as: null });
+  await shot(page, 'flow-sign-in-same-names');
+  // What the provider refuses is told.
+  await page.getByRole('button', { name: `Sign in with Staff (${providers[0].host})` }).click();
+  await page.getByRole('link', { name: 'I am ann' }).waitFor();
+  providers[0].provider.codes.clear();
+  await page.getByRole('link', { name: 'I am ann' }).click();
+  await page.getByText('invalid_grant: That code is no good.').first().waitFor();
+  ok(!(await stored(page)).includes('sessionToken'), 'nobody is signed in');
+  for (const { arn } of providers) await root.iam('DeleteOpenIDConnectProvider', { OpenIDConnectProviderArn: arn });
 }, { seconds: 120 });
 
 test('sign-in: a deep link leads there after signing in', async (t) => {

@@ -368,6 +368,26 @@ const BY_STATUS: Record<number, [code: string, message: string]> = {
 };
 
 /** Errors come as S3's XML, IAM's XML (<ErrorResponse><Error>), JSON, or, of HEAD, as a status alone. */
+/** Before anybody has signed in; sent once, as what it says may be good for one time only. */
+export async function sendUnsigned(c: Client, path: string, contentType: string, body: string, signal?: AbortSignal): Promise<Response> {
+  let reply: Response;
+  try {
+    reply = await (c.config.fetch ?? fetch)(c.url(path), {
+      method: 'POST',
+      headers: { 'content-type': contentType },
+      body,
+      credentials: 'omit',
+      redirect: 'error',
+      referrerPolicy: 'no-referrer',
+      signal: signal ?? null,
+    });
+  } catch {
+    throw new ApiError('NetworkError', 'The server can’t be reached.', 0, '');
+  }
+  if (!reply.ok) throw await readError(reply, 'POST');
+  return reply;
+}
+
 export async function readError(reply: Response, method = 'GET'): Promise<ApiError> {
   const [statusCode, statusText] = BY_STATUS[reply.status] ?? [
     reply.status >= 500 ? 'InternalError' : 'BadRequest',

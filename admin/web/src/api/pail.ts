@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Pail's own JSON paths below /pail/v1, as docs/openapi.yaml has them. */
-import type { Client } from './http';
+import { ApiError, sendUnsigned, type Client } from './http';
 
 type Abortable = { signal?: AbortSignal };
 
@@ -27,15 +27,27 @@ export interface ConsoleInfo {
   endpoint: string | null;
   port?: number | null;
   region: string;
-  providers: Array<string | OidcProvider>;
+  providers: SignInProvider[];
   prefix: string;
 }
 
-export interface OidcProvider {
+export interface SignInProvider {
+  /** Host and path: by it the server finds the provider. */
+  id: string;
+  /** Several may have the same. */
   name: string;
-  url?: string;
-  clientId?: string;
-  roleArn?: string;
+  url: string;
+  clientId: string;
+  roleArn: string;
+}
+
+/** The id token for the code that somebody brought back from an identity provider. */
+export async function exchangeOidcCode(c: Client, o: { provider: string; code: string; codeVerifier: string; redirectUri: string }): Promise<string> {
+  const body = JSON.stringify({ provider: o.provider, code: o.code, code_verifier: o.codeVerifier, redirect_uri: o.redirectUri });
+  const reply = await sendUnsigned(c, at('oidc-token'), 'application/json', body);
+  const { id_token: token } = (await reply.json()) as { id_token?: unknown };
+  if (typeof token !== 'string') throw new ApiError('BadReply', 'The server sent no token.', reply.status, '');
+  return token;
 }
 
 /** Where others reach S3: what share links point to. */

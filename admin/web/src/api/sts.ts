@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* STS: how one signs in, and who one is. */
 import type { Client } from './http';
-import { readError, ApiError } from './http';
+import { ApiError, sendUnsigned } from './http';
 import { formBody, queryCall } from './query';
 import type { Credentials } from './sign';
 import { parseXml, type XmlNode } from './xml';
@@ -53,26 +53,12 @@ export async function assumeRoleWithWebIdentity(
   o: { token: string; roleArn?: string; sessionName?: string; durationSeconds?: number; signal?: AbortSignal },
 ): Promise<Session> {
   const action = 'AssumeRoleWithWebIdentity';
-  let reply: Response;
-  try {
-    reply = await (c.config.fetch ?? fetch)(c.url('/'), {
-      method: 'POST',
-      headers: { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },
-      body: formBody(action, '2011-06-15', {
-        WebIdentityToken: o.token,
-        RoleArn: o.roleArn,
-        RoleSessionName: o.roleArn ? (o.sessionName ?? 'console') : o.sessionName,
-        DurationSeconds: o.durationSeconds,
-      }),
-      credentials: 'omit',
-      redirect: 'error',
-      referrerPolicy: 'no-referrer',
-      signal: o.signal ?? null,
-    });
-  } catch {
-    throw new ApiError('NetworkError', 'The server can’t be reached.', 0, '');
-  }
-  if (!reply.ok) throw await readError(reply, 'POST');
+  const reply = await sendUnsigned(c, '/', 'application/x-www-form-urlencoded; charset=utf-8', formBody(action, '2011-06-15', {
+    WebIdentityToken: o.token,
+    RoleArn: o.roleArn,
+    RoleSessionName: o.roleArn ? (o.sessionName ?? 'console') : o.sessionName,
+    DurationSeconds: o.durationSeconds,
+  }), o.signal);
   const x = parseXml(await reply.text());
   return readSession(x.child(`${action}Result`) ?? x);
 }

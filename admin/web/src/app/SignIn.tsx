@@ -5,7 +5,7 @@ import { t, tx } from '../strings';
 import { Button, Callout, ErrorState, TextField } from '../ui';
 import { consoleInfo } from './console';
 import { Logo } from './Logo';
-import { providerName, startProvider } from './oidc';
+import { providerPlace, startProvider } from './oidc';
 import { getSession, signIn, signOut } from './session';
 import css from './SignIn.module.css';
 
@@ -53,9 +53,7 @@ export function SignInForm({ again }: { again?: boolean }) {
           <div className={css.or}>{t('app.orProvider')}</div>
           <div className={css.providers}>
             {providers.map((p) => (
-              <Button key={providerName(p)} onPress={() => void startProvider(p).catch(setError)}>
-                {tx('app.signInWith', { name: <bdi>{providerName(p)}</bdi> })}
-              </Button>
+              <ProviderButton key={p.id} name={p.name} place={providerPlace(p, providers)} onPress={() => startProvider(p)} />
             ))}
           </div>
         </>
@@ -68,6 +66,15 @@ export function SignInForm({ again }: { again?: boolean }) {
         </div>
       )}
     </>
+  );
+}
+
+function ProviderButton({ name, place, onPress }: { name: string; place: string | null; onPress: () => void }) {
+  const shown = <bdi>{name}</bdi>;
+  return (
+    <Button onPress={onPress}>
+      <span>{place === null ? tx('app.signInWith', { name: shown }) : tx('app.signInWithAt', { name: shown, place: <bdi>{place}</bdi> })}</span>
+    </Button>
   );
 }
 

@@ -3,15 +3,14 @@
 import { publicEndpoint, type ConsoleInfo as Given } from '../api/pail';
 import { basePath } from './base';
 
-export type ProviderInfo = { name: string; clientId?: string; roleArn?: string; authorizationEndpoint?: string; scopes?: string };
-export type ConsoleInfo = Omit<Given, 'providers'> & { providers: (string | ProviderInfo)[] };
+export type ConsoleInfo = Given;
 
 let info: ConsoleInfo | null = null;
 /** When the page had it for the first time; of performance.now(). */
 export let begunAt = -Infinity;
 
-export async function loadConsole(): Promise<ConsoleInfo> {
-  const reply = await fetch(`${basePath}/console.json`, { cache: 'no-store', credentials: 'omit' });
+export async function loadConsole(signal?: AbortSignal): Promise<ConsoleInfo> {
+  const reply = await fetch(`${basePath}/console.json`, { cache: 'no-store', credentials: 'omit', signal: signal ?? null });
   if (!reply.ok) throw Object.assign(new Error(reply.statusText), { status: reply.status });
   if (!info) begunAt = performance.now();
   setConsoleInfo((await reply.json()) as ConsoleInfo);

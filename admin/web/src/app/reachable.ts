@@ -3,10 +3,12 @@
 import { useSyncExternalStore } from 'react';
 import { begunAt, loadConsole } from './console';
 
+/** A server that takes connections and says nothing counts as away. */
+export const PROBE_MS = 5000;
 const AGAIN_MS = 3000;
 /** The first load does not ask twice. */
 const FIRST_LOAD_MS = 1000;
-const EVERY_MS = 10_000;
+export const EVERY_MS = 10_000;
 const listeners = new Set<() => void>();
 let reachable = true;
 let probing: Promise<void> | undefined;
@@ -18,8 +20,16 @@ function set(value: boolean) {
   listeners.forEach((l) => l());
 }
 
+async function answers(): Promise<boolean> {
+  const control = new AbortController();
+  const timer = setTimeout(() => control.abort(), PROBE_MS);
+  const there = await loadConsole(control.signal).then(() => true, () => false);
+  clearTimeout(timer);
+  return there;
+}
+
 async function probe(): Promise<void> {
-  while (!(await loadConsole().then(() => true, () => false))) {
+  while (!(await answers())) {
     set(false);
     await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
   }
@@ -54,11 +64,7 @@ export function untilReachable(): Promise<void> {
 
 /** Of something that did not come: was it that the server is away? Then true, as soon as it is back. */
 export async function wasAway(): Promise<boolean> {
-  const there = await loadConsole().then(
-    () => true,
-    () => false,
-  );
-  if (there) return false;
+  if (await answers()) return false;
   askServer();
   await untilReachable();
   return true;

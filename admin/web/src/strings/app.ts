@@ -53,6 +53,7 @@ export const app = area('app', {
   signInFailed: 'The access key or the secret key is wrong.',
   signInNote: 'The secret never leaves this browser: it signs one request, then is forgotten.',
   signInWith: 'Sign in with {name}',
+  signInWithAt: 'Sign in with {name} ({place})',
   signOut: 'Sign out',
   signedInAs: 'Signed in as {name}',
   skip: 'Skip to content',

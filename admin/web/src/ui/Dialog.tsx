@@ -138,6 +138,8 @@ export type ConfirmDialogProps = {
   confirmLabel: string;
   /** Has to be typed before the button works: for what cannot be undone. */
   typed?: string;
+  /** What it is about is not known yet. */
+  isDisabled?: boolean;
   danger?: boolean;
   /** Closed when it resolves; what it throws is shown in the dialog. */
   onConfirm: () => Promise<unknown> | void;
@@ -148,7 +150,7 @@ export function ConfirmDialog(p: ConfirmDialogProps) {
   return p.isOpen ? <Confirm {...p} /> : null;
 }
 
-function Confirm({ onClose, title, children, confirmLabel, typed, danger, onConfirm }: ConfirmDialogProps) {
+function Confirm({ onClose, title, children, confirmLabel, typed, isDisabled, danger, onConfirm }: ConfirmDialogProps) {
   const [text, setText] = useState('');
   return (
     <FormDialog
@@ -156,7 +158,7 @@ function Confirm({ onClose, title, children, confirmLabel, typed, danger, onConf
       title={title}
       action={confirmLabel}
       danger={danger ?? false}
-      isDisabled={typed !== undefined && text !== typed}
+      isDisabled={Boolean(isDisabled) || (typed !== undefined && text !== typed)}
       onClose={onClose}
       onSend={async () => {
         await onConfirm();

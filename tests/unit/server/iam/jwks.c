@@ -20,6 +20,7 @@ struct idp {
     int version; /* of its keys */
     bool down;
     const char *issuer, *jwks_uri; /* NULL: the right ones */
+    const char *more;              /* members of the discovery document, with a comma before each */
     atomic_bool *hold;             /* answers once this is false */
 };
 
@@ -41,10 +42,10 @@ static bool answer(void *ctx, struct arena *a, const char *url, size_t max, stru
         return false;
     }
     if (end)
-        *ret = arena_bytesf(a, "{\"issuer\":\"%.*s\",\"jwks_uri\":\"%s\"}",
+        *ret = arena_bytesf(a, "{\"issuer\":\"%.*s\",\"jwks_uri\":\"%s\"%s}",
                             (int)(idp->issuer ? strlen(idp->issuer) : (size_t)(end - url)),
                             idp->issuer ? idp->issuer : url,
-                            idp->jwks_uri ? idp->jwks_uri : "https://keys.example.com/set");
+                            idp->jwks_uri ? idp->jwks_uri : "https://keys.example.com/set", idp->more ? idp->more : "");
     else
         *ret = arena_bytesf(a, "{\"keys\":[],\"version\":%d}", idp->version);
     return ret->n <= max;
@@ -107,6 +108,50 @@ Test(jwks, newer_keys_are_asked_for_now_and_then)
     cr_expect_eq(get(&idp, ISSUER, serial, JWKS_REFETCH_MS + 11, NULL), 2, "newer than those, and there already");
     cr_expect_eq(idp.fetches, 3);
     end(&idp);
+}
+
+#define GO       ",\"authorization_endpoint\":\"https://a.example/go\""
+#define EXCHANGE ",\"token_endpoint\":\"https://a.example/token\""
+#define TYPES    ",\"response_types_supported\":[7,\"id_token\",\"code\"]"
+#define PKCE     ",\"code_challenge_methods_supported\":[\"S256\"]"
+
+Test(jwks, what_is_said_of_signing_in)
+{
+    static const struct {
+        const char *says;
+        bool known, token, code, fragment;
+    } cases[] = {
+        {"", false, false, false, false},
+        {EXCHANGE TYPES PKCE, false, false, false, false},
+        {GO, true, false, false, false},
+        {GO EXCHANGE TYPES PKCE, true, true, true, false},
+        {GO EXCHANGE TYPES PKCE ",\"response_modes_supported\":[\"query\",\"fragment\"]", true, true, true, true},
+        {GO TYPES PKCE, true, false, false, false},
+        {GO EXCHANGE PKCE, true, true, false, false},
+        {GO EXCHANGE TYPES, true, true, false, false},
+        {GO EXCHANGE TYPES ",\"code_challenge_methods_supported\":[\"plain\"]", true, true, false, false},
+        {GO EXCHANGE TYPES ",\"code_challenge_methods_supported\":\"S256\"", true, true, false, false},
+        {GO ",\"token_endpoint\":\"http://127.0.0.1/token\"" TYPES PKCE, true, false, false, false},
+        {GO ",\"token_endpoint\":[\"https://a.example/token\"]" TYPES PKCE, true, false, false, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct idp idp;
+        struct jwks_sign_in at = {.has_code = false};
+        setup(&idp);
+        idp.more = cases[i].says;
+        for (int again = 0; again < 2; again++) {
+            cr_expect_eq(jwks_sign_in(idp.cache, idp.a, bytes_str(ISSUER), 0, &at), cases[i].known, "%s",
+                         cases[i].says);
+            if (!cases[i].known)
+                continue;
+            cr_expect(bytes_eq_str(at.authorization, "https://a.example/go"), "%s", cases[i].says);
+            cr_expect(bytes_eq_str(at.token, cases[i].token ? "https://a.example/token" : ""), "%s", cases[i].says);
+            cr_expect_eq(at.has_code, cases[i].code, "%s", cases[i].says);
+            cr_expect_eq(at.has_fragment, cases[i].fragment, "%s", cases[i].says);
+        }
+        cr_expect_eq(idp.discoveries, 1, "it is kept");
+        end(&idp);
+    }
 }
 
 Test(jwks, an_outage)

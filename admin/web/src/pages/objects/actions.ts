@@ -110,6 +110,20 @@ export function deleteItems(
   });
 }
 
+/** With folders that hold more, it is not counted on: it would take longer than anybody waits. */
+export const COUNTED_MAX = 100_000;
+
+/** How many objects, or versions, lie in these folders; more than COUNTED_MAX: there are more than that. */
+export async function countBelow(client: Client, bucket: string, folders: readonly string[], versions: boolean, signal: AbortSignal): Promise<number> {
+  let count = 0;
+  for (const folder of folders)
+    for await (const page of versions ? walkVersions(client, bucket, folder, signal) : walk(client, bucket, folder, signal)) {
+      count += page.length;
+      if (count > COUNTED_MAX) return count;
+    }
+  return count;
+}
+
 export async function undoDelete(client: Client, bucket: string, undo: readonly Deleted[]): Promise<void> {
   const { failed } = await deleteObjects(
     client,

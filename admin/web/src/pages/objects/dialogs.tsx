@@ -6,8 +6,8 @@ import { useState } from 'react';
 import { listBuckets, listObjectsV2, putObject } from '../../api/s3';
 import { api } from '../../app';
 import { t } from '../../strings';
-import { Button, Callout, Checkbox, ConfirmDialog, Dialog, ErrorState, formatNumber, Select, TextField, toast } from '../../ui';
-import { copyItems, deleteItems, exists, targetKey, undoDelete, type Item } from './actions';
+import { Button, Callout, Checkbox, ConfirmDialog, Dialog, ErrorState, formatNumber, Loading, Select, TextField, toast } from '../../ui';
+import { copyItems, countBelow, COUNTED_MAX, deleteItems, exists, targetKey, undoDelete, type Item } from './actions';
 import { KindIcon, lastName, Name, visible } from './names';
 import css from './objects.module.css';
 import type { Rights } from './rights';
@@ -16,6 +16,8 @@ import { mountTransfers } from './TransfersPanel';
 
 const KEY_BYTES_MAX = 1024;
 const NAMES_SHOWN = 50;
+/** Of more than these, that nothing brings back, the number has to be typed. */
+export const UNTYPED_MAX = 1000;
 
 export function checkKey(key: string): string | null {
   const bytes = new TextEncoder().encode(key).length;
@@ -231,6 +233,19 @@ export function Delete({
   const [bypass, setBypass] = useState(false);
   const final = chosen || forever || !versioned;
   const single = items.length === 1 ? items[0] : undefined;
+  const versions = forever || (chosen && folders);
+  const below = useQuery({
+    queryKey: ['deleting', bucket, versions, ...items.filter((i) => i.folder).map((i) => i.key)],
+    queryFn: ({ signal }) => countBelow(api(), bucket, items.filter((i) => i.folder).map((i) => i.key), versions, signal),
+    enabled: final && folders,
+    // Counted anew for each dialog, and only then.
+    gcTime: 0,
+    staleTime: Infinity,
+  });
+  const counted = !folders || below.data !== undefined;
+  const more = (below.data ?? 0) > COUNTED_MAX;
+  const count = items.filter((i) => !i.folder).length + Math.min(below.data ?? 0, COUNTED_MAX);
+  const typed = count > UNTYPED_MAX ? String(count) : folders && single ? lastName(single.key).replace(/\/$/, '') : undefined;
   const run = () => {
     mountTransfers();
     const name = single ? lastName(single.key) : t('objects.selected', { count: items.length });
@@ -263,12 +278,19 @@ export function Delete({
       title={t(chosen || forever ? 'objects.deleteForeverTitle' : 'objects.deleteTitle', { count: items.length })}
       confirmLabel={t('objects.deleteNow')}
       danger
-      {...(folders && final && single ? { typed: lastName(single.key).replace(/\/$/, '') } : {})}
+      isDisabled={final && !counted}
+      {...(final && counted && typed !== undefined ? { typed } : {})}
       onConfirm={run}
     >
       <ItemList items={items} base={base} />
       <p>{t(chosen || forever ? 'objects.deleteForeverText' : versioned ? 'objects.deleteVersioned' : 'objects.deletePlain')}</p>
       {folders && <p>{t('objects.deleteFolders')}</p>}
+      {final && !counted && (below.error ? <ErrorState error={below.error} compact onRetry={() => void below.refetch()} /> : <Loading rows={1} />)}
+      {final && counted && (folders || count > UNTYPED_MAX) && (
+        <p>
+          <strong>{t(more ? 'objects.deleteCountMore' : versions || chosen ? 'objects.deleteVersionCount' : 'objects.deleteCount', { count })}</strong>
+        </p>
+      )}
       {mayForever && <Checkbox label={t('objects.foreverToo')} isSelected={forever} onChange={setForever} />}
       {locked && (chosen || forever) && rights.bypass && <Checkbox label={t('objects.bypass')} isSelected={bypass} onChange={setBypass} />}
     </ConfirmDialog>

@@ -62,7 +62,8 @@ export default function Page(_: PageProps) {
   );
 }
 
-const TAG = { role: 'pail:console-role', name: 'pail:console-name', client: 'pail:console-client' } as const;
+const TAG = { role: 'pail:console-role', name: 'pail:console-name', client: 'pail:console-client', flow: 'pail:console-flow' } as const;
+const FLOWS = ['', 'code', 'id_token'] as const;
 const offeredAs = (p: iam.OidcProvider) => p.tags[TAG.name] || p.url;
 const roleName = (arn: string) => arn.slice(arn.lastIndexOf('/') + 1);
 
@@ -96,10 +97,11 @@ function OfferDialog({ provider, taken, onClose, onDone }: { provider: iam.OidcP
   const [name, setName] = useState(provider.tags[TAG.name] ?? '');
   const kept = provider.tags[TAG.client] ?? '';
   const [clientId, setClientId] = useState(provider.clientIds.includes(kept) ? kept : (provider.clientIds[0] ?? ''));
+  const [flow, setFlow] = useState(FLOWS.find((f) => f === provider.tags[TAG.flow]) ?? '');
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const badName = !/^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u.test(name);
-  // The server finds a provider by it: of two with the same, only one could be reached.
+  // Past this page two may have the same; then each is shown with its address, where people sign in.
   const isTaken = taken.includes(name || provider.url);
   const valid = role !== '' && clientId !== '' && !badName && !isTaken;
   const run = async (work: () => Promise<unknown>) => {
@@ -117,8 +119,9 @@ function OfferDialog({ provider, taken, onClose, onDone }: { provider: iam.OidcP
     }
   };
   const save = async () => {
-    await iam.tagOidcProvider(api(), provider.arn, { [TAG.role]: role, [TAG.client]: clientId, ...(name && { [TAG.name]: name }) });
-    if (!name && provider.tags[TAG.name]) await iam.untagOidcProvider(api(), provider.arn, [TAG.name]);
+    await iam.tagOidcProvider(api(), provider.arn, { [TAG.role]: role, [TAG.client]: clientId, ...(name && { [TAG.name]: name }), ...(flow && { [TAG.flow]: flow }) });
+    const gone = [...(name ? [] : [TAG.name]), ...(flow ? [] : [TAG.flow])].filter((tag) => provider.tags[tag]);
+    if (gone.length > 0) await iam.untagOidcProvider(api(), provider.arn, gone);
   };
   return (
     <Dialog
@@ -152,6 +155,7 @@ function OfferDialog({ provider, taken, onClose, onDone }: { provider: iam.OidcP
           <TextField label={t('identity.offerRole')} description={t('identity.offerRoleHelp')} value={role} onChange={setRole} mono placeholder="arn:aws:iam::…:role/…" />
         )}
         {provider.clientIds.length > 1 && <Select label={t('identity.offerClient')} value={clientId} onChange={setClientId} options={provider.clientIds.map((c) => ({ id: c, label: c }))} />}
+        <Select label={t('identity.offerFlow')} description={t('identity.offerFlowHelp')} value={flow} onChange={setFlow} options={FLOWS.map((f) => ({ id: f, label: t(f === '' ? 'identity.flowAuto' : f === 'code' ? 'identity.flowCode' : 'identity.flowToken') }))} />
         {clientId === '' && <Callout tone="warning">{t('identity.offerNeedsClient')}</Callout>}
         {error !== null && <ErrorState error={error} compact />}
       </div>
