@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "admin/place.h"
-#include "admin/transfer.h"
+#include "admin/transfer/transfer.h"
 #include "base/check.h"
 
 #define FILE_MAX    (1u << 20)

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "admin/transfer.h"
+#include "admin/transfer/transfer.h"
 #include "base/check.h"
 
 #define LIST_QUERY "max-keys=1000&encoding-type=url"

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "admin/commands.h"
-#include "admin/transfer.h"
+#include "admin/transfer/transfer.h"
 #include "base/clock.h"
 
 #define PLAIN_EVERY_MS 10000

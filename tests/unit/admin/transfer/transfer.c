@@ -3,7 +3,7 @@
  * The pure parts of import and export: replies in XML, names, times, and what of a history is there already; and files
  * in folders of others.
  */
-#include "admin/transfer.h"
+#include "admin/transfer/transfer.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>

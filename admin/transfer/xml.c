@@ -8,7 +8,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "admin/transfer.h"
+#include "admin/transfer/transfer.h"
 
 #define DEPTH_MAX  32
 #define ENTITY_MAX 12 /* bytes of &...; beyond that it is text */

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "admin/transfer.h"
+#include "admin/transfer/transfer.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "checksum.h"

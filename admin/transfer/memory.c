@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "admin/transfer.h"
+#include "admin/transfer/transfer.h"
 #include "base/check.h"
 
 #define KEPT_FROM (128u << 10) /* bytes: the allocator returns such pages to the system each time */

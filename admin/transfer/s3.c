@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "admin/transfer.h"
+#include "admin/transfer/transfer.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/rand.h"

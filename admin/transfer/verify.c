@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "admin/transfer.h"
+#include "admin/transfer/transfer.h"
 #include "base/check.h"
 
 static void add(struct pledge *p, const char *name, const char *value)

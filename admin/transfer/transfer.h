@@ -9,8 +9,8 @@
  * Threads: one planner, `workers` workers, and the first thread, which shows the progress; each has a `struct line` of
  * its own. `struct transfer` is shared; its fields below `lock` are under that.
  */
-#ifndef PAIL_ADMIN_TRANSFER_H
-#define PAIL_ADMIN_TRANSFER_H
+#ifndef PAIL_ADMIN_TRANSFER_TRANSFER_H
+#define PAIL_ADMIN_TRANSFER_TRANSFER_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -107,7 +107,7 @@ struct line {
     bool limited;        /* this request counts for the limit */
 };
 
-/* ---- what is listed: admin/transfer_list.c ---- */
+/* ---- what is listed: admin/transfer/list.c ---- */
 
 struct version {
     struct bytes id, etag; /* the ETag without its quotes; empty: of a folder */
@@ -141,7 +141,7 @@ bool list_page_parse(struct bytes xml, bool versions, struct arena *, struct lis
 /* Seconds since 1970 in nanoseconds of "2026-01-31T23:59:59.123Z"; 0: it is no time. Pure. */
 int64_t list_time_ns(struct bytes text);
 
-/* ---- XML of replies: admin/transfer_xml.c, pure ---- */
+/* ---- XML of replies: admin/transfer/xml.c, pure ---- */
 
 /* Takes the next element off `rest`; false at the end, or when it is not well-formed. Namespace prefixes are cut. */
 bool doc_next(struct bytes *rest, struct bytes *ret_name, struct bytes *ret_inner);
@@ -155,7 +155,7 @@ bool doc_over(struct bytes rest);
 /* The content of the document's element. */
 bool doc_root(struct bytes doc, const char *name, struct bytes *ret);
 
-/* ---- S3 requests: admin/transfer_s3.c ---- */
+/* ---- S3 requests: admin/transfer/s3.c ---- */
 
 struct s3_call {
     const char *method, *bucket; /* a bucket, or NULL */
@@ -186,7 +186,7 @@ const char *s3_etag(const struct http_client_reply *, struct arena *); /* withou
 unsigned s3_pause_ms(unsigned n, const char *retry_after);
 bool s3_worth_retry(int status, const char *code);
 
-/* ---- folders: admin/transfer_folder.c ---- */
+/* ---- folders: admin/transfer/folder.c ---- */
 
 /* Why a key cannot be a file, or NULL. Pure. */
 const char *folder_key_problem(struct bytes key);
@@ -213,7 +213,7 @@ int walk_next(struct walk *, struct bytes *ret_key, uint64_t *ret_size, int64_t 
 void walk_close(struct walk *);
 const char *folder_type_of(struct bytes key); /* a Content-Type by the name's end */
 
-/* ---- jobs: admin/transfer_run.c hands them out ---- */
+/* ---- jobs: admin/transfer/run.c hands them out ---- */
 
 struct job {
     struct job *next;
@@ -221,7 +221,7 @@ struct job {
     size_t n, n_have;
     struct version *versions, *have; /* the source's, and what the destination has already; oldest first */
 };
-/* ---- what an object carries beside its bytes: admin/transfer_carry.c ---- */
+/* ---- what an object carries beside its bytes: admin/transfer/carry.c ---- */
 
 #define CARRIED_MAX      160
 #define NOTE_MTIME       "x-amz-meta-mtime"            /* when the object was last changed, as rclone notes it */
@@ -246,7 +246,7 @@ int64_t mtime_of_text(const char *text);
 const char *mtime_text(int64_t ns, struct arena *);
 bool is_md5(struct bytes etag); /* pure */
 
-/* ---- proof that bytes arrive as they are: admin/transfer_verify.c ---- */
+/* ---- proof that bytes arrive as they are: admin/transfer/verify.c ---- */
 
 /* What the destination is told that a body has to be. Its headers point into it: it is not to be copied. */
 struct pledge {
@@ -272,7 +272,7 @@ bool checksum_is(const struct checksum_value *, struct bytes base64); /* pure */
 /* The bytes are those that the source's ETag or checksum tells of; true where it tells of none. Pure. */
 bool carried_matches(const struct carried *, struct bytes data);
 
-/* ---- copying: admin/transfer_copy.c, and in parts: admin/transfer_large.c ---- */
+/* ---- copying: admin/transfer/copy.c, and in parts: admin/transfer_large.c ---- */
 
 /* SPOILED: the bytes are not those that the source tells of */
 enum copy_end { COPY_DONE, COPY_SAME, COPY_GONE, COPY_FAILED, COPY_SPOILED };
@@ -300,7 +300,7 @@ bool etag_of_file(struct line *, int fd, uint64_t size, uint64_t part_size, char
 uint64_t part_size_at(struct line *, const struct place *, const char *bucket, struct bytes key, const char *query,
                       size_t number, struct http_client_reply *ret_head);
 
-/* Memory for objects, admin/transfer_memory.c: waits for room; false: the run ends. */
+/* Memory for objects, admin/transfer/memory.c: waits for room; false: the run ends. */
 bool memory_take(struct transfer *, uint64_t n);
 void memory_give(struct transfer *, uint64_t n);
 /* The bytes themselves, within what was taken. Large ones are kept for the next: fresh pages cost as much as a copy. */
@@ -313,7 +313,7 @@ struct buffer *buffer_take(struct transfer *, uint64_t n); /* NULL: the system h
 void buffer_give(struct transfer *, struct buffer **);
 void buffers_free(struct transfer *);
 
-/* ---- the journal of open uploads: admin/transfer_journal.c ---- */
+/* ---- the journal of open uploads: admin/transfer/journal.c ---- */
 
 struct journal *journal_open(const struct transfer_options *, const char *from, const char *to, char error[256]);
 /* The upload that an earlier run began for just this; NULL: none. In the arena. */
@@ -325,7 +325,7 @@ void journal_end(struct journal *, const char *upload);
 /* Visits what is still open; then the file goes, when nothing is. */
 void journal_close(struct journal *, void (*open_one)(void *arg, struct bytes key, const char *upload), void *arg);
 
-/* ---- what a bucket is set to: admin/transfer_buckets.c ---- */
+/* ---- what a bucket is set to: admin/transfer/buckets.c ---- */
 
 /*
  * Looks at the destination, and makes it where it is missing and that was asked for. *ret_there: it may hold something.
@@ -337,7 +337,7 @@ void bucket_configure(struct line *); /* after the objects: policy, lifecycle, .
 ptrdiff_t bucket_names(struct line *, const char ***ret);
 bool bucket_name_plain(struct bytes name); /* it can be part of a URL and of a path as it is. Pure */
 
-/* ---- what is said: admin/transfer_report.c ---- */
+/* ---- what is said: admin/transfer/report.c ---- */
 
 enum problem { PROBLEM_FAILED, PROBLEM_DIFFERS, PROBLEM_EXTRA, PROBLEM_SKIPPED, PROBLEM_NOTE, PROBLEM_WOULD };
 void report(struct transfer *, enum problem, struct bytes key, const char *fmt, ...)

@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "admin/transfer.h"
+#include "admin/transfer/transfer.h"
 #include "base/check.h"
 
 /* What is newer at the destination than `before`, newest first. False: it cannot be told. */

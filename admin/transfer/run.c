@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "admin/transfer.h"
+#include "admin/transfer/transfer.h"
 #include "base/check.h"
 #include "base/clock.h"
 

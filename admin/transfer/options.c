@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "admin/target.h"
-#include "admin/transfer.h"
+#include "admin/transfer/transfer.h"
 #include "base/check.h"
 
 struct reading {
