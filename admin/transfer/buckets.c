@@ -4,17 +4,20 @@
  * Versioning and lock come before the objects, since they decide how these are kept; what could stand in their way or
  * act on them (policy, lifecycle) comes after. What the destination has already is left alone, so a second run changes
  * nothing.
- * Threads: the planner.
+ * Threads: the first one.
  */
+#include "admin/transfer/buckets.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "admin/transfer/transfer.h"
+#include "admin/transfer/report.h"
+#include "admin/transfer/s3.h"
+#include "admin/transfer/xml.h"
 #include "base/check.h"
 #include "checksum.h"
 

@@ -2,14 +2,23 @@
 /*
  * What an object carries beside its bytes. Idea: the head of the source's answer becomes the head of the request at
  * the destination: standard headers, user metadata, storage class, lock and tags; the time of its last change, which
- * S3 does not let anybody set, is noted as metadata, and so is the source's ETag.
+ * S3 does not let anybody set, is noted as metadata, and so is the source's ETag. What a destination does not know is
+ * found out by sending it once.
  * Threads: workers.
  */
-#include <inttypes.h>
+#include "admin/transfer/carry.h"
+
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#include "admin/transfer/transfer.h"
+#include "admin/transfer/etag.h"
+#include "admin/transfer/folder.h"
+#include "admin/transfer/names.h"
+#include "admin/transfer/report.h"
+#include "admin/transfer/times.h"
+#include "admin/transfer/xml.h"
+#include "admin/url.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "checksum.h"
@@ -25,36 +34,10 @@ static const char *const passed_on[] = {"content-type",
                                         "expires",
                                         "x-amz-website-redirect-location"};
 
-void carried_add(struct carried *c, const char *name, const char *value)
+static void add(struct carried *c, const char *name, const char *value)
 {
     if (c->n < CARRIED_MAX)
         c->headers[c->n++] = (struct http_client_header){name, value};
-}
-
-bool is_md5(struct bytes etag)
-{
-    unsigned char digest[16];
-    return etag.n == 32 && hex_decode(etag, digest, sizeof digest);
-}
-
-int64_t mtime_of_text(const char *text)
-{
-    struct bytes all = bytes_str(text);
-    ptrdiff_t dot = bytes_find_char(all, '.', 0);
-    struct bytes whole = bytes_cut(all, 0, dot < 0 ? all.n : (size_t)dot);
-    struct bytes part = dot < 0 ? BYTES_NONE : bytes_cut(all, (size_t)dot + 1, 9);
-    uint64_t seconds, fraction = 0;
-    if (!bytes_to_u64(whole, INT64_MAX / 1000000000 - 1, &seconds) ||
-        (part.n && !bytes_to_u64(part, 999999999, &fraction)))
-        return -1;
-    for (size_t i = part.n; i < 9; i++)
-        fraction *= 10;
-    return (int64_t)(seconds * 1000000000 + fraction);
-}
-
-const char *mtime_text(int64_t ns, struct arena *a)
-{
-    return arena_printf(a, "%" PRId64 ".%09" PRId64, ns / 1000000000, ns % 1000000000);
 }
 
 /* The two notes, unless the object's own metadata leave no room for them. */
@@ -71,19 +54,19 @@ static void add_notes(struct carried *c, int64_t mtime_ns, struct arena *a)
     }
     c->mtime_ns = noted && mtime_of_text(noted) >= 0 ? mtime_of_text(noted) : mtime_ns;
     if (!noted && mtime && used + strlen(mtime) + 5 <= METADATA_MAX) {
-        carried_add(c, NOTE_MTIME, mtime);
+        add(c, NOTE_MTIME, mtime);
         used += strlen(mtime) + 5;
     }
     if (*c->etag && used + strlen(c->etag) + sizeof NOTE_SOURCE_ETAG - sizeof META <= METADATA_MAX)
-        carried_add(c, NOTE_SOURCE_ETAG, c->etag);
+        add(c, NOTE_SOURCE_ETAG, c->etag);
 }
 
 static void add_encryption(struct carried *c, const struct transfer_options *o)
 {
     if (o->sse)
-        carried_add(c, "x-amz-server-side-encryption", o->sse);
+        add(c, "x-amz-server-side-encryption", o->sse);
     if (o->sse_key)
-        carried_add(c, "x-amz-server-side-encryption-aws-kms-key-id", o->sse_key);
+        add(c, "x-amz-server-side-encryption-aws-kms-key-id", o->sse_key);
 }
 
 /* A lock that holds still, and a legal hold. */
@@ -92,12 +75,12 @@ static void add_lock(struct carried *c, const struct http_client_reply *r)
     const char *mode = http_client_reply_header(r, "x-amz-object-lock-mode");
     const char *until = http_client_reply_header(r, "x-amz-object-lock-retain-until-date");
     const char *hold = http_client_reply_header(r, "x-amz-object-lock-legal-hold");
-    if (mode && until && list_time_ns(bytes_str(until)) / 1000000 > clock_wall_ms()) {
-        carried_add(c, "x-amz-object-lock-mode", mode);
-        carried_add(c, "x-amz-object-lock-retain-until-date", until);
+    if (mode && until && iso_time_ns(bytes_str(until)) / 1000000 > clock_wall_ms()) {
+        add(c, "x-amz-object-lock-mode", mode);
+        add(c, "x-amz-object-lock-retain-until-date", until);
     }
     if (hold && strcmp(hold, "ON") == 0)
-        carried_add(c, "x-amz-object-lock-legal-hold", hold);
+        add(c, "x-amz-object-lock-legal-hold", hold);
 }
 
 static void take_checksum(struct carried *c, const struct http_client_reply *r)
@@ -126,9 +109,9 @@ static const char *tags_of(struct bytes xml, struct arena *a)
     buf_init(&b, 64 << 10);
     while (doc_next(&set, &name, &tag)) {
         buf_put_str(&b, b.n ? "&" : "");
-        buf_put_bytes(&b, s3_encode(a, doc_find_text(tag, "Key", a), false));
+        buf_put_bytes(&b, url_encode(a, doc_find_text(tag, "Key", a), false));
         buf_put_char(&b, '=');
-        buf_put_bytes(&b, s3_encode(a, doc_find_text(tag, "Value", a), false));
+        buf_put_bytes(&b, url_encode(a, doc_find_text(tag, "Value", a), false));
     }
     if (!b.failed && doc_over(set))
         text = bytes_cstr(a, buf_bytes(&b));
@@ -145,7 +128,7 @@ static bool add_tags(struct line *l, const struct job *j, const struct version *
     int status = s3_send(l, &l->t->o->from, &call, &r, &e);
     const char *tags = s3_good(status) ? tags_of(r.body, l->arena) : NULL;
     if (tags)
-        carried_add(c, "x-amz-tagging", tags);
+        add(c, "x-amz-tagging", tags);
     else
         snprintf(error, 400, "its tags cannot be read: %s", s3_good(status) ? "the reply is no tag set" : e.message);
     return tags != NULL;
@@ -167,9 +150,9 @@ bool carry_object(struct line *l, const struct job *j, const struct version *v, 
     const char *lost = http_client_reply_header(r, "x-amz-missing-meta");
     c->n = 0;
     c->checksum = BYTES_NONE;
-    c->etag = s3_etag(r, l->arena);
+    c->etag = etag_of_reply(r, l->arena);
     c->opaque = etag_is_opaque(r);
-    c->md5 = is_md5(bytes_str(c->etag)) && !c->opaque;
+    c->md5 = etag_is_md5(bytes_str(c->etag)) && !c->opaque;
     take_checksum(c, r);
     for (size_t i = 0; i < r->n_headers; i++) {
         const struct http_client_header *h = &r->headers[i];
@@ -181,7 +164,7 @@ bool carry_object(struct line *l, const struct job *j, const struct version *v, 
             return false;
         }
         if (wanted)
-            carried_add(c, h->name, h->value);
+            add(c, h->name, h->value);
     }
     add_notes(c, v->mtime_ns, l->arena);
     if (l->t->o->to.folder)
@@ -189,7 +172,7 @@ bool carry_object(struct line *l, const struct job *j, const struct version *v, 
     if (lost && strcmp(lost, "0") != 0)
         report(l->t, PROBLEM_DIFFERS, j->key, "%s of its metadata cannot be told in headers and are lost", lost);
     if (class && strcmp(class, "STANDARD") != 0)
-        carried_add(c, "x-amz-storage-class", class);
+        add(c, "x-amz-storage-class", class);
     if (l->t->to_locks)
         add_lock(c, r);
     add_encryption(c, l->t->o);
@@ -202,7 +185,39 @@ void carry_file(struct line *l, struct bytes key, int64_t mtime_ns, struct carri
     c->md5 = c->opaque = false;
     c->checksum = BYTES_NONE;
     c->etag = "";
-    carried_add(c, "content-type", folder_type_of(key));
+    add(c, "content-type", folder_type_of(key));
     add_notes(c, mtime_ns, l->arena);
     add_encryption(c, l->t->o);
+}
+
+int carry_send(struct line *l, struct s3_call *c, const struct carried *carried, const struct http_client_header *more,
+               size_t n_more, struct http_client_reply *r, struct s3_error *e)
+{
+    struct transfer *t = l->t;
+    struct http_client_header *h = arena_new_array(l->arena, struct http_client_header, carried->n + n_more + 1);
+    for (;;) {
+        bool conditional = false, classed = false;
+        size_t n = 0;
+        for (size_t i = 0; i < carried->n + n_more; i++) {
+            const struct http_client_header *one = i < carried->n ? &carried->headers[i] : &more[i - carried->n];
+            bool is_class = strcmp(one->name, "x-amz-storage-class") == 0,
+                 is_if = strcmp(one->name, "If-None-Match") == 0;
+            if ((is_class && t->no_classes) || (is_if && t->no_conditions))
+                continue;
+            classed = classed || is_class;
+            conditional = conditional || is_if;
+            h[n++] = *one;
+        }
+        c->headers = h;
+        c->n_headers = n;
+        int status = s3_send(l, &t->o->to, c, r, e);
+        if (classed && strcmp(e->code, "InvalidStorageClass") == 0) {
+            if (!atomic_exchange(&t->no_classes, true))
+                report(t, PROBLEM_DIFFERS, BYTES_NONE,
+                       "the destination does not know all storage classes; its own is used");
+        } else if (conditional && status == 501)
+            t->no_conditions = true;
+        else
+            return status;
+    }
 }

@@ -2,35 +2,30 @@
 /*
  * Folder trees as a place. Idea: a key is a path below the root, walked name by name with O_NOFOLLOW from an open
  * folder, so neither a hostile key nor a link that somebody puts there meanwhile leads out of it; links that are
- * followed when asked are resolved by the kernel, beneath the root. Files appear by rename, whole. A walk visits files
- * in the order that their keys have: in each folder the names of subfolders count with their slash.
- * Threads: a walk belongs to the planner; the rest is any's.
+ * followed when asked are resolved by the kernel, beneath the root. Files appear by rename, whole.
+ * Threads: any; what is being written belongs to one.
  */
-#include <dirent.h>
+#include "admin/transfer/folder.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "admin/transfer/transfer.h"
 #include "base/check.h"
 #include "checksum.h"
 
-#define NAME_BYTES_MAX 255
-#define PATH_BYTES_MAX 4000
-#define DEPTH_MAX      256
-#define TEMPORARY      ".pail-"
-#define TEMPORARY_END  ".part"
-#define DIRECT_ALIGN   4096u
+#define TEMPORARY     ".pail-"
+#define TEMPORARY_END ".part"
+#define DIRECT_ALIGN  4096u
 
 /* ---- names ---- */
 
-static bool is_temporary(struct bytes name)
+bool folder_is_temporary(struct bytes name)
 {
     return bytes_starts(name, BYTES_LIT(TEMPORARY)) && bytes_ends(name, BYTES_LIT(TEMPORARY_END));
 }
@@ -41,9 +36,9 @@ static const char *name_problem(struct bytes name)
         return "it has an empty name between slashes, which no folder can hold";
     if (bytes_eq_str(name, ".") || bytes_eq_str(name, ".."))
         return "it has . or .. as a name, which is never followed";
-    if (name.n > NAME_BYTES_MAX)
+    if (name.n > FOLDER_NAME_MAX)
         return "it has a name of more than 255 bytes";
-    return is_temporary(name) ? "it looks like a file of an unfinished export" : NULL;
+    return folder_is_temporary(name) ? "it looks like a file of an unfinished export" : NULL;
 }
 
 const char *folder_key_problem(struct bytes key)
@@ -55,7 +50,7 @@ const char *folder_key_problem(struct bytes key)
         return "it has a NUL byte";
     if (key.p[0] == '/')
         return "it begins with a slash: an absolute path is never followed";
-    if (key.n > PATH_BYTES_MAX)
+    if (key.n > FOLDER_PATH_MAX)
         return "it is too long for a path";
     struct bytes rest = key;
     if (rest.p[rest.n - 1] == '/')
@@ -68,7 +63,7 @@ const char *folder_key_problem(struct bytes key)
             return why;
         at += name.n + 1;
     }
-    return depth > DEPTH_MAX ? "it has too many folders in it" : NULL;
+    return depth > FOLDER_DEPTH_MAX ? "it has too many folders in it" : NULL;
 }
 
 /* One step down; `made`: the folder is made where it is missing. */
@@ -82,7 +77,7 @@ static int step_down(int fd, const char *name, bool make)
 
 int folder_open_parent(int root_fd, struct bytes key, bool make, struct bytes *ret_name)
 {
-    char name[NAME_BYTES_MAX + 1];
+    char name[FOLDER_NAME_MAX + 1];
     int fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
     *ret_name = BYTES_LIT("");
     for (size_t at = 0; fd >= 0;) {
@@ -92,7 +87,7 @@ int folder_open_parent(int root_fd, struct bytes key, bool make, struct bytes *r
             return fd;
         }
         size_t n = (size_t)slash - at;
-        CHECK(n <= NAME_BYTES_MAX); /* folder_key_problem was asked */
+        CHECK(n <= FOLDER_NAME_MAX); /* folder_key_problem was asked */
         memcpy(name, key.p + at, n);
         name[n] = '\0';
         int next = step_down(fd, name, make), saved = errno;
@@ -104,7 +99,7 @@ int folder_open_parent(int root_fd, struct bytes key, bool make, struct bytes *r
     return -1;
 }
 
-static int open_beneath(int root_fd, const char *path, int flags)
+int folder_open_beneath(int root_fd, const char *path, int flags)
 {
     struct open_how how = {.flags = (uint64_t)flags, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
     return (int)syscall(SYS_openat2, root_fd, path, &how, sizeof how);
@@ -114,7 +109,7 @@ int folder_open_file(int root_fd, struct bytes key, bool follow_links)
 {
     int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK; /* a pipe does not hold us up */
     struct bytes name;
-    char last[NAME_BYTES_MAX + 1], path[PATH_BYTES_MAX + 1];
+    char last[FOLDER_NAME_MAX + 1], path[FOLDER_PATH_MAX + 1];
     struct stat st;
     int fd;
     if (folder_key_problem(key)) {
@@ -124,7 +119,7 @@ int folder_open_file(int root_fd, struct bytes key, bool follow_links)
     if (follow_links) {
         memcpy(path, key.p, key.n);
         path[key.n] = '\0';
-        fd = open_beneath(root_fd, path, flags);
+        fd = folder_open_beneath(root_fd, path, flags);
     } else {
         int parent = folder_open_parent(root_fd, key, false, &name);
         if (parent < 0)
@@ -270,205 +265,6 @@ void folder_file_drop(struct folder_file *f)
         close(f->parent_fd);
     *f = (struct folder_file){.parent_fd = -1, .fd = -1, .direct_fd = -1};
     errno = saved;
-}
-
-/* ---- walking ---- */
-
-struct entry {
-    char *name; /* a folder's ends with a slash, which is also how it sorts */
-    size_t n;
-};
-
-struct level {
-    int fd;
-    size_t path_n; /* of the folder, with its slash */
-    struct entry *entries;
-    size_t n, i;
-    dev_t device;
-    ino_t inode;
-};
-
-struct walk {
-    struct line *l;
-    int root_fd;
-    bool follow, quiet;
-    struct level levels[DEPTH_MAX];
-    size_t depth;
-    char path[PATH_BYTES_MAX + NAME_BYTES_MAX + 2];
-};
-
-static int by_bytes(const void *a, const void *b)
-{
-    const struct entry *x = a, *y = b;
-    return bytes_cmp(bytes_of(x->name, x->n), bytes_of(y->name, y->n));
-}
-
-static void skip(struct walk *w, size_t path_n, const char *name, const char *why)
-{
-    if (!w->quiet)
-        report(w->l->t, PROBLEM_SKIPPED, arena_bytesf(w->l->arena, "%.*s%s", (int)path_n, w->path, name), "%s", why);
-}
-
-/* What an entry is: 'd', 'f' or 0 for what is left out (and said). */
-static char kind_of(struct walk *w, const struct level *v, const char *name)
-{
-    struct stat st;
-    if (fstatat(v->fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
-        if (errno != ENOENT)
-            skip(w, v->path_n, name, strerror(errno));
-        return 0;
-    }
-    if (S_ISLNK(st.st_mode) && w->follow) {
-        char path[sizeof w->path + NAME_BYTES_MAX];
-        snprintf(path, sizeof path, "%.*s%s", (int)v->path_n, w->path, name);
-        int fd = open_beneath(w->root_fd, path, O_PATH | O_CLOEXEC);
-        if (fd < 0 || fstat(fd, &st) != 0) {
-            skip(w, v->path_n, name, "a symbolic link that leads out of the folder or nowhere is not followed");
-            st.st_mode = 0;
-        }
-        if (fd >= 0)
-            close(fd);
-        if (!st.st_mode)
-            return 0;
-    }
-    if (S_ISDIR(st.st_mode) || S_ISREG(st.st_mode))
-        return S_ISDIR(st.st_mode) ? 'd' : 'f';
-    skip(w, v->path_n, name,
-         S_ISLNK(st.st_mode) ? "a symbolic link is not followed (--follow-symlinks does)" : "it is no ordinary file");
-    return 0;
-}
-
-static void read_entries(struct walk *w, struct level *v, DIR *dir)
-{
-    size_t room = 0;
-    for (struct dirent *d; (d = readdir(dir));) {
-        if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0 || is_temporary(bytes_str(d->d_name)))
-            continue;
-        char kind = d->d_type == DT_REG ? 'f' : d->d_type == DT_DIR ? 'd' : kind_of(w, v, d->d_name);
-        if (!kind)
-            continue;
-        if (v->n == room)
-            v->entries = xrealloc(v->entries, (room = room ? room * 2 : 64) * sizeof *v->entries);
-        size_t n = strlen(d->d_name);
-        char *name = xmalloc(n + 2);
-        memcpy(name, d->d_name, n);
-        if (kind == 'd')
-            name[n++] = '/';
-        name[n] = '\0';
-        v->entries[v->n++] = (struct entry){name, n};
-    }
-    if (v->n)
-        qsort(v->entries, v->n, sizeof *v->entries, by_bytes);
-}
-
-static bool inside_itself(const struct walk *w, const struct stat *st)
-{
-    for (size_t i = 0; i < w->depth; i++)
-        if (w->levels[i].device == st->st_dev && w->levels[i].inode == st->st_ino)
-            return true;
-    return false;
-}
-
-/* Takes over fd. */
-static bool descend(struct walk *w, int fd, size_t path_n)
-{
-    struct level *v = &w->levels[w->depth];
-    struct stat st;
-    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    DIR *dir = fstat(fd, &st) == 0 && own >= 0 ? fdopendir(own) : NULL;
-    if (!dir || inside_itself(w, &st)) {
-        skip(w, path_n, "", dir ? "a symbolic link that leads into itself" : strerror(errno));
-        if (dir)
-            closedir(dir);
-        else if (own >= 0)
-            close(own);
-        close(fd);
-        return false;
-    }
-    rewinddir(dir);
-    *v = (struct level){.fd = fd, .path_n = path_n, .device = st.st_dev, .inode = st.st_ino};
-    w->depth++;
-    read_entries(w, v, dir);
-    closedir(dir);
-    return true;
-}
-
-static void ascend(struct walk *w)
-{
-    struct level *v = &w->levels[--w->depth];
-    for (size_t i = 0; i < v->n; i++)
-        free(v->entries[i].name);
-    free(v->entries);
-    close(v->fd);
-}
-
-struct walk *walk_open(struct line *l, int root_fd, bool follow, bool quiet)
-{
-    struct walk *w = xcalloc(1, sizeof *w);
-    w->l = l;
-    w->root_fd = root_fd;
-    w->follow = follow;
-    w->quiet = quiet;
-    int fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
-    if (fd >= 0)
-        descend(w, fd, 0);
-    return w;
-}
-
-void walk_close(struct walk *w)
-{
-    while (w && w->depth)
-        ascend(w);
-    free(w);
-}
-
-static void enter(struct walk *w, const struct level *v, const struct entry *e)
-{
-    size_t n = v->path_n + e->n;
-    if (w->depth == DEPTH_MAX || n > PATH_BYTES_MAX) {
-        skip(w, n, "", "it lies too deep");
-        return;
-    }
-    w->path[n] = '\0';
-    int fd;
-    if (w->follow)
-        fd = open_beneath(w->root_fd, w->path, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-    else {
-        char name[NAME_BYTES_MAX + 1];
-        memcpy(name, e->name, e->n - 1); /* with its slash a link would be followed */
-        name[e->n - 1] = '\0';
-        fd = openat(v->fd, name, O_DIRECTORY | O_NOFOLLOW | O_RDONLY | O_CLOEXEC);
-    }
-    if (fd < 0)
-        skip(w, n, "", strerror(errno));
-    else
-        descend(w, fd, n);
-}
-
-int walk_next(struct walk *w, struct bytes *ret_key, uint64_t *ret_size, int64_t *ret_mtime_ns)
-{
-    struct stat st;
-    arena_reset(w->l->arena);
-    while (w->depth) {
-        struct level *v = &w->levels[w->depth - 1];
-        if (v->i == v->n) {
-            ascend(w);
-            continue;
-        }
-        const struct entry *e = &v->entries[v->i++];
-        memcpy(w->path + v->path_n, e->name, e->n);
-        if (e->name[e->n - 1] == '/') {
-            enter(w, v, e);
-            continue;
-        }
-        if (fstatat(v->fd, e->name, &st, w->follow ? 0 : AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
-            continue; /* it went meanwhile */
-        *ret_key = bytes_of(w->path, v->path_n + e->n);
-        *ret_size = (uint64_t)st.st_size;
-        *ret_mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-        return 1;
-    }
-    return 0;
 }
 
 /* ---- types ---- */

@@ -8,6 +8,8 @@
  * of the same key, and is left to the bucket's rule for uploads that are not finished.
  * Threads: any; a lock inside.
  */
+#include "admin/transfer/journal.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -19,8 +21,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "admin/transfer/transfer.h"
-#include "base/check.h"
 #include "checksum.h"
 
 #define LINE_ROOM 8192
@@ -114,13 +114,13 @@ static void read_all(struct journal *j)
         fclose(f);
 }
 
-struct journal *journal_open(const struct transfer_options *o, const char *from, const char *to, char error[256])
+struct journal *journal_open(const char *path, const char *from, const char *to, char error[256])
 {
     struct journal *j = xcalloc(1, sizeof *j);
     pthread_mutex_init(&j->lock, NULL);
-    if (o->journal)
-        snprintf(j->path, sizeof j->path, "%s", o->journal);
-    bool named = o->journal || own_path(j->path, from, to);
+    if (path)
+        snprintf(j->path, sizeof j->path, "%s", path);
+    bool named = path || own_path(j->path, from, to);
     j->fd = named ? open(j->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
     if (j->fd < 0) {
         snprintf(error, 256, "no journal of open uploads can be kept (%.150s): --journal FILE names a place",

@@ -7,15 +7,19 @@
  * Invariant: nothing is deleted but the one version whose id this run was told when it wrote it.
  * Threads: workers.
  */
-#include <string.h>
+#include "admin/transfer/late.h"
 
-#include "admin/transfer/transfer.h"
-#include "base/check.h"
+#include <stdio.h>
+
+#include "admin/transfer/list.h"
+#include "admin/transfer/names.h"
+#include "admin/transfer/s3.h"
+#include "admin/url.h"
 
 /* What is newer at the destination than `before`, newest first. False: it cannot be told. */
 static bool newer_than(struct line *l, struct job *j, const char *before, struct list_page *ret, char error[400])
 {
-    struct bytes key = key_to(l, j), coded = s3_encode(l->arena, key, false);
+    struct bytes key = key_to(l, j), coded = url_encode(l->arena, key, false);
     struct http_client_reply r;
     struct s3_error e;
     struct s3_call c = {
@@ -43,7 +47,7 @@ static bool take_back(struct line *l, struct job *j, struct bytes id, char error
 {
     struct http_client_reply r;
     struct s3_error e;
-    struct bytes coded = s3_encode(l->arena, id, false);
+    struct bytes coded = url_encode(l->arena, id, false);
     struct s3_call c = {.method = "DELETE",
                         .bucket = l->t->to_bucket,
                         .key = key_to(l, j),

@@ -5,12 +5,18 @@
  * copied out; everything else lives as long as its page.
  * Threads: a listing belongs to the planner.
  */
+#include "admin/transfer/list.h"
+
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "admin/transfer/transfer.h"
-#include "base/check.h"
+#include "admin/transfer/etag.h"
+#include "admin/transfer/report.h"
+#include "admin/transfer/s3.h"
+#include "admin/transfer/times.h"
+#include "admin/transfer/walk.h"
+#include "admin/transfer/xml.h"
+#include "admin/url.h"
 
 #define LIST_QUERY "max-keys=1000&encoding-type=url"
 
@@ -27,43 +33,20 @@ struct listing {
     char *last_key; /* of the page before */
 };
 
-int64_t list_time_ns(struct bytes text)
-{
-    struct tm tm = {0};
-    char s[64];
-    if (text.n >= sizeof s)
-        return 0;
-    memcpy(s, text.p ? text.p : "", text.n);
-    s[text.n] = '\0';
-    const char *rest = strptime(s, "%Y-%m-%dT%H:%M:%S", &tm);
-    if (!rest)
-        return 0;
-    int64_t ns = 0, unit = 100000000;
-    if (*rest == '.')
-        for (rest++; *rest >= '0' && *rest <= '9'; rest++, unit /= 10)
-            ns += (*rest - '0') * unit;
-    return (int64_t)timegm(&tm) * 1000000000 + ns;
-}
-
-static struct bytes plain_etag(struct bytes e)
-{
-    return e.n >= 2 && e.p[0] == '"' && e.p[e.n - 1] == '"' ? bytes_cut(e, 1, e.n - 2) : e;
-}
-
 static void read_row(struct bytes in, bool coded, struct arena *a, struct list_row *row)
 {
     struct bytes name, inner;
     while (doc_next(&in, &name, &inner)) {
         if (bytes_eq_str(name, "Key"))
-            row->key = coded ? s3_decode(a, doc_text(inner, a)) : doc_text(inner, a);
+            row->key = coded ? url_decode(a, doc_text(inner, a)) : doc_text(inner, a);
         else if (bytes_eq_str(name, "ETag"))
-            row->v.etag = plain_etag(doc_text(inner, a));
+            row->v.etag = etag_bare(doc_text(inner, a));
         else if (bytes_eq_str(name, "VersionId"))
             row->v.id = doc_text(inner, a);
         else if (bytes_eq_str(name, "Size"))
             bytes_to_u64(inner, INT64_MAX, &row->v.size);
         else if (bytes_eq_str(name, "LastModified"))
-            row->v.mtime_ns = list_time_ns(inner);
+            row->v.mtime_ns = iso_time_ns(inner);
     }
 }
 
@@ -89,7 +72,7 @@ bool list_page_parse(struct bytes xml, bool versions, struct arena *a, struct li
     ret->truncated = bytes_eq_str(doc_find_text(root, "IsTruncated", a), "true");
     ret->next_key = doc_find_text(root, versions ? "NextKeyMarker" : "NextContinuationToken", a);
     if (versions && coded)
-        ret->next_key = s3_decode(a, ret->next_key);
+        ret->next_key = url_decode(a, ret->next_key);
     ret->next_version = doc_find_text(root, "NextVersionIdMarker", a);
     return true;
 }
@@ -135,9 +118,9 @@ static char *keep(char *old, struct bytes b)
 static const char *query_of(struct listing *s)
 {
     struct arena *a = s->l->arena;
-    const char *prefix = s3_encode(a, bytes_str(s->prefix), false).p;
-    const char *key = s->next_key ? s3_encode(a, bytes_str(s->next_key), false).p : "";
-    const char *version = s->next_version ? s3_encode(a, bytes_str(s->next_version), false).p : "";
+    const char *prefix = url_encode(a, bytes_str(s->prefix), false).p;
+    const char *key = s->next_key ? url_encode(a, bytes_str(s->next_key), false).p : "";
+    const char *version = s->next_version ? url_encode(a, bytes_str(s->next_version), false).p : "";
     if (!s->versions)
         return arena_printf(a, "list-type=2&" LIST_QUERY "&prefix=%s%s%s", prefix, *key ? "&continuation-token=" : "",
                             key);

@@ -5,24 +5,31 @@
  * kept lie within the same budget.
  * Threads: any; under the transfer's lock.
  */
+#include "admin/transfer/memory.h"
+
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "admin/transfer/transfer.h"
-#include "base/check.h"
+#define MEMORY_MAX (256u << 20) /* bytes, all workers together */
+#define KEPT_FROM  (128u << 10) /* bytes: the allocator returns such pages to the system each time */
+#define PAGE_HUGE  (2u << 20)
 
-#define KEPT_FROM (128u << 10) /* bytes: the allocator returns such pages to the system each time */
-#define PAGE_HUGE (2u << 20)
+bool memory_try(struct transfer *t, uint64_t n)
+{
+    if (t->memory && t->memory + n > MEMORY_MAX)
+        return false;
+    t->memory += n;
+    return true;
+}
 
 bool memory_take(struct transfer *t, uint64_t n)
 {
+    bool taken = false;
     pthread_mutex_lock(&t->lock);
-    while (t->memory && t->memory + n > TRANSFER_MEMORY && !t->stop)
+    while (!t->stop && !(taken = memory_try(t, n)))
         pthread_cond_wait(&t->room, &t->lock);
-    bool go_on = !t->stop;
-    t->memory += go_on ? n : 0;
     pthread_mutex_unlock(&t->lock);
-    return go_on;
+    return taken;
 }
 
 void memory_give(struct transfer *t, uint64_t n)
@@ -30,7 +37,7 @@ void memory_give(struct transfer *t, uint64_t n)
     pthread_mutex_lock(&t->lock);
     t->memory -= n;
     pthread_cond_broadcast(&t->room);
-    if (t->larges)
+    if (t->larges) /* whoever has no job may have room for a part now */
         pthread_cond_broadcast(&t->more);
     pthread_mutex_unlock(&t->lock);
 }
@@ -73,7 +80,7 @@ struct buffer *buffer_take(struct transfer *t, uint64_t n)
             t->spare_bytes -= found->room;
             break;
         }
-    if (!found && t->memory + t->spare_bytes > TRANSFER_MEMORY) { /* they are of other sizes */
+    if (!found && t->memory + t->spare_bytes > MEMORY_MAX) { /* they are of other sizes */
         useless = t->spare;
         t->spare = NULL;
         t->spare_bytes = 0;
@@ -93,7 +100,7 @@ void buffer_give(struct transfer *t, struct buffer **bb)
     if (!b)
         return;
     pthread_mutex_lock(&t->lock);
-    bool keep = b->room >= KEPT_FROM && t->spare_bytes + b->room <= TRANSFER_MEMORY;
+    bool keep = b->room >= KEPT_FROM && t->spare_bytes + b->room <= MEMORY_MAX;
     if (keep) {
         b->next = t->spare; /* the last one first: it is in the processor's cache */
         t->spare = b;

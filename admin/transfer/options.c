@@ -4,12 +4,16 @@
  * of a place come thrice, as --from-NAME, as --to-NAME, and as --NAME for the side that is not the Pail's.
  * Threads: the first one.
  */
+#include "admin/transfer/options.h"
+
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "admin/target.h"
-#include "admin/transfer/transfer.h"
 #include "base/check.h"
+
+#define WORKERS 32
+#define RETRIES 8
 
 struct reading {
     struct transfer_options *o;
@@ -19,7 +23,7 @@ struct reading {
     size_t n_paths;
 };
 
-const char transfer_flags_help[] =
+static const char flags_help[] =
     "What is carried over: bytes, Content-Type and the other standard headers, metadata, tags, storage class, "
     "retention\n"
     "and legal hold (where the destination's bucket has object lock), with --versions all versions in their order. The "
@@ -223,14 +227,13 @@ int transfer_options_read(struct transfer_options *o, bool import, const char *h
 {
     struct reading r = {.o = o, .import = import};
     char error[256];
-    *o = (struct transfer_options){
-        .command = import ? "import" : "export", .workers = TRANSFER_WORKERS, .retries = TRANSFER_RETRIES};
+    *o = (struct transfer_options){.command = import ? "import" : "export", .workers = WORKERS, .retries = RETRIES};
     arena_keep_secret(a);
     for (int i = 0; i < argc; i++) {
         int rc = 0;
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             fputs(help, stdout);
-            fputs(transfer_flags_help, stdout);
+            fputs(flags_help, stdout);
             return TRANSFER_HELP_SHOWN;
         }
         if (strncmp(argv[i], "--", 2) == 0)

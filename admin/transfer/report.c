@@ -5,6 +5,8 @@
  * standard output. With --json everything that is said on standard output is one JSON object a line.
  * Threads: report() by any; the rest by the first.
  */
+#include "admin/transfer/report.h"
+
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdarg.h>
@@ -14,9 +16,9 @@
 #include <unistd.h>
 
 #include "admin/commands.h"
-#include "admin/transfer/transfer.h"
 #include "base/clock.h"
 
+#define NAMED_MAX      10000 /* problems that are named one by one */
 #define PLAIN_EVERY_MS 10000
 #define DRAW_EVERY_MS  250
 
@@ -58,9 +60,9 @@ static void say_text(const struct transfer *t, const char *what, struct bytes ke
     if (bar_shown)
         fputs("\r\033[K", stderr);
     bar_shown = false;
-    if (named++ == TRANSFER_NAMED_MAX && to == stderr)
+    if (named++ == NAMED_MAX && to == stderr)
         fputs("pail: more problems are only counted; --json names them all\n", stderr);
-    if (named <= TRANSFER_NAMED_MAX || to == stdout)
+    if (named <= NAMED_MAX || to == stdout)
         fprintf(to, "%s: %s%s%s%s%s\n", what, t->o->all_buckets && t->from_bucket ? t->from_bucket : "",
                 t->o->all_buckets && t->from_bucket && key.n ? "/" : "", key.n ? key_text(key, name) : "",
                 key.n || (t->o->all_buckets && t->from_bucket) ? ": " : "", text);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A run: the planner merges two listings into jobs, workers carry them out, the first thread watches. Idea: both
- * listings come in the order of keys, so one pass over both finds what is missing, with memory for a page of each; a
- * destination that is being written to is always ahead of the writes. Ending: on the first SIGINT or SIGTERM nothing
- * new is begun and what runs has a few seconds, on the second it is cut off; nothing half-written is ever left under a
- * name.
+ * A run: the planner finds what is missing, workers carry jobs out, the first thread watches; one bucket after the
+ * other. Ending: on the first SIGINT or SIGTERM nothing new is begun and what runs has a few seconds, on the second it
+ * is cut off; nothing half-written is ever left under a name.
  * Threads: see transfer.h.
  */
+#include "admin/transfer/run.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -15,9 +15,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "admin/transfer/transfer.h"
-#include "base/check.h"
+#include "admin/transfer/buckets.h"
+#include "admin/transfer/job.h"
+#include "admin/transfer/journal.h"
+#include "admin/transfer/large.h"
+#include "admin/transfer/memory.h"
+#include "admin/transfer/plan.h"
+#include "admin/transfer/report.h"
+#include "admin/transfer/upload.h"
 #include "base/clock.h"
+#include "http_client.h"
 
 #define WATCH_MS 20
 
@@ -29,156 +36,6 @@ static void on_signal(int number)
     (void)number;
     if (t)
         t->stop++;
-}
-
-/* ---- jobs ---- */
-
-static void copy_versions(struct version *to, const struct version *from, size_t n, char **p)
-{
-    for (size_t i = 0; i < n; i++) {
-        to[i] = from[i];
-        memcpy(*p, from[i].id.p ? from[i].id.p : "", from[i].id.n);
-        to[i].id.p = *p;
-        *p += from[i].id.n;
-        memcpy(*p, from[i].etag.p ? from[i].etag.p : "", from[i].etag.n);
-        to[i].etag.p = *p;
-        *p += from[i].etag.n;
-    }
-}
-
-static size_t text_bytes(const struct group *g)
-{
-    size_t n = 0;
-    for (size_t i = 0; g && i < g->n; i++)
-        n += g->versions[i].id.n + g->versions[i].etag.n;
-    return n;
-}
-
-/* One allocation for all of it. */
-static struct job *new_job(const struct group *g, const struct group *have)
-{
-    size_t n_have = have ? have->n : 0;
-    struct job *j =
-        xmalloc(sizeof *j + (g->n + n_have) * sizeof(struct version) + g->key.n + text_bytes(g) + text_bytes(have));
-    *j = (struct job){.n = g->n, .n_have = n_have, .versions = (struct version *)(j + 1)};
-    j->have = j->versions + g->n;
-    char *p = (char *)(j->have + n_have);
-    memcpy(p, g->key.p, g->key.n);
-    j->key = bytes_of(p, g->key.n);
-    p += g->key.n;
-    copy_versions(j->versions, g->versions, g->n, &p);
-    if (have)
-        copy_versions(j->have, have->versions, n_have, &p);
-    return j;
-}
-
-static void enqueue(struct transfer *t, struct job *j)
-{
-    for (size_t i = 0; i < j->n; i++) {
-        t->counts.planned++;
-        t->counts.planned_bytes += j->versions[i].size;
-    }
-    pthread_mutex_lock(&t->lock);
-    while (t->queued >= TRANSFER_QUEUE_MAX && !t->stop)
-        pthread_cond_wait(&t->room, &t->lock);
-    *t->last = j;
-    t->last = &j->next;
-    t->queued++;
-    pthread_cond_signal(&t->more);
-    pthread_mutex_unlock(&t->lock);
-}
-
-static struct job *dequeue(struct transfer *t)
-{
-    struct job *j = t->first;
-    t->first = j->next;
-    if (!t->first)
-        t->last = &t->first;
-    if (t->queued-- == TRANSFER_QUEUE_MAX)
-        pthread_cond_broadcast(&t->room);
-    return j;
-}
-
-/* ---- the planner ---- */
-
-/* What both sides say of a key is enough to know that nothing is to be done. */
-static bool plainly_same(const struct transfer *t, const struct group *g, const struct group *have)
-{
-    if (!have || have->n != g->n || t->o->from.folder || t->o->to.folder)
-        return false;
-    for (size_t i = 0; i < g->n; i++) {
-        const struct version *a = &g->versions[i], *b = &have->versions[i];
-        if (a->marker != b->marker || (!a->marker && (!a->etag.n || a->size != b->size || !bytes_eq(a->etag, b->etag))))
-            return false;
-    }
-    return true;
-}
-
-static void plan_one(struct transfer *t, const struct group *g, const struct group *have)
-{
-    t->counts.listed++;
-    if (!g->key.n && !*t->to_prefix) { /* the entry of the prefix itself */
-        if (g->versions[g->n - 1].size)
-            report(t, PROBLEM_SKIPPED, BYTES_NONE, "the object %s would have no name at the destination",
-                   t->o->from.prefix);
-    } else if (plainly_same(t, g, have))
-        t->counts.same += g->n;
-    else
-        enqueue(t, new_job(g, have));
-}
-
-static void extra(struct transfer *t, const struct group *have)
-{
-    if (t->o->compare)
-        report(t, PROBLEM_EXTRA, have->key, "is at the destination alone");
-}
-
-static int next_of(struct listing *to, struct group *ret)
-{
-    return to ? listing_next(to, ret) : 0;
-}
-
-static int merge(struct transfer *t, struct listing *from, struct listing *to)
-{
-    struct group g, have;
-    int rc = 0, more = next_of(to, &have);
-    while (more >= 0 && !t->stop && (rc = listing_next(from, &g)) > 0) {
-        while (more > 0 && !t->stop && bytes_cmp(have.key, g.key) < 0) {
-            extra(t, &have);
-            more = next_of(to, &have);
-        }
-        plan_one(t, &g, more > 0 && bytes_eq(have.key, g.key) ? &have : NULL);
-        if (more > 0 && bytes_eq(have.key, g.key))
-            more = next_of(to, &have);
-    }
-    while (t->o->compare && more > 0 && !t->stop) {
-        extra(t, &have);
-        more = next_of(to, &have);
-    }
-    return more < 0 || rc < 0 ? -1 : 0;
-}
-
-static bool open_source(struct line *l)
-{
-    struct transfer *t = l->t;
-    t->from_fd = t->o->from.folder ? open(t->o->from.folder, O_DIRECTORY | O_RDONLY | O_CLOEXEC) : -1;
-    if (t->o->from.folder && t->from_fd < 0)
-        report(t, PROBLEM_FAILED, BYTES_NONE, "%s: %s", t->o->from.folder, strerror(errno));
-    return !t->o->from.folder || t->from_fd >= 0;
-}
-
-static void plan(struct line *l)
-{
-    struct transfer *t = l->t;
-    const struct transfer_options *o = t->o;
-    struct listing *from = listing_open(l, &o->from, t->from_bucket, o->from.prefix, t->from_fd, o->versions);
-    struct listing *to = t->to_fd >= 0 || !o->to.folder
-                             ? listing_open(l, &o->to, t->to_bucket, t->to_prefix, t->to_fd, o->versions)
-                             : NULL;
-    if (merge(t, from, to) != 0)
-        t->broken = true;
-    listing_close(from);
-    listing_close(to);
 }
 
 /* ---- threads ---- */
@@ -198,7 +55,7 @@ static void line_close(struct line *l)
 struct crew {
     struct transfer *t;
     _Atomic size_t live;
-    bool empty_destination;
+    bool empty_destination; /* there is none yet, and none is to be made */
 };
 
 static void *plan_thread(void *arg)
@@ -206,15 +63,7 @@ static void *plan_thread(void *arg)
     struct crew *c = arg;
     struct transfer *t = c->t;
     struct line l;
-    if (line_open(&l, t)) {
-        if (c->empty_destination) { /* there is none yet, and none is to be made */
-            struct listing *from =
-                listing_open(&l, &t->o->from, t->from_bucket, t->o->from.prefix, t->from_fd, t->o->versions);
-            t->broken = merge(t, from, NULL) != 0;
-            listing_close(from);
-        } else
-            plan(&l);
-    } else
+    if (!line_open(&l, t) || !plan_make(&l, c->empty_destination))
         t->broken = true;
     line_close(&l);
     pthread_mutex_lock(&t->lock);
@@ -234,8 +83,9 @@ static struct job *next_job(struct line *l)
             return NULL;
         if (large_help(l))
             continue;
-        if (t->first)
-            return dequeue(t);
+        struct job *j = plan_next(t);
+        if (j)
+            return j;
         if (t->listed_all && !t->running)
             return NULL;
         pthread_cond_wait(&t->more, &t->lock);
@@ -282,8 +132,8 @@ static void watch(struct crew *c)
 
 static void drop_queue(struct transfer *t)
 {
-    while (t->first)
-        free(dequeue(t));
+    for (struct job *j; (j = plan_next(t));)
+        free(j);
 }
 
 static void work(struct transfer *t, bool empty_destination)
@@ -308,17 +158,18 @@ static void work(struct transfer *t, bool empty_destination)
 
 /* ---- buckets ---- */
 
-static void abort_left(void *arg, struct bytes key, const char *upload)
+static bool open_source(struct line *l)
 {
-    struct line *l = arg;
-    struct http_client_reply r;
-    struct s3_error e;
-    struct bytes id = s3_encode(l->arena, bytes_str(upload), false);
-    struct s3_call c = {.method = "DELETE",
-                        .bucket = l->t->to_bucket,
-                        .key = key,
-                        .query = arena_printf(l->arena, "uploadId=%.*s", (int)id.n, id.p)};
-    s3_send(l, &l->t->o->to, &c, &r, &e);
+    struct transfer *t = l->t;
+    t->from_fd = t->o->from.folder ? open(t->o->from.folder, O_DIRECTORY | O_RDONLY | O_CLOEXEC) : -1;
+    if (t->o->from.folder && t->from_fd < 0)
+        report(t, PROBLEM_FAILED, BYTES_NONE, "%s: %s", t->o->from.folder, strerror(errno));
+    return !t->o->from.folder || t->from_fd >= 0;
+}
+
+static void abort_left(void *line, struct bytes key, const char *upload)
+{
+    upload_cancel(line, key, upload);
 }
 
 static bool open_journal(struct line *l)
@@ -331,7 +182,7 @@ static bool open_journal(struct line *l)
     const char *from =
         arena_printf(l->arena, "%s %s", place_text(&o->from, l->arena), t->from_bucket ? t->from_bucket : "");
     const char *to = arena_printf(l->arena, "%s %s", place_text(&o->to, l->arena), t->to_bucket ? t->to_bucket : "");
-    t->journal = journal_open(o, from, to, error);
+    t->journal = journal_open(o->journal, from, to, error);
     if (!t->journal)
         report(t, PROBLEM_FAILED, BYTES_NONE, "%s", error);
     return t->journal != NULL;

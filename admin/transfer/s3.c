@@ -6,12 +6,14 @@
  * the run are minded while bytes move.
  * Threads: any; a line belongs to one.
  */
-#include <ctype.h>
-#include <stdlib.h>
+#include "admin/transfer/s3.h"
+
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "admin/transfer/transfer.h"
+#include "admin/transfer/xml.h"
+#include "admin/url.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/rand.h"
@@ -26,48 +28,6 @@
 bool s3_good(int status)
 {
     return status / 100 == 2;
-}
-
-struct bytes s3_encode(struct arena *a, struct bytes text, bool path)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    char *out = arena_alloc(a, text.n * 3 + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < text.n; i++) {
-        unsigned char c = (unsigned char)text.p[i];
-        if (isalnum(c) || c == '-' || c == '_' || c == '.' || c == '~' || (path && c == '/')) {
-            out[n++] = (char)c;
-            continue;
-        }
-        out[n++] = '%';
-        out[n++] = hex[c >> 4];
-        out[n++] = hex[c & 15];
-    }
-    out[n] = '\0';
-    return bytes_of(out, n);
-}
-
-struct bytes s3_decode(struct arena *a, struct bytes text)
-{
-    char *out = arena_alloc(a, text.n + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < text.n; i++) {
-        if (text.p[i] == '%' && hex_decode(bytes_cut(text, i + 1, 2), out + n, 1)) {
-            n++;
-            i += 2;
-        } else
-            out[n++] = text.p[i] == '+' ? ' ' : text.p[i];
-    }
-    out[n] = '\0';
-    return bytes_of(out, n);
-}
-
-const char *s3_etag(const struct http_client_reply *r, struct arena *a)
-{
-    struct bytes v = bytes_str(http_client_reply_header(r, "etag"));
-    if (v.n >= 2 && v.p[0] == '"' && v.p[v.n - 1] == '"')
-        v = bytes_cut(v, 1, v.n - 2);
-    return bytes_cstr(a, v);
 }
 
 unsigned s3_pause_ms(unsigned n, const char *retry_after)
@@ -176,7 +136,7 @@ static void read_error(const struct http_client_reply *r, struct arena *a, struc
 
 static const char *url_of(struct line *l, const struct place *at, const struct s3_call *c)
 {
-    struct bytes key = s3_encode(l->arena, c->key, true);
+    struct bytes key = url_encode(l->arena, c->key, true);
     return arena_printf(l->arena, "%s/%s%s%.*s%s%s", at->endpoint, c->bucket ? c->bucket : "",
                         c->bucket && key.n ? "/" : "", (int)key.n, key.p, c->query ? "?" : "",
                         c->query ? c->query : "");
@@ -236,4 +196,29 @@ int s3_send(struct line *l, const struct place *at, const struct s3_call *c, str
         if (c->landed && (status == 0 || status >= 500) && c->landed(c->landed_arg, ret))
             return ret->status;
     }
+}
+
+/* ---- heads ---- */
+
+const struct http_client_header s3_with_checksums = {"x-amz-checksum-mode", "ENABLED"};
+
+int s3_head(struct line *l, const struct place *at, const char *bucket, struct bytes key, const char *query,
+            struct http_client_reply *ret, struct s3_error *e)
+{
+    struct s3_call c = {
+        .method = "HEAD", .bucket = bucket, .key = key, .query = query, .headers = &s3_with_checksums, .n_headers = 1};
+    return s3_send(l, at, &c, ret, e);
+}
+
+uint64_t s3_part_size(struct line *l, const struct place *at, const char *bucket, struct bytes key, const char *query,
+                      size_t number, struct http_client_reply *head)
+{
+    struct s3_error e;
+    uint64_t parts = 0, size = 0;
+    query = arena_printf(l->arena, "partNumber=%zu%s%s", number, query ? "&" : "", query ? query : "");
+    if (!s3_good(s3_head(l, at, bucket, key, query, head, &e)))
+        return 0;
+    bytes_to_u64(bytes_str(http_client_reply_header(head, "x-amz-mp-parts-count")), TRANSFER_PARTS_MAX, &parts);
+    bytes_to_u64(bytes_str(http_client_reply_header(head, "content-length")), INT64_MAX, &size);
+    return parts ? size : 0;
 }

@@ -7,11 +7,13 @@
  * Invariant: a body that was taken has been checked against something, by the destination or by its answer's ETag.
  * Threads: any; what is known of the destination is one atomic.
  */
+#include "admin/transfer/verify.h"
+
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#include "admin/transfer/transfer.h"
-#include "base/check.h"
+#include "admin/transfer/etag.h"
 
 static void add(struct pledge *p, const char *name, const char *value)
 {
@@ -23,7 +25,8 @@ void pledge_make(struct line *l, struct bytes data, const char *known_md5, const
 {
     unsigned char digest[16];
     int sums = l->t->sums;
-    bool known = known_md5 && is_md5(bytes_str(known_md5)) && hex_decode(bytes_str(known_md5), digest, sizeof digest);
+    bool known =
+        known_md5 && etag_is_md5(bytes_str(known_md5)) && hex_decode(bytes_str(known_md5), digest, sizeof digest);
     bool summed = !known && sum && sums != SUMS_UNCHECKED;
     *p = (struct pledge){.alg = CHECKSUM_NONE};
     if (summed) {
@@ -50,25 +53,18 @@ bool pledge_not_known(struct line *l, const struct pledge *p, int status, const 
     return unknown != SUMS_CHECKED;
 }
 
-bool etag_is_opaque(const struct http_client_reply *r)
-{
-    const char *encryption = http_client_reply_header(r, "x-amz-server-side-encryption");
-    return (encryption && strncmp(encryption, "aws:kms", 7) == 0) ||
-           http_client_reply_header(r, "x-amz-server-side-encryption-customer-algorithm");
-}
-
 bool pledge_kept(struct line *l, const struct pledge *p, struct bytes data, const struct http_client_reply *r,
                  char error[400])
 {
     const char *noted = p->alg != CHECKSUM_NONE ? http_client_reply_header(r, checksum_info(p->alg)->header) : NULL;
-    const char *etag = s3_etag(r, l->arena);
+    const char *etag = etag_of_reply(r, l->arena);
     unsigned char digest[16];
     char hex[33] = "";
     if (p->alg != CHECKSUM_NONE)
         l->t->sums = noted ? SUMS_CHECKED : SUMS_UNCHECKED;
     if (noted && strcmp(noted, p->sum) == 0)
         return true;
-    if (noted || (is_md5(bytes_str(etag)) && !etag_is_opaque(r))) {
+    if (noted || (etag_is_md5(bytes_str(etag)) && !etag_is_opaque(r))) {
         memcpy(hex, p->hex, sizeof hex);
         if (!noted && !*hex) {
             md5_of(data.p, data.n, digest);
@@ -88,7 +84,7 @@ bool pledge_kept(struct line *l, const struct pledge *p, struct bytes data, cons
 bool pledge_is(struct line *l, const struct pledge *p, const struct http_client_reply *head)
 {
     const char *noted = p->alg != CHECKSUM_NONE ? http_client_reply_header(head, checksum_info(p->alg)->header) : NULL;
-    return (noted && strcmp(noted, p->sum) == 0) || (*p->hex && strcasecmp(s3_etag(head, l->arena), p->hex) == 0);
+    return (noted && strcmp(noted, p->sum) == 0) || (*p->hex && strcasecmp(etag_of_reply(head, l->arena), p->hex) == 0);
 }
 
 bool checksum_combines(int alg)

@@ -5,10 +5,10 @@
  * over.
  * Threads: any; pure.
  */
+#include "admin/transfer/xml.h"
+
 #include <ctype.h>
 #include <string.h>
-
-#include "admin/transfer/transfer.h"
 
 #define DEPTH_MAX  32
 #define ENTITY_MAX 12 /* bytes of &...; beyond that it is text */
