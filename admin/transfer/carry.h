@@ -32,9 +32,9 @@ bool carry_object(struct line *, const struct job *, const struct version *, con
 void carry_file(struct line *, struct bytes key, int64_t mtime_ns, struct carried *ret);
 /*
  * A request that makes an object, as s3_send; sent anew without what the destination turns out not to know, which is
- * noted for all that follow. Its headers are c's, then `more`.
+ * noted for all that follow. Its headers are what is carried, then `more`.
  */
-int carry_send(struct line *, struct s3_call *, const struct carried *c, const struct http_client_header *more,
+int carry_send(struct line *, struct s3_call *, const struct carried *, const struct http_client_header *more,
                size_t n_more, struct http_client_reply *, struct s3_error *);
 
 #endif
