@@ -104,7 +104,7 @@ ALL_LDFLAGS = $(LINK_HARDEN) $(SAN) $(LDFLAGS)
 
 # --- sources -------------------------------------------------------------------------
 MAINS := admin/main.c
-SRC := $(filter-out $(MAINS),$(wildcard storage/*.c storage/base/*.c server/*.c server/*/*.c admin/*.c))
+SRC := $(filter-out $(MAINS),$(wildcard storage/*.c storage/base/*.c server/*.c server/*/*.c admin/*.c admin/*/*.c))
 UNIT_SRC := $(sort $(shell find tests/unit tests/double -name '*.c' 2>/dev/null))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 DOUBLE_SRC := $(wildcard tests/double/*.c)
@@ -294,7 +294,7 @@ check-warnings:
 
 check-tidy: $(LINTED:%.c=$(B)/tidy/%.ok)
 # Each file is looked at again only when it or a header changed.
-$(B)/tidy/%.ok: %.c .clang-tidy $(wildcard include/*.h include/*/*.h server/*.h server/*/*.h storage/*.h)
+$(B)/tidy/%.ok: %.c .clang-tidy $(wildcard include/*.h include/*/*.h server/*.h server/*/*.h storage/*.h admin/*.h admin/*/*.h)
 	@mkdir -p $(@D)
 	@clang-tidy --quiet --warnings-as-errors='*' $< -- $(STD) -Iinclude -I. $(PKG_CFLAGS) 2>$@.log \
 	    || { cat $@.log >&2; exit 1; }

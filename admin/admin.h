@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "admin/transfer.h"
+#include "admin/place.h"
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "http_client.h"

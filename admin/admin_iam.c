@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "admin/admin.h"
+#include "admin/url.h"
 #include "base/check.h"
 
 #define POLICY_MAX (256u << 10) /* bytes of a document */
@@ -126,7 +127,7 @@ int admin_policies_show(struct remote_call *c)
     json_decref(policy);
     if (admin_iam(c, "GetPolicyVersion", WORDS("PolicyArn", arn, "VersionId", id), &version) != 0)
         return 1;
-    struct bytes text = s3_decode(c->arena, bytes_str(text_at(json_object_get(version, "PolicyVersion"), "Document")));
+    struct bytes text = url_decode(c->arena, bytes_str(text_at(json_object_get(version, "PolicyVersion"), "Document")));
     json_decref(version);
     document = json_loadb(text.p, text.n, 0, NULL);
     return document ? admin_print_json(document) : admin_fail("the policy's document is no JSON");

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "admin/admin.h"
+#include "admin/transfer/xml.h"
+#include "admin/url.h"
 #include "base/check.h"
 #include "http_client.h"
 
@@ -166,7 +168,7 @@ static struct bytes query_text(struct arena *a, const char *action, const char *
     for (; *parameters; parameters += 2) {
         if (!parameters[1])
             continue;
-        struct bytes value = s3_encode(a, bytes_str(parameters[1]), false);
+        struct bytes value = url_encode(a, bytes_str(parameters[1]), false);
         text = arena_bytesf(a, "%.*s&%s=%.*s", (int)text.n, text.p, parameters[0], (int)value.n, value.p);
     }
     return text;

@@ -11,6 +11,7 @@
 
 #include "admin/admin.h"
 #include "admin/commands.h"
+#include "admin/url.h"
 #include "base/check.h"
 #include "http_client.h"
 
@@ -53,7 +54,7 @@ static int read_number(struct remote_call *c, const char *flag, uint64_t min, ui
 
 static const char *encoded(struct remote_call *c, const char *text)
 {
-    return bytes_cstr(c->arena, s3_encode(c->arena, bytes_str(text), false));
+    return bytes_cstr(c->arena, url_encode(c->arena, bytes_str(text), false));
 }
 
 /* ---- status and health ---- */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `pail export`: objects go out, to a folder or an S3 endpoint. The work is that of transfer.h. */
+/* `pail export`: objects go out, to a folder or an S3 endpoint. The work is that of transfer/run.h. */
 #include "admin/commands.h"
-#include "admin/transfer.h"
+#include "admin/transfer/options.h"
+#include "admin/transfer/run.h"
 
 static const char help[] =
     "Usage: pail export SRC DEST [flags]\n"

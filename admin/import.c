@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `pail import`: objects come in, from an S3 endpoint or a folder. The work is that of transfer.h. */
+/* `pail import`: objects come in, from an S3 endpoint or a folder. The work is that of transfer/run.h. */
 #include "admin/commands.h"
-#include "admin/transfer.h"
+#include "admin/transfer/options.h"
+#include "admin/transfer/run.h"
 
 static const char help[] =
     "Usage: pail import SRC DEST [flags]\n"

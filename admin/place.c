@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -16,7 +17,7 @@
 #include <unistd.h>
 
 #include "admin/place.h"
-#include "admin/transfer.h"
+#include "admin/url.h"
 #include "base/check.h"
 
 #define FILE_MAX    (1u << 20)
@@ -160,10 +161,10 @@ static bool alias_of_environment(struct place *p, struct bytes name, struct aren
         return true;
     }
     p->endpoint = arena_printf(a, "%.*s%s", (int)(host + 3 - value), value, at + 1);
-    p->access_key = bytes_cstr(a, s3_decode(a, bytes_of(host + 3, (size_t)(colon - host - 3))));
+    p->access_key = bytes_cstr(a, url_decode(a, bytes_of(host + 3, (size_t)(colon - host - 3))));
     struct bytes rest = bytes_of(colon + 1, (size_t)(at - colon - 1)); /* SECRET or SECRET:TOKEN */
     ptrdiff_t token = bytes_find_char(rest, ':', 0);
-    p->secret_key = bytes_cstr(a, s3_decode(a, bytes_cut(rest, 0, token < 0 ? rest.n : (size_t)token)));
+    p->secret_key = bytes_cstr(a, url_decode(a, bytes_cut(rest, 0, token < 0 ? rest.n : (size_t)token)));
     if (token >= 0)
         p->token = bytes_cstr(a, bytes_cut(rest, (size_t)token + 1, rest.n));
     return true;
