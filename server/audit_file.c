@@ -152,7 +152,10 @@ struct audit_file *audit_file_open(const char *path, uint64_t max_bytes, unsigne
     *f = (struct audit_file){.path = path, .max = max_bytes, .keep = keep, .fd = -1, .direct = -1};
     if (open_both(f))
         return f;
-    snprintf(error, 512, "--audit-file %.300s: %s", path, errno == ENXIO ? "nobody reads this pipe" : strerror(errno));
+    struct stat st;
+    int why = errno; /* ENXIO is also a socket's, as /dev/stdout may be one */
+    bool unread = why == ENXIO && stat(path, &st) == 0 && S_ISFIFO(st.st_mode);
+    snprintf(error, 512, "--audit-file %.300s: %s", path, unread ? "nobody reads this pipe" : strerror(why));
     free(f);
     return NULL;
 }

@@ -73,6 +73,7 @@ struct conn {
     struct sockaddr_storage peer;
     char peer_text[56];
     struct bytes peer_name; /* peer_text */
+    struct bytes interim;   /* what the socket did not take of "100 Continue": it goes ahead of the reply */
     bool peer_loopback;
     bool console; /* it came by the listener of the web console: server/console.h */
 

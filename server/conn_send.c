@@ -33,8 +33,9 @@ void conn_continue(struct conn *c)
 {
     static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
     struct iovec v = {(void *)text, sizeof text - 1};
-    /* 25 bytes into an empty socket buffer go out whole, or the connection is broken and the body read will tell. */
-    (void)conn_writev(c, &v, 1, false);
+    ssize_t put = conn_writev(c, &v, 1, false);
+    /* A client that sends requests ahead may have left no room; TLS, too, has to be given the same bytes again. */
+    c->interim = bytes_cut(bytes_str(text), put > 0 ? (size_t)put : 0, SIZE_MAX);
 }
 
 void conn_respond(struct conn *c)

@@ -290,6 +290,7 @@ static void set_options(struct http_client_session *s, const struct http_client_
     curl_easy_setopt(c, CURLOPT_URL, q->url);
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L); /* a name that is still being looked up holds nobody past the time */
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
     curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L); /* keys may have dot segments */
     curl_easy_setopt(c, CURLOPT_MAXCONNECTS, KEPT_CONNECTIONS);

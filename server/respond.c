@@ -131,6 +131,8 @@ void respond_head(struct req *r, struct buf *out)
     buf_reset(out);
     out->max = 256 * 1024;
     buf_reserve(out, 512 + resp->headers.n); /* not in steps */
+    buf_put_bytes(out, r->conn->interim);
+    r->conn->interim = BYTES_NONE;
     buf_put(out, "HTTP/1.1 ", 9);
     buf_put_u64(out, (uint64_t)resp->status);
     buf_put_char(out, ' ');

@@ -9,6 +9,7 @@ import http.server
 import json
 import os
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -247,7 +248,10 @@ def a_file_that_cannot_be():
     """A file that cannot be written stops the start, with its name"""
     with tempfile.TemporaryDirectory() as place:
         os.mkfifo(f"{place}/pipe")
-        for path, why in (("/nonexistent/audit", "No such file"), (f"{place}/pipe", "nobody reads this pipe")):
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(f"{place}/socket")
+        for path, why in (("/nonexistent/audit", "No such file"), (f"{place}/pipe", "nobody reads this pipe"),
+                          (f"{place}/socket", "No such device")):
             refused(path, why)
         with open(os.open(f"{place}/pipe", os.O_RDONLY | os.O_NONBLOCK), encoding="utf-8") as reader:
             with Pail("audit-pipe", args=["--audit-file", f"{place}/pipe"]) as pail:

@@ -4,6 +4,8 @@
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <dlfcn.h>
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -12,7 +14,24 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 #define REQUEST_MAX 65536
+#define SLOW_NAME   "slow.test"
+#define SLOW_MS     3000
+
+/* The system's own, but for a name whose servers say nothing. */
+int getaddrinfo(const char *restrict name, const char *restrict service, const struct addrinfo *restrict hints,
+                struct addrinfo **restrict ret)
+{
+    typedef int lookup_f(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    if (name && strcmp(name, SLOW_NAME) == 0) {
+        poll(NULL, 0, SLOW_MS);
+        return EAI_AGAIN;
+    }
+    lookup_f *system = (lookup_f *)dlsym(RTLD_NEXT, "getaddrinfo");
+    return system(name, service, hints, ret);
+}
 
 struct peer {
     int fd;
@@ -254,4 +273,18 @@ Test(http_client, an_exchange_that_is_ended)
     cr_expect_not(exchange((struct http_client_request){.moved = refuse_to_go_on, .moved_arg = &asked, .idle_ms = 5000},
                            OK_REPLY, &p, &r, error));
     cr_expect(asked >= 1);
+}
+
+Test(http_client, a_name_that_is_not_found_out_in_time)
+{
+    struct http_client_request q = {.url = "https://" SLOW_NAME "/", .timeout_ms = 200};
+    struct http_client_reply r;
+    struct arena *a = arena_create(0);
+    int64_t began = clock_mono_ms();
+    char error[256] = "";
+    setenv("no_proxy", "*", 1);
+    cr_expect(!http_client_send(&q, a, &r, error));
+    cr_expect_lt(clock_mono_ms() - began, SLOW_MS - 500, "the time is that of the whole exchange");
+    cr_expect(strstr(error, SLOW_NAME), "%s", error);
+    arena_free(a);
 }

@@ -367,7 +367,6 @@ const BY_STATUS: Record<number, [code: string, message: string]> = {
   503: ['ServiceUnavailable', 'The server is busy; wait a little.'],
 };
 
-/** Errors come as S3's XML, IAM's XML (<ErrorResponse><Error>), JSON, or, of HEAD, as a status alone. */
 /** Before anybody has signed in; sent once, as what it says may be good for one time only. */
 export async function sendUnsigned(c: Client, path: string, contentType: string, body: string, signal?: AbortSignal): Promise<Response> {
   let reply: Response;
@@ -388,6 +387,7 @@ export async function sendUnsigned(c: Client, path: string, contentType: string,
   return reply;
 }
 
+/** Errors come as S3's XML, IAM's XML (<ErrorResponse><Error>), JSON, or, of HEAD, as a status alone. */
 export async function readError(reply: Response, method = 'GET'): Promise<ApiError> {
   const [statusCode, statusText] = BY_STATUS[reply.status] ?? [
     reply.status >= 500 ? 'InternalError' : 'BadRequest',

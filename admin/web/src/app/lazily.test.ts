@@ -45,3 +45,39 @@ describe('whenNeeded', () => {
     expect(await code()).toBe('code');
   });
 });
+
+describe('style sheets', () => {
+  const links = () => [...document.querySelectorAll('link')];
+  const sheet = (href: string) => document.head.appendChild(Object.assign(document.createElement('link'), { rel: 'stylesheet', href }));
+  afterEach(() => links().forEach((link) => link.remove()));
+
+  /** Code whose style sheet does not come the first time, as the bundler's loader tells of it. */
+  const styled = (href: string) => {
+    let tries = 0;
+    return whenNeeded(() => {
+      if (tries++) return Promise.resolve(href);
+      sheet(href).dispatchEvent(new Event('error'));
+      return Promise.reject(new Error(href));
+    });
+  };
+
+  it('that did not come are asked for again, and nobody waits for one that another has asked for', async () => {
+    const got = Promise.all([styled('/a.css')(), styled('/b.css')()]);
+    await vi.advanceTimersByTimeAsync(10);
+    expect(links().map((link) => link.getAttribute('href'))).toEqual(['/a.css', '/b.css']);
+    links().forEach((link) => link.dispatchEvent(new Event('load')));
+    const late = new Promise((resolve) => setTimeout(() => resolve('still waiting'), 1000));
+    const first = Promise.race([got, late]);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(await first).toEqual(['/a.css', '/b.css']);
+  });
+
+  it('that are still on their way are left alone: somebody else waits for them', async () => {
+    const coming = sheet('/coming.css');
+    const got = styled('/lost.css')();
+    await vi.advanceTimersByTimeAsync(10);
+    expect(coming.isConnected).toBe(true);
+    document.querySelector('link[href="/lost.css"]')?.dispatchEvent(new Event('load'));
+    expect(await got).toBe('/lost.css');
+  });
+});

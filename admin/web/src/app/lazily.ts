@@ -4,19 +4,25 @@
 import { lazy, type ComponentType, type LazyExoticComponent } from 'react';
 import { wasAway, whenThere } from './reachable';
 
-/** A style sheet that did not come is asked for again: the bundler's loader asks for each of them once only. */
-async function restyle(): Promise<void> {
-  const missing = [...document.querySelectorAll<HTMLLinkElement>('link[rel="stylesheet"]')].filter((link) => !link.sheet);
-  await Promise.all(
-    missing.map(
-      (link) =>
-        new Promise<void>((resolve) => {
-          const again = link.cloneNode() as HTMLLinkElement;
-          again.onload = again.onerror = () => resolve();
-          link.replaceWith(again);
-        }),
-    ),
+/** Style sheets that did not come. Nothing of an element tells them from those that are on their way: neither have a sheet. */
+const lost = new Set<HTMLLinkElement>();
+document.addEventListener('error', (e) => e.target instanceof HTMLLinkElement && e.target.rel === 'stylesheet' && lost.add(e.target), true);
+let restyled: Promise<unknown> = Promise.resolve();
+
+/** They are asked for again: the bundler's loader asks for each of them once only. Who comes meanwhile waits for the same. */
+function restyle(): Promise<unknown> {
+  const links = [...lost];
+  lost.clear();
+  const asked = links.map(
+    (link) =>
+      new Promise<void>((resolve) => {
+        const again = link.cloneNode() as HTMLLinkElement;
+        again.onload = again.onerror = () => resolve();
+        link.replaceWith(again);
+      }),
   );
+  restyled = Promise.all([restyled, ...asked]);
+  return restyled;
 }
 
 /** Waits for the server as often as it goes away. What fails though the server is there (another version has other files) is an error. */
