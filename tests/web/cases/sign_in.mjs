@@ -171,8 +171,7 @@ test('sign-in: with codes of two identity providers that have one name', async (
     const arn = `arn:aws:iam::000000000000:oidc-provider/${place}`;
     const trust = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRoleWithWebIdentity', Principal: { Federated: arn } }] };
     await root.iam('CreateRole', { RoleName: `coded-${n}`, AssumeRolePolicyDocument: JSON.stringify(trust) });
-    await root.iam('CreateOpenIDConnectProvider', { Url: provider.url, 'ClientIDList.member.1': 'console' });
-    await root.iam('TagOpenIDConnectProvider', { OpenIDConnectProviderArn: arn, 'Tags.member.1.Key': 'pail:console-role', 'Tags.member.1.Value': `arn:aws:iam::000000000000:role/coded-${n}`, 'Tags.member.2.Key': 'pail:console-name', 'Tags.member.2.Value': 'Staff' });
+    await root.iam('CreateOpenIDConnectProvider', { Url: provider.url, 'ClientIDList.member.1': 'console', 'Tags.member.1.Key': 'pail:console-role', 'Tags.member.1.Value': `arn:aws:iam::000000000000:role/coded-${n}`, 'Tags.member.2.Key': 'pail:console-name', 'Tags.member.2.Value': 'Staff' });
     providers.push({ provider, arn, host: place.split('/')[0], role: `coded-${n}` });
   }
   for (const { provider, host, role } of providers) {
