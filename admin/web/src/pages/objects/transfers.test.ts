@@ -15,8 +15,9 @@ vi.mock('../../api/s3', () => ({
 }));
 vi.mock('./checksums', () => ({
   FileUnreadable: class extends Error {},
-  checksumOf: (blob: { crc: string }) => Promise.resolve(blob.crc),
+  checksumOf: (blob: { crc: string }) => held.until.then(() => blob.crc),
 }));
+const held = vi.hoisted(() => ({ until: Promise.resolve() }));
 
 const client = {} as Client;
 const file = (parts: number, salt = ''): File =>
@@ -79,6 +80,24 @@ describe('uploads', () => {
     expect(getTasks()[0]?.state).toBe('failed');
     resumeTask(id);
     await vi.waitFor(() => expect(getTasks()[0]?.state).toBe('done'));
+  });
+
+  it('what is paused while checksums are computed does not go on beside the resumed run', async () => {
+    vi.mocked(s3.completeMultipartUpload).mockClear();
+    let go = () => {};
+    held.until = new Promise((resolve) => (go = resolve));
+    const end = startUploads(client, 'b', [{ file: file(3), key: 'k' }]);
+    const state = (want: string) => vi.waitFor(() => expect(getTasks()[0]?.state).toBe(want));
+    await state('running');
+    pauseTask(getTasks()[0]?.id ?? 0);
+    resumeTask(getTasks()[0]?.id ?? 0);
+    await state('running');
+    go();
+    expect(await end).toEqual([true]);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(sent.sort()).toEqual([1, 2, 3]);
+    expect(s3.completeMultipartUpload).toHaveBeenCalledTimes(1);
+    expect(getTasks()[0]?.state).toBe('done');
   });
 
   it('pause, go on, stop', async () => {

@@ -228,11 +228,12 @@ function pump(): void {
 
 async function run(u: Upload): Promise<void> {
   const { task } = u;
-  u.controller = new AbortController();
+  const controller = new AbortController();
+  u.controller = controller;
   const meter = startMeter(task);
   try {
-    if (u.file.size > PART_SIZE) await uploadInParts(u);
-    else await uploadWhole(u);
+    if (u.file.size > PART_SIZE) await uploadInParts(u, controller);
+    else await uploadWhole(u, controller.signal);
     task.done = u.file.size;
     setState(task, 'done');
     uploads.delete(task.id);
@@ -264,27 +265,35 @@ function startMeter(task: Task): () => void {
   };
 }
 
-/* Tries until the server is back, within reason. What the server refuses is final. */
-async function persist<T>(u: Upload, attempt: (signal: AbortSignal) => Promise<T>): Promise<T> {
+/* What cannot be stopped, such as a checksum, may end when its run is over and the next one has begun. */
+function stillWanted(signal: AbortSignal): void {
+  if (signal.aborted) throw new DOMException('', 'AbortError');
+}
+
+/* Tries until the server is back, within reason. What the server refuses is final. The signal is that of the run: a paused run never goes on beside the next one. */
+async function persist<T>(u: Upload, signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
   const until = Date.now() + PATIENCE_MS;
   for (let n = 0; ; n++) {
+    stillWanted(signal);
     try {
-      const result = await attempt(u.controller.signal);
+      const result = await attempt();
+      stillWanted(signal);
       if (u.task.state === 'offline') setState(u.task, 'running');
       return result;
     } catch (error) {
+      stillWanted(signal);
       const away = error instanceof ApiError && (error.code === 'NetworkError' || error.status >= 500);
       if (!away || error.status === 501 || Date.now() > until) throw error;
       setState(u.task, 'offline');
-      await sleep(Math.min(10_000, 500 * 2 ** Math.min(n, 5)), u.controller.signal);
+      await sleep(Math.min(10_000, 500 * 2 ** Math.min(n, 5)), signal);
     }
   }
 }
 
-async function uploadWhole(u: Upload): Promise<void> {
+async function uploadWhole(u: Upload, signal: AbortSignal): Promise<void> {
   const { task, file, client, ref } = u;
   const crc32 = await checksumOf(file);
-  await persist(u, async (signal) => {
+  await persist(u, signal, async () => {
     const release = await slots.take(signal);
     try {
       setState(task, 'running');
@@ -308,9 +317,9 @@ export function typeOf(file: File): string {
   return /^[\x21-\x7e]+\/[\x20-\x7e]+$/.test(file.type) ? file.type : 'application/octet-stream';
 }
 
-async function uploadInParts(u: Upload): Promise<void> {
+async function uploadInParts(u: Upload, controller: AbortController): Promise<void> {
   const { task, file, client, ref } = u;
-  const { signal } = u.controller;
+  const { signal } = controller;
   const partSize = partSizeOf(file.size);
   const count = Math.ceil(file.size / partSize);
   const slice = (n: number) => file.slice((n - 1) * partSize, Math.min(file.size, n * partSize));
@@ -324,12 +333,12 @@ async function uploadInParts(u: Upload): Promise<void> {
 
   setState(task, 'checking');
   const parts = new Map<number, UploadedPart>();
-  const found = await persist(u, () => findEarlier(u, count, partSize, checksum));
+  const found = await persist(u, signal, () => findEarlier(u, signal, count, partSize, checksum));
   if (found) {
     u.uploadId = found.uploadId;
     for (const part of found.parts) parts.set(part.number, part);
   } else {
-    u.uploadId = await persist(u, () =>
+    u.uploadId = await persist(u, signal, () =>
       createMultipartUpload(client, ref, { contentType: typeOf(file), checksum: 'CRC32', signal }),
     );
   }
@@ -356,12 +365,12 @@ async function uploadInParts(u: Upload): Promise<void> {
       const n = next++;
       const body = slice(n);
       const crc = await checksum(n);
-      const etag = await persist(u, async (s) => {
-        const release = await slots.take(s);
+      const etag = await persist(u, signal, async () => {
+        const release = await slots.take(signal);
         try {
           return await uploadPart(client, ref, uploadId, n, body, {
             crc32: crc,
-            signal: s,
+            signal,
             onProgress: (sent) => {
               flying.set(n, Math.min(sent, body.size));
               show();
@@ -379,18 +388,18 @@ async function uploadInParts(u: Upload): Promise<void> {
   };
   try {
     await Promise.all(Array.from({ length: SLOTS }, one));
-    await persist(u, (s) => completeMultipartUpload(client, ref, uploadId, [...parts.values()], { signal: s }));
+    await persist(u, signal, () => completeMultipartUpload(client, ref, uploadId, [...parts.values()], { signal }));
   } catch (error) {
-    if (isApiError(error, 'NoSuchUpload') && !u.startedAnew) {
+    if (isApiError(error, 'NoSuchUpload') && !u.startedAnew && !signal.aborted) {
       // Somebody has ended it meanwhile: a lifecycle rule, or another window. Once more from the beginning.
       u.startedAnew = true;
       u.uploadId = undefined;
-      u.controller.abort();
+      controller.abort();
       u.controller = new AbortController();
-      return uploadInParts(u);
+      return uploadInParts(u, u.controller);
     }
     // The others would upload what can't be completed.
-    u.controller.abort();
+    controller.abort();
     throw error;
   }
 }
@@ -403,12 +412,12 @@ interface Earlier {
 /* An open upload of this key whose parts are this file's. */
 async function findEarlier(
   u: Upload,
+  signal: AbortSignal,
   count: number,
   partSize: number,
   checksum: (n: number) => Promise<string>,
 ): Promise<Earlier | undefined> {
   const { client, ref, file } = u;
-  const { signal } = u.controller;
   let candidates: string[];
   try {
     const page = await listMultipartUploads(client, ref.bucket, { prefix: ref.key, maxUploads: 100, signal });
@@ -436,7 +445,7 @@ async function findEarlier(
     if (!fits || (parts.length === 0 && uploadId !== u.uploadId)) continue;
     let same = true;
     for (const part of parts) {
-      if (signal.aborted) throw new DOMException('', 'AbortError');
+      stillWanted(signal);
       if ((await checksum(part.number)) !== part.crc32) {
         same = false;
         break;
