@@ -31,26 +31,30 @@ static const char *const words[] = {
     [PROBLEM_SKIPPED] = "skipped", [PROBLEM_NOTE] = "note",       [PROBLEM_WOULD] = "would-copy",
 };
 
+/* Takes it. */
+static void put_line(json_t *j)
+{
+    char *line = json_dumps(j, JSON_COMPACT);
+    if (line)
+        puts(line);
+    free(line);
+    json_decref(j);
+}
+
 static void say_json(const char *what, struct bytes key, const char *text, const char *bucket)
 {
     json_t *j = json_pack("{s:s, s:s}", "type", what, "text", text);
     if (key.n && utf8_valid(key))
         json_object_set_new(j, "key", json_stringn(key.p, key.n));
     else if (key.n) {
-        char *hex = malloc(key.n * 2);
-        if (hex) {
-            hex_encode(key.p, key.n, hex);
-            json_object_set_new(j, "key_hex", json_stringn(hex, key.n * 2));
-        }
+        char *hex = xmalloc(key.n * 2);
+        hex_encode(key.p, key.n, hex);
+        json_object_set_new(j, "key_hex", json_stringn(hex, key.n * 2));
         free(hex);
     }
     if (bucket)
         json_object_set_new(j, "bucket", json_string(bucket));
-    char *line = json_dumps(j, JSON_COMPACT);
-    if (line)
-        puts(line);
-    free(line);
-    json_decref(j);
+    put_line(j);
 }
 
 static void say_text(const struct transfer *t, const char *what, struct bytes key, const char *text)
@@ -174,11 +178,7 @@ static void end_json(const struct transfer *t, double seconds, bool good)
     json_object_set_new(j, "seconds", json_real(seconds));
     json_object_set_new(j, "interrupted", json_boolean(t->stop));
     json_object_set_new(j, "complete", json_boolean(good));
-    char *line = json_dumps(j, JSON_COMPACT);
-    if (line)
-        puts(line);
-    free(line);
-    json_decref(j);
+    put_line(j);
 }
 
 static void end_text(const struct transfer *t, double seconds)
