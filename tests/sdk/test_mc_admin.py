@@ -659,8 +659,12 @@ def logs(t):
                               stderr=subprocess.STDOUT)
     os.set_blocking(stream.stdout.fileno(), False)
     text, deadline = "", time.monotonic() + 20
+
+    def came():  # as a whole document: "until it is unfrozen", of the line before, is not it
+        return any("an administrator unfroze" in f.get("message", "") for f in documents(text))
+
     try:
-        while time.monotonic() < deadline and "unfroze" not in text:
+        while time.monotonic() < deadline and not came():
             time.sleep(0.5)
             signed(t, "POST", "/minio/admin/v3/service", "action=freeze&type=2")
             signed(t, "POST", "/minio/admin/v3/service", "action=unfreeze&type=2")
@@ -669,7 +673,7 @@ def logs(t):
         stream.terminate()
         stream.wait()
     found = documents(text)
-    true(any("an administrator unfroze" in f.get("message", "") for f in found), f"a live line among {text[:600]}")
+    true(came(), f"a live line among {text[:600]}")
     true(all(f["deploymentid"] == deployment(t) for f in found), "deployment id")
     true(t.pail.secret_key not in text, "no secrets")
     equal(signed(t, "GET", "/minio/admin/v3/log", "limit=-1")[0], 400, "a bad limit")
