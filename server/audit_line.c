@@ -14,6 +14,7 @@
 #include "server/iam/identities.h"
 #include "server/iam/query.h"
 #include "server/ops.h"
+#include "server/own_ops.h"
 #include "server/req.h"
 
 #define REST 640 /* bytes kept for what comes after the last text of a client's */
@@ -216,10 +217,11 @@ static void put_api(struct line *l, const struct req *r, uint64_t ns)
     struct bytes version = version_of(r);
     put(l, ",\"api\":{\"name\":\"");
     put_text(l, bytes_str(operation(r)));
-    if (r->bucket_name.n)
+    if (r->bucket_name.n && !own_is_path(r)) {
         member(l, "bucket", r->bucket_name);
-    if (r->key.n)
-        member(l, "object", r->key);
+        if (r->key.n)
+            member(l, "object", r->key);
+    }
     if (version.n)
         member(l, "versionId", version);
     put(l, ",\"statusCode\":");

@@ -236,6 +236,11 @@ static const struct s3_op *match_in(const struct s3_op *table, size_t n, const s
     return NULL;
 }
 
+bool own_is_path(const struct req *r)
+{
+    return r->op ? r->op->level == ON_OWN : own_reserves(r->bucket_name);
+}
+
 bool own_is_minio_admin(const struct req *r)
 {
     return bytes_eq_str(r->bucket_name, "minio") &&

@@ -23,6 +23,8 @@ struct s3_op;
 const struct s3_op *own_op_match(const struct req *, enum s3_error *ret_error);
 /* The part of the path that a row's `*` or `**` stands for. */
 struct bytes own_segment(const struct req *);
+/* Is the path the server's own? Its parts are then no names of a bucket and an object. */
+bool own_is_path(const struct req *);
 /* Is it a path of MinIO's admin API, whose errors look as its clients want them? */
 bool own_is_minio_admin(const struct req *);
 /* Names that no bucket may have, since paths of the server begin with them. */

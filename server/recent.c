@@ -18,6 +18,7 @@
 #include "server/iam/query.h"
 #include "server/loop.h"
 #include "server/ops.h"
+#include "server/own_ops.h"
 #include "server/req.h"
 #include "server/server.h"
 
@@ -119,8 +120,9 @@ void recent_request(struct recent *all, const struct req *r)
     SET(e->method, r->head_ok ? r->head.method_text : BYTES_NONE);
     SET(e->address, address);
     SET(e->access_key, r->auth.access_key);
-    SET(e->bucket, r->bucket_name);
-    SET(e->key, r->key);
+    bool own = own_is_path(r);
+    SET(e->bucket, own ? BYTES_NONE : r->bucket_name);
+    SET(e->key, own ? BYTES_NONE : r->key);
     SET(e->who, who ? who->caller.arn : BYTES_NONE);
     SET(e->agent, r->head_ok ? http_head_value(&r->head, HDR_USER_AGENT) : BYTES_NONE);
     pthread_mutex_unlock(&s->lock);

@@ -60,10 +60,14 @@ def every_request():
         client.send("GET", target, headers={})
         client.send("GET", f"/{BUCKET}/private", headers={})
         client.send("POST", "/nonsense?x=%ff", headers={"x-amz-security-token": "very-secret-token"})
+        client.send("GET", "/minio/health/live", headers={})
+        client.send("GET", "/minio/admin/v3/nothing", headers={})
     found = lines_of(path)
     equal([(line["api"]["name"], line["api"]["statusCode"]) for line in found],
           [("CreateBucket", 200), ("PutObject", 200), ("GetObject", 404), ("GetObject", 403), ("GetObject", 404),
-           ("GetObject", 403), ("", 400)], "lines")
+           ("GetObject", 403), ("", 400), ("HealthLive", 200), ("", 426)], "lines")
+    equal([(line["requestPath"], line["api"].get("bucket"), line["api"].get("object")) for line in found[7:]],
+          [("/minio/health/live", None, None), ("/minio/admin/v3/nothing", None, None)], "the server's own paths are no objects")
     put = found[1]
     equal((put["api"]["bucket"], put["api"]["object"], put["api"]["rx"]), (BUCKET, 'odd "key"\u00e9\n', 1000), "a PUT")
     equal((put["accessKey"], put["decision"], put["decidedBy"], put["remotehost"].split(":")[0], put["userAgent"]),
