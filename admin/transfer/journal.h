@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The journal of open uploads, a file that outlives a run that is killed. Threads: any, but for open and close.
+ * The journal of what a kill would leave open, a file that outlives the run. Threads: any, but for open and close.
  */
 #ifndef PAIL_ADMIN_TRANSFER_JOURNAL_H
 #define PAIL_ADMIN_TRANSFER_JOURNAL_H
@@ -19,7 +19,14 @@ const char *journal_find(struct journal *, struct bytes key, const char *etag, u
 void journal_begin(struct journal *, struct bytes key, const char *etag, uint64_t size, uint64_t part_size,
                    const char *upload);
 void journal_end(struct journal *, const char *upload);
-/* Visits what is still open, if there is a visitor; then the file goes, when nothing is. NULL: nothing to do. */
+/* That this key's history may get a version twice (late.h); `before`: the newest one that was there, or empty. */
+void journal_note_late(struct journal *, struct bytes key, struct bytes before);
+/* What was there before the first such write of all runs, "": nothing; NULL: there was none. In the arena. */
+const char *journal_late(struct journal *, struct bytes key, struct arena *);
+/*
+ * With a visitor all has been done: it visits the uploads that are still open. The file goes when nothing is open, or
+ * noted and not all done. NULL: nothing to do.
+ */
 void journal_close(struct journal *, void (*open_one)(void *arg, struct bytes key, const char *upload), void *arg);
 
 #endif

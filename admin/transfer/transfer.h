@@ -94,6 +94,8 @@ struct transfer {
     uint64_t memory;      /* bytes of objects in memory: memory.h */
     struct buffer *spare; /* used before, and ready for the next */
     uint64_t spare_bytes;
+    struct job *noted; /* looked at once more at the end: late.h */
+    _Atomic size_t n_noted;
     double allowance; /* bytes that the limit lets go now: s3.h */
     int64_t allowed_at_ms, stopped_ms;
 };
@@ -120,6 +122,8 @@ struct job {
     struct bytes key; /* relative to the place's prefix */
     size_t n, n_have;
     struct version *versions, *have; /* the source's, and what the destination has already; oldest first */
+    size_t first;                    /* of the source's, which is written */
+    bool noted;                      /* late.h */
 };
 
 /* What came of a version. SPOILED: the bytes are not those that the source tells of */

@@ -22,6 +22,7 @@ import time
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from cases import TEST_DIR, case, contains, equal, pattern, run_cases, true
 from faultproxy import Fault, FaultProxy
@@ -106,9 +107,19 @@ def put_parts(client, name, key, parts, **more):
     client.complete_multipart_upload(Bucket=name, Key=key, UploadId=upload, MultipartUpload={"Parts": done})
 
 
+def read_text(path):
+    with open(path) as f:
+        return f.read()
+
+
 def audit(server, *apis):
     """What the server's audit log says was done well: (api, key) -> how often."""
-    time.sleep(0.3)  # a thread of its own writes it
+    mark = f"mark-{time.monotonic_ns()}"  # a thread of its own writes the lines, in their order: this is the last
+    try:
+        client_of(server).head_object(Bucket="audit-mark", Key=mark)
+    except ClientError:
+        pass
+    until(lambda: mark in read_text(server.env["PAIL_AUDIT_FILE"]), "the audit log")
     counted = collections.Counter()
     with open(server.env["PAIL_AUDIT_FILE"]) as f:
         for line in f:
@@ -558,6 +569,7 @@ def run_and_kill(t, words, after, how=signal.SIGKILL, **env):
         process.send_signal(how)
     errors = process.communicate(timeout=60)[1]
     true(b"Sanitizer" not in errors, errors.decode(errors="replace"))
+    true(process.returncode in (0, -how, how == signal.SIGINT), f"it was done, or ended by the signal: {errors.decode(errors='replace')}")
     return process.returncode
 
 
@@ -856,51 +868,73 @@ def a_file_that_appears_meanwhile_is_not_written_over(t):
     equal(os.listdir(out), ["large"], "nothing is left")
 
 
+class Late:
+    """Before a destination: holds a run's write number `step`, and passes it on in the next run, before that one's
+    write number `at`. With `cut` that run gets no answer to its first write."""
+
+    def __init__(self, step, at, cut):
+        self.step, self.at, self.cut = step, at, cut
+        self.held, self.run, self.count, self.over = [], 1, 0, threading.Event()
+        self.reached = {1: threading.Event(), 2: threading.Event()}
+
+    def next_run(self):
+        self.run, self.count = self.run + 1, 0
+
+    def silence(self):
+        self.reached[self.run].set()
+        self.over.wait(60)
+        raise ConnectionResetError
+
+    def ask(self, request, sent, body):
+        if request.command not in ("PUT", "DELETE") or "/k" not in request.path or "versionId" in request.path:
+            return body
+        if self.step == 1 and any(n.lower() == "if-none-match" for n, _ in sent):
+            return 501
+        self.count += 1
+        if self.run == 1 and self.count == self.step:
+            self.held.append((request.command, request.path, list(sent), body))
+            self.silence()
+        if self.run > 1 and self.held and self.count == self.at:
+            request.forward(*self.held.pop())
+        if self.run == 2 and self.cut:
+            request.forward(request.command, request.path, list(sent), body)
+            self.silence()
+        return body
+
+
 @case
 def the_last_request_of_a_killed_run(t):
-    """It comes to pass after the next run has listed, and just before that writes the same."""
-    name, dest = bucket(t, versions=True), bucket(t, t.to, versions=True)
+    """It comes to pass after the next run has listed: just before that one writes the same, or when it has, or when it
+    has gone on; and that run is killed too, before it learns that its own write is done."""
+    name, journals = bucket(t, versions=True), os.path.join(t.state, "pail")
+    before = set(os.listdir(journals)) if os.path.exists(journals) else set()
     for body in (b"same", b"same", b"other"):
         t.at.put_object(Bucket=name, Key="k", Body=body)
     t.at.delete_object(Bucket=name, Key="k")
-    held, killed = [], threading.Event()
-
-    def ask_for(step):
-        count = 0
-
-        def ask(request, sent, body):
-            nonlocal count
-            if request.command not in ("PUT", "DELETE") or "/k" not in request.path or "versionId" in request.path:
-                return body
-            if step == 1 and any(n.lower() == "if-none-match" for n, _ in sent):
-                return 501
-            count += 1
-            if not killed.is_set() and count == step:
-                held.append((request.command, request.path, list(sent), body))
-                time.sleep(30)
-            if killed.is_set() and held:
-                request.forward(*held.pop())
-            return body
-        return ask
 
     # The first version, where the destination knows no conditions; the second, which is as the first; the delete marker
-    for step in (1, 2, 4):
-        held.clear(), killed.clear()
-        with Throttled(t.pail, refuse=0, ask=ask_for(step)) as slow:
-            words = ["import", f"s3://{name}", dest, "--versions"]
-            process = begin(t, *words, PAIL_ENDPOINT=slow.endpoint)
-            until(lambda: held, "a request is under way")
-            process.kill()
-            process.communicate()
-            killed.set()
-            equal(pail(t, *words, PAIL_ENDPOINT=slow.endpoint)["failed"], 0, "the next run")
-            equal(held, [], "it came to pass")
-        rows = t.to.list_object_versions(Bucket=dest)
-        equal([r["Size"] for r in rows["Versions"]], [5, 4, 4], f"versions, step {step}")
-        equal(len(rows["DeleteMarkers"]), 1, "delete markers")
-        again = pail(t, *words)
-        equal((again["copied"], again["delete_markers"], again["same"]), (0, 0, 4), "a further run")
+    for step, at, cut in ((1, 1, False), (1, 2, False), (1, 3, False), (1, 1, True), (2, 1, False), (2, 2, False),
+                          (2, 3, False), (2, 1, True), (3, 1, True), (3, 2, False), (4, 1, False), (4, 1, True)):
+        what, late = f"write {step} before write {at}{', cut' * cut}", Late(step, at, cut)
         dest = bucket(t, t.to, versions=True)
+        words = ["import", f"s3://{name}", dest, "--versions"]
+        with Throttled(t.pail, refuse=0, ask=late.ask) as slow:
+            for run in (1, 2)[:1 + cut]:
+                process = begin(t, *words, PAIL_ENDPOINT=slow.endpoint)
+                until(late.reached[run].is_set, f"a request is under way: {what}")
+                process.kill()
+                process.communicate()
+                late.next_run()
+            equal(pail(t, *words, PAIL_ENDPOINT=slow.endpoint)["failed"], 0, f"the next run: {what}")
+            equal(late.held, [], f"it came to pass: {what}")
+            late.over.set()
+        rows = t.to.list_object_versions(Bucket=dest)
+        equal([r["Size"] for r in rows["Versions"]], [5, 4, 4], f"versions: {what}")
+        equal(len(rows["DeleteMarkers"]), 1, f"delete markers: {what}")
+        true(rows["DeleteMarkers"][0]["IsLatest"], f"what is newest: {what}")
+        again = pail(t, *words)
+        equal((again["copied"], again["delete_markers"], again["same"]), (0, 0, 4), f"a further run: {what}")
+    equal(set(os.listdir(journals)) - before, set(), "no journal stays")
 
 
 # ---- servers that lie ----
