@@ -91,13 +91,12 @@ static bool settle(struct line *l, const struct job *j, size_t first, struct ver
     size_t kept = at;
     if (!good)
         snprintf(error, 400, "somebody else writes this key at the destination");
-    for (size_t t = at; good && t < *n; t++) {
-        if (!excess[t - at])
-            there[kept++] = there[t];
-        else if (!(good = take_back(l, j, there[t].id, error)))
-            break;
+    for (size_t t = at; t < *n; t++) {
+        if (good && excess[t - at] && (good = take_back(l, j, there[t].id, error)))
+            continue;
+        there[kept++] = there[t];
     }
-    *n = good ? kept : *n;
+    *n = kept;
     free(excess);
     return good;
 }
