@@ -901,10 +901,9 @@ def trace(t):
     stream = subprocess.Popen([*t.mc_command, "admin", "trace", "pail"], env=t.mc_env, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT)
     try:
-        found, deadline = [], time.monotonic() + 20
+        text, deadline = "", time.monotonic() + 20
         os.set_blocking(stream.stdout.fileno(), False)
-        text = ""
-        while time.monotonic() < deadline and not ("s3.PutObject" in text and "s3.GetObject" in text):
+        while time.monotonic() < deadline and not {"s3.PutObject", "s3.GetObject"} <= {f.get("api") for f in documents(text)}:
             t.s3.put_object(Bucket=bucket, Key="traced", Body=b"12345")
             t.s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "traced"})
             t.s3.get_object(Bucket=bucket, Key="traced")["Body"].read()

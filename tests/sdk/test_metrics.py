@@ -555,7 +555,7 @@ def log_level_while_it_runs(t):
     with open(settings, "w"):
         pass
     with Pail("metrics-log-level", env={"PAIL_CONFIG_FILE": settings}) as pail:
-        equal(logged(), True, "by default")
+        wait_until(logged, "a line by default")
         level("error", 0)
         wait_until(lambda: not logged(), "no line at level error")
         level("info", 1)
@@ -568,9 +568,9 @@ def log_level_while_it_runs(t):
         set_by_mc("set", "logs", "pail", "log_level=warn")
         equal(logged(), False, "by mc")
         set_by_mc("set", "logs", "pail", "log_level=debug")
-        equal(logged(), True, "by mc, back")
+        wait_until(logged, "by mc, back")
         set_by_mc("reset", "logs", "pail", "log_level")
-        equal(logged(), True, "reset")
+        wait_until(logged, "reset")
 
 
 if __name__ == "__main__":
