@@ -69,27 +69,29 @@ static bool is_guarded(const struct transfer *t, const struct job *j, size_t i)
     return !t->o->versions || (!j->n_have && !j->versions[i].marker && !t->no_conditions);
 }
 
-/* False: a line in error. *i: where it ended. */
+/* False: a line in error. *i: the first that is not there yet, then where it ended. */
 static bool write_versions(struct line *l, struct job *j, size_t *i, char error[400])
 {
     struct transfer *t = l->t;
     const char *last_id =
         j->n_have && j->have[j->n_have - 1].id.n ? bytes_cstr(l->arena, j->have[j->n_have - 1].id) : NULL;
-    for (; *i < j->n; ++*i) {
+    for (size_t first = *i; *i < j->n; ++*i) {
+        const char *before = last_id;
         if (t->stop)
             return true;
-        if (*i == j->first && !is_guarded(t, j, *i))
+        if (*i == first && !is_guarded(t, j, *i))
             late_note(l, j);
         enum copy_end end = copy_version(l, j, &j->versions[*i], &last_id, error);
-        if (*i == j->first && !is_guarded(t, j, *i)) /* that it knows no conditions may be news */
-            late_note(l, j);
+        bool guarded = is_guarded(t, j, *i); /* that the destination knows no conditions may be news */
+        if (end == COPY_DONE && *i == first && !guarded && last_id && !late_settle(l, j, before, &last_id, error))
+            end = COPY_FAILED;
         if (end == COPY_FAILED && t->stop)
             return true;
         count_end(t, end, &j->versions[*i]);
         if (end == COPY_FAILED)
             return false;
     }
-    return late_settle(l, j, error);
+    return true;
 }
 
 void job_run(struct line *l, struct job *j)
@@ -110,10 +112,8 @@ void job_run(struct line *l, struct job *j)
     }
     t->counts.same += i;
     leave_out(t, j, 0, i);
-    j->first = i;
     if (t->o->dry_run || write_versions(l, j, &i, error))
         return;
     report(t, PROBLEM_FAILED, j->key, "%s", error);
     leave_out(t, j, i + 1, j->n); /* later versions wait, so that the order holds */
-    j->noted = false;             /* the journal has it, for the next run */
 }

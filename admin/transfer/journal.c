@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a kill leaves behind. Idea: objects that have arrived are found by listing the destination, so only two things
- * need to be known: uploads of parts that are open, by a line when one begins and a line when it ends; and keys whose
- * history may get a version twice, by a line with what was there before. Each line is one write in append mode. The
+ * need to be known: uploads of parts that are open, and keys whose history may just have got a version twice, with what
+ * was there before; a line when it begins, a line when it is over. Each line is one write in append mode. The
  * file is named after what is moved where, locked while a run uses it, holds no secret, and goes when nothing is open.
  * A line that a crash cut short is passed over. A kill between the answer that names an upload and
  * its line leaves an upload that holds nothing; it is not looked for, since it could not be told from somebody else's
@@ -91,7 +91,7 @@ static struct open_upload *add(struct journal *j, const char *upload, const char
     return u;
 }
 
-static const struct late_note *find_note(const struct journal *j, const char *key_hex)
+static struct late_note *find_note(const struct journal *j, const char *key_hex)
 {
     for (size_t i = 0; i < j->n_notes; i++)
         if (strcmp(j->notes[i].key_hex, key_hex) == 0)
@@ -106,6 +106,17 @@ static void add_note(struct journal *j, const char *key_hex, const char *before)
     j->notes[j->n_notes++] = (struct late_note){.key_hex = xstrdup(key_hex), .before = xstrdup(before)};
 }
 
+static bool drop_note(struct journal *j, const char *key_hex)
+{
+    struct late_note *note = find_note(j, key_hex);
+    if (!note)
+        return false;
+    free(note->key_hex);
+    free(note->before);
+    *note = j->notes[--j->n_notes];
+    return true;
+}
+
 static void read_line(struct journal *j, const char *line, size_t n)
 {
     json_t *o = json_loadb(line, n, 0, NULL);
@@ -118,7 +129,9 @@ static void read_line(struct journal *j, const char *line, size_t n)
     struct open_upload *u = end ? find(j, end) : NULL;
     if (u)
         u->over = true;
-    if (late && before && !find_note(j, late))
+    if (late)
+        drop_note(j, late);
+    if (late && before)
         add_note(j, late, before);
     if (begin && key && etag && !find(j, begin)) {
         u = add(j, begin, key, etag);
@@ -225,25 +238,33 @@ void journal_end(struct journal *j, const char *upload)
     pthread_mutex_unlock(&j->lock);
 }
 
-void journal_note_late(struct journal *j, struct bytes key, struct bytes before)
+void journal_late(struct journal *j, struct bytes name, struct bytes before)
 {
-    char *hex = hex_of(key);
+    char *hex = hex_of(name), *id = xmalloc(before.n + 1);
+    memcpy(id, before.n ? before.p : "", before.n);
+    id[before.n] = '\0';
     pthread_mutex_lock(&j->lock);
-    if (!find_note(j, hex)) {
-        char *id = xmalloc(before.n + 1);
-        memcpy(id, before.n ? before.p : "", before.n);
-        id[before.n] = '\0';
-        add_note(j, hex, id);
-        append(j, json_pack("{s:s, s:s}", "late", hex, "before", id));
-        free(id);
-    }
+    drop_note(j, hex);
+    add_note(j, hex, id);
+    append(j, json_pack("{s:s, s:s}", "late", hex, "before", id));
+    pthread_mutex_unlock(&j->lock);
+    free(id);
+    free(hex);
+}
+
+void journal_late_over(struct journal *j, struct bytes name)
+{
+    char *hex = hex_of(name);
+    pthread_mutex_lock(&j->lock);
+    if (drop_note(j, hex))
+        append(j, json_pack("{s:s}", "late", hex));
     pthread_mutex_unlock(&j->lock);
     free(hex);
 }
 
-const char *journal_late(struct journal *j, struct bytes key, struct arena *a)
+const char *journal_late_find(struct journal *j, struct bytes name, struct arena *a)
 {
-    char *hex = hex_of(key);
+    char *hex = hex_of(name);
     pthread_mutex_lock(&j->lock);
     const struct late_note *note = find_note(j, hex);
     const char *before = note ? bytes_cstr(a, bytes_str(note->before)) : NULL;

@@ -19,10 +19,11 @@ const char *journal_find(struct journal *, struct bytes key, const char *etag, u
 void journal_begin(struct journal *, struct bytes key, const char *etag, uint64_t size, uint64_t part_size,
                    const char *upload);
 void journal_end(struct journal *, const char *upload);
-/* That this key's history may get a version twice (late.h); `before`: the newest one that was there, or empty. */
-void journal_note_late(struct journal *, struct bytes key, struct bytes before);
-/* What was there before the first such write of all runs, "": nothing; NULL: there was none. In the arena. */
-const char *journal_late(struct journal *, struct bytes key, struct arena *);
+/* A key's history may get a version twice from now on (late.h), after the id `before`; empty: nothing was there. */
+void journal_late(struct journal *, struct bytes name, struct bytes before);
+void journal_late_over(struct journal *, struct bytes name);
+/* `before`, "" for nothing, of what an earlier run did not get over; NULL: there is no such. In the arena. */
+const char *journal_late_find(struct journal *, struct bytes name, struct arena *);
 /*
  * With a visitor all has been done: it visits the uploads that are still open. The file goes when nothing is open, or
  * noted and not all done. NULL: nothing to do.

@@ -35,7 +35,9 @@ static const char flags_help[] =
     "the\n"
     "same, by what was noted; files by their MD5). So the same command goes on after a kill, and a later one brings "
     "only\n"
-    "what is new. Nothing is deleted. Only uploads in parts that were open are remembered, in a journal.\n"
+    "what is new. Nothing is deleted, but for a version that was written twice because a run was killed. Remembered, "
+    "in a\n"
+    "journal, is only what a kill would leave open: uploads in parts, and writes that may come twice.\n"
     "\n"
     "Everything is verified: the destination is told the MD5 that the source's ETag is, or else a CRC, and takes "
     "nothing\n"
@@ -213,6 +215,8 @@ static int check(const struct reading *r)
     if (o->all_buckets ? (o->from.folder || *o->from.bucket) : (!o->from.folder && !*o->from.bucket))
         return wrong(
             r, o->all_buckets ? "--all-buckets takes s3:// (all of an endpoint) as SRC" : "SRC names no bucket", "");
+    if (o->all_buckets && o->journal)
+        return wrong(r, "--journal names the file of one bucket; without it each of --all-buckets has its own", "");
     if (!o->to.folder && (o->all_buckets ? *o->to.bucket || *o->to.prefix : !*o->to.bucket))
         return wrong(r, o->all_buckets ? "--all-buckets takes s3:// or a folder as DEST" : "DEST names no bucket", "");
     if (o->versions && (o->from.folder || o->to.folder))

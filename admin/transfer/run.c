@@ -19,7 +19,6 @@
 #include "admin/transfer/job.h"
 #include "admin/transfer/journal.h"
 #include "admin/transfer/large.h"
-#include "admin/transfer/late.h"
 #include "admin/transfer/memory.h"
 #include "admin/transfer/plan.h"
 #include "admin/transfer/report.h"
@@ -104,7 +103,7 @@ static void *work_thread(void *arg)
         t->running++;
         pthread_mutex_unlock(&t->lock);
         job_run(&l, j);
-        late_keep(t, j);
+        free(j);
         arena_reset(l.arena);
         pthread_mutex_lock(&t->lock);
         if (--t->running == 0 && t->listed_all)
@@ -225,7 +224,6 @@ static void run_one(struct line *l, const char *from_bucket, const char *to_buck
         t->broken = true;
     else
         work(t, !there);
-    late_settle_all(l);
     close_one(l, failed_before, copied_before);
 }
 

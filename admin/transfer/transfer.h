@@ -18,7 +18,7 @@
  *
  * A planner lists both sides in the order of their keys and merges them; what the destination lacks becomes a job, one
  * for each key. Workers carry jobs out, several at once, and help each other with the parts of large objects. Nothing
- * of this is kept for a second run but the uploads that were open (the journal): what has arrived is found by listing.
+ * of this is kept for a second run but what a kill leaves open (the journal): what has arrived is found by listing.
  *
  * Threads: one planner, `workers` workers, and the first thread, which shows the progress; each has a `struct line` of
  * its own. `struct transfer` is shared; its fields below `lock` are under that.
@@ -94,8 +94,6 @@ struct transfer {
     uint64_t memory;      /* bytes of objects in memory: memory.h */
     struct buffer *spare; /* used before, and ready for the next */
     uint64_t spare_bytes;
-    struct job *noted; /* looked at once more at the end: late.h */
-    _Atomic size_t n_noted;
     double allowance; /* bytes that the limit lets go now: s3.h */
     int64_t allowed_at_ms, stopped_ms;
 };
@@ -122,8 +120,6 @@ struct job {
     struct bytes key; /* relative to the place's prefix */
     size_t n, n_have;
     struct version *versions, *have; /* the source's, and what the destination has already; oldest first */
-    size_t first;                    /* of the source's, which is written */
-    bool noted;                      /* late.h */
 };
 
 /* What came of a version. SPOILED: the bytes are not those that the source tells of */
