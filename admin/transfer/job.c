@@ -63,57 +63,42 @@ static void leave_out(struct transfer *t, const struct job *j, size_t from, size
     }
 }
 
-/* Nothing of a killed run can come between: it is written only if nothing is there. */
-static bool is_guarded(const struct transfer *t, const struct job *j, size_t i)
-{
-    return !t->o->versions || (!j->n_have && !j->versions[i].marker && !t->no_conditions);
-}
-
-/* False: a line in error. *i: the first that is not there yet, then where it ended. */
-static bool write_versions(struct line *l, struct job *j, size_t *i, char error[400])
-{
-    struct transfer *t = l->t;
-    const char *last_id =
-        j->n_have && j->have[j->n_have - 1].id.n ? bytes_cstr(l->arena, j->have[j->n_have - 1].id) : NULL;
-    for (size_t first = *i; *i < j->n; ++*i) {
-        const char *before = last_id;
-        if (t->stop)
-            return true;
-        if (*i == first && !is_guarded(t, j, *i))
-            late_note(l, j);
-        enum copy_end end = copy_version(l, j, &j->versions[*i], &last_id, error);
-        bool guarded = is_guarded(t, j, *i); /* that the destination knows no conditions may be news */
-        if (end == COPY_DONE && *i == first && !guarded && last_id && !late_settle(l, j, before, &last_id, error))
-            end = COPY_FAILED;
-        if (end == COPY_FAILED && t->stop)
-            return true;
-        count_end(t, end, &j->versions[*i]);
-        if (end == COPY_FAILED)
-            return false;
-    }
-    return true;
-}
-
 void job_run(struct line *l, struct job *j)
 {
     struct transfer *t = l->t;
     const char *why = t->o->to.folder ? folder_key_problem(j->key) : NULL;
-    char error[400] = "";
+    const char *last_id =
+        j->n_have && j->have[j->n_have - 1].id.n ? bytes_cstr(l->arena, j->have[j->n_have - 1].id) : NULL;
     if (why) {
         report(t, PROBLEM_SKIPPED, j->key, "no file can have this name: %s", why);
         leave_out(t, j, 0, j->n);
         return;
     }
-    late_heal(l, j);
-    size_t i = have_already(l, j);
-    if (i == SIZE_MAX) {
+    size_t done = have_already(l, j);
+    if (done == SIZE_MAX) {
         leave_out(t, j, 0, j->n);
         return;
     }
-    t->counts.same += i;
-    leave_out(t, j, 0, i);
-    if (t->o->dry_run || write_versions(l, j, &i, error))
-        return;
-    report(t, PROBLEM_FAILED, j->key, "%s", error);
-    leave_out(t, j, i + 1, j->n); /* later versions wait, so that the order holds */
+    t->counts.same += done;
+    leave_out(t, j, 0, done);
+    for (size_t i = done; i < j->n && !t->o->dry_run; i++) {
+        char error[400] = "";
+        if (t->stop)
+            return;
+        const char *before = last_id;
+        enum copy_end end = copy_version(l, j, &j->versions[i], &last_id, error);
+        /* It was written if nothing was there. */
+        bool guarded = !j->n_have && !j->versions[i].marker && !t->no_conditions;
+        if (end == COPY_DONE && t->o->versions && i == done && !guarded && last_id &&
+            !late_settle(l, j, before, &last_id, error))
+            end = COPY_FAILED;
+        if (end == COPY_FAILED && t->stop)
+            return;
+        count_end(t, end, &j->versions[i]);
+        if (end == COPY_FAILED) {
+            report(t, PROBLEM_FAILED, j->key, "%s", error);
+            leave_out(t, j, i + 1, j->n);
+            return; /* later versions wait, so that the order holds */
+        }
+    }
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a kill leaves behind. Idea: objects that have arrived are found by listing the destination, so only two things
- * need to be known: uploads of parts that are open, and keys whose history may just have got a version twice, with what
- * was there before; a line when it begins, a line when it is over. Each line is one write in append mode. The
- * file is named after what is moved where, locked while a run uses it, holds no secret, and goes when nothing is open.
- * A line that a crash cut short is passed over. A kill between the answer that names an upload and
+ * Which uploads of parts are open. Idea: objects that have arrived are found by listing the destination, so only
+ * uploads that a kill left open need to be known: a line when one begins, a line when it ends, each one write in
+ * append mode. The file is named after what is moved where, locked while a run uses it, holds no secret, and goes when
+ * nothing is open. A line that a crash cut short is passed over. A kill between the answer that names an upload and
  * its line leaves an upload that holds nothing; it is not looked for, since it could not be told from somebody else's
  * of the same key, and is left to the bucket's rule for uploads that are not finished.
  * Threads: any; a lock inside.
@@ -32,18 +31,13 @@ struct open_upload {
     bool over;
 };
 
-struct late_note {
-    char *key_hex, *before;
-};
-
 struct journal {
     pthread_mutex_t lock;
     int fd;
+    bool was_there;
     char path[1024];
     struct open_upload *uploads;
     size_t n, room;
-    struct late_note *notes;
-    size_t n_notes, notes_room;
 };
 
 /* $XDG_STATE_HOME/pail/transfer-<hash>.jsonl */
@@ -91,32 +85,6 @@ static struct open_upload *add(struct journal *j, const char *upload, const char
     return u;
 }
 
-static struct late_note *find_note(const struct journal *j, const char *key_hex)
-{
-    for (size_t i = 0; i < j->n_notes; i++)
-        if (strcmp(j->notes[i].key_hex, key_hex) == 0)
-            return &j->notes[i];
-    return NULL;
-}
-
-static void add_note(struct journal *j, const char *key_hex, const char *before)
-{
-    if (j->n_notes == j->notes_room)
-        j->notes = xrealloc(j->notes, (j->notes_room = j->notes_room ? j->notes_room * 2 : 16) * sizeof *j->notes);
-    j->notes[j->n_notes++] = (struct late_note){.key_hex = xstrdup(key_hex), .before = xstrdup(before)};
-}
-
-static bool drop_note(struct journal *j, const char *key_hex)
-{
-    struct late_note *note = find_note(j, key_hex);
-    if (!note)
-        return false;
-    free(note->key_hex);
-    free(note->before);
-    *note = j->notes[--j->n_notes];
-    return true;
-}
-
 static void read_line(struct journal *j, const char *line, size_t n)
 {
     json_t *o = json_loadb(line, n, 0, NULL);
@@ -124,15 +92,9 @@ static void read_line(struct journal *j, const char *line, size_t n)
                *end = json_string_value(json_object_get(o, "end"));
     const char *key = json_string_value(json_object_get(o, "key")),
                *etag = json_string_value(json_object_get(o, "etag"));
-    const char *late = json_string_value(json_object_get(o, "late")),
-               *before = json_string_value(json_object_get(o, "before"));
     struct open_upload *u = end ? find(j, end) : NULL;
     if (u)
         u->over = true;
-    if (late)
-        drop_note(j, late);
-    if (late && before)
-        add_note(j, late, before);
     if (begin && key && etag && !find(j, begin)) {
         u = add(j, begin, key, etag);
         u->size = (uint64_t)json_integer_value(json_object_get(o, "size"));
@@ -160,6 +122,7 @@ struct journal *journal_open(const char *path, const char *from, const char *to,
     if (path)
         snprintf(j->path, sizeof j->path, "%s", path);
     bool named = path || own_path(j->path, from, to);
+    j->was_there = named && access(j->path, F_OK) == 0;
     j->fd = named ? open(j->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
     if (j->fd < 0) {
         snprintf(error, 256, "no journal of open uploads can be kept (%.150s): --journal FILE names a place",
@@ -176,16 +139,15 @@ struct journal *journal_open(const char *path, const char *from, const char *to,
     return NULL;
 }
 
-/* Takes the object over. */
-static void append(struct journal *j, json_t *o)
+bool journal_was_there(const struct journal *j)
 {
-    char text[LINE_ROOM];
-    size_t n = json_dumpb(o, text, sizeof text - 1, JSON_COMPACT);
-    json_decref(o);
-    if (n == 0 || n > sizeof text - 1)
-        return;
-    text[n++] = '\n';
-    if (write(j->fd, text, n) != (ssize_t)n)
+    return j->was_there;
+}
+
+static void append(struct journal *j, const char *line)
+{
+    size_t n = strlen(line);
+    if (write(j->fd, line, n) != (ssize_t)n)
         (void)!write(j->fd, "\n", 1); /* a line cut short is passed over */
 }
 
@@ -218,71 +180,44 @@ void journal_begin(struct journal *j, struct bytes key, const char *etag, uint64
                    const char *upload)
 {
     char *hex = hex_of(key);
+    json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:I}", "begin", upload, "key", hex, "etag", etag, "size",
+                          (json_int_t)size, "part_size", (json_int_t)part_size);
+    char *line = json_dumps(o, JSON_COMPACT);
     pthread_mutex_lock(&j->lock);
     struct open_upload *u = add(j, upload, hex, etag);
     u->size = size;
     u->part_size = part_size;
-    append(j, json_pack("{s:s, s:s, s:s, s:I, s:I}", "begin", upload, "key", hex, "etag", etag, "size",
-                        (json_int_t)size, "part_size", (json_int_t)part_size));
+    if (line) {
+        char text[LINE_ROOM];
+        if (snprintf(text, sizeof text, "%s\n", line) < (int)sizeof text)
+            append(j, text);
+    }
     pthread_mutex_unlock(&j->lock);
+    free(line);
     free(hex);
+    json_decref(o);
 }
 
 void journal_end(struct journal *j, const char *upload)
 {
+    json_t *o = json_pack("{s:s}", "end", upload);
+    char *line = json_dumps(o, JSON_COMPACT), text[LINE_ROOM];
     pthread_mutex_lock(&j->lock);
     struct open_upload *u = find(j, upload);
     if (u)
         u->over = true;
-    append(j, json_pack("{s:s}", "end", upload));
+    if (line && snprintf(text, sizeof text, "%s\n", line) < (int)sizeof text)
+        append(j, text);
     pthread_mutex_unlock(&j->lock);
-}
-
-void journal_late(struct journal *j, struct bytes name, struct bytes before)
-{
-    char *hex = hex_of(name), *id = xmalloc(before.n + 1);
-    memcpy(id, before.n ? before.p : "", before.n);
-    id[before.n] = '\0';
-    pthread_mutex_lock(&j->lock);
-    drop_note(j, hex);
-    add_note(j, hex, id);
-    append(j, json_pack("{s:s, s:s}", "late", hex, "before", id));
-    pthread_mutex_unlock(&j->lock);
-    free(id);
-    free(hex);
-}
-
-void journal_late_over(struct journal *j, struct bytes name)
-{
-    char *hex = hex_of(name);
-    pthread_mutex_lock(&j->lock);
-    if (drop_note(j, hex))
-        append(j, json_pack("{s:s}", "late", hex));
-    pthread_mutex_unlock(&j->lock);
-    free(hex);
-}
-
-const char *journal_late_find(struct journal *j, struct bytes name, struct arena *a)
-{
-    char *hex = hex_of(name);
-    pthread_mutex_lock(&j->lock);
-    const struct late_note *note = find_note(j, hex);
-    const char *before = note ? bytes_cstr(a, bytes_str(note->before)) : NULL;
-    pthread_mutex_unlock(&j->lock);
-    free(hex);
-    return before;
+    free(line);
+    json_decref(o);
 }
 
 void journal_close(struct journal *j, void (*open_one)(void *, struct bytes, const char *), void *arg)
 {
+    size_t open_n = 0;
     if (!j)
         return;
-    size_t open_n = open_one ? 0 : j->n_notes;
-    for (size_t i = 0; i < j->n_notes; i++) {
-        free(j->notes[i].key_hex);
-        free(j->notes[i].before);
-    }
-    free(j->notes);
     for (size_t i = 0; i < j->n; i++) {
         struct open_upload *u = &j->uploads[i];
         size_t n = strlen(u->key_hex) / 2;

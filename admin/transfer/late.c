@@ -1,25 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The last request of a run that was killed. Idea: it may come to pass after the next run has listed the destination,
- * which then writes the same version once more, and no history would ever match again. A worker has one request under
- * way for a key, so only the first version that a run adds to what it found can be there twice. Nothing of S3 tells two
- * writes of the same bytes apart beforehand, so it is looked at afterwards, and what this run wrote is taken back. A
- * run may be killed just between; the journal has a note of that key meanwhile, and the next run takes the older one
- * back. Invariant: nothing is deleted but the one version whose id this run was told when it wrote it; and of a key
- * that a run was killed at, the older of two that follow what was there, when nothing else does and they are the same.
- * Limits: a request that comes to pass still later leaves a history that is not the source's, which every run says.
- * Threads: workers.
+ * which then writes the same version once more, and no history would ever match again. So a run that finds another
+ * one's journal waits before it lists: a server does within a moment what it has received. Should it take longer: a
+ * worker has one request under way for a key, so only the first version that a run adds to what it found can be there
+ * twice. Nothing of S3 tells two writes of the same bytes apart beforehand, so it is looked at afterwards, and what
+ * this run wrote is taken back.
+ * Invariant: nothing is deleted but the one version whose id this run was told when it wrote it.
+ * Threads: workers; late_wait by the first.
  */
 #include "admin/transfer/late.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "admin/transfer/journal.h"
 #include "admin/transfer/list.h"
 #include "admin/transfer/names.h"
 #include "admin/transfer/s3.h"
-#include "admin/transfer/same.h"
 #include "admin/url.h"
+#include "base/clock.h"
+
+#define LATE_MS 1000 /* from the start of the next run on */
+
+void late_wait(const struct transfer *t)
+{
+    if (!t->o->versions || !t->journal || !journal_was_there(t->journal))
+        return;
+    for (int64_t until = clock_mono_ms() + LATE_MS; !t->stop && clock_mono_ms() < until;)
+        nanosleep(&(struct timespec){0, 20 * 1000000}, NULL);
+}
 
 /* What is newer at the destination than `before`, newest first. False: it cannot be told. */
 static bool newer_than(struct line *l, struct job *j, const char *before, struct list_page *ret, char error[400])
@@ -42,9 +52,10 @@ static bool newer_than(struct line *l, struct job *j, const char *before, struct
     return true;
 }
 
-static bool is_copy_of(const struct version *a, const struct version *b)
+static bool is_copy_of(const struct list_row *row, const struct list_row *mine)
 {
-    return a->marker == b->marker && (a->marker || (a->size == b->size && bytes_eq(a->etag, b->etag)));
+    return row->v.marker == mine->v.marker &&
+           (row->v.marker || (row->v.size == mine->v.size && bytes_eq(row->v.etag, mine->v.etag)));
 }
 
 static bool take_back(struct line *l, struct job *j, struct bytes id, char error[400])
@@ -62,19 +73,6 @@ static bool take_back(struct line *l, struct job *j, struct bytes id, char error
     return false;
 }
 
-/* What a key is called in the journal, which may be used for several places. */
-static struct bytes note_name(struct line *l, const struct job *j)
-{
-    struct bytes key = key_to(l, j);
-    return arena_bytesf(l->arena, "%s/%.*s", l->t->to_bucket, (int)key.n, key.p);
-}
-
-void late_note(struct line *l, const struct job *j)
-{
-    if (l->t->journal)
-        journal_late(l->t->journal, note_name(l, j), j->n_have ? j->have[j->n_have - 1].id : BYTES_NONE);
-}
-
 bool late_settle(struct line *l, struct job *j, const char *before, const char **mine, char error[400])
 {
     struct list_page page;
@@ -83,50 +81,14 @@ bool late_settle(struct line *l, struct job *j, const char *before, const char *
         return false;
     while (own < page.n && !bytes_eq_str(page.rows[own].v.id, *mine))
         own++;
-    if (own < page.n && page.n == 1) {
-        journal_late_over(l->t->journal, note_name(l, j));
+    if (own < page.n && page.n == 1)
         return true;
-    }
-    if (own == page.n || page.n != 2 || !is_copy_of(&page.rows[1 - own].v, &page.rows[own].v)) {
+    if (own == page.n || page.n != 2 || !is_copy_of(&page.rows[1 - own], &page.rows[own])) {
         snprintf(error, 400, "somebody else writes this key at the destination");
         return false;
     }
     if (!take_back(l, j, page.rows[own].v.id, error))
         return false;
     *mine = bytes_cstr(l->arena, page.rows[1 - own].v.id);
-    journal_late_over(l->t->journal, note_name(l, j));
     return true;
-}
-
-/* Whether the two that follow what was there stand for one of the source's; what cannot be told is left alone. */
-static bool are_one(struct line *l, struct job *j, size_t at)
-{
-    const struct version *older = &j->have[at], *newer = older + 1;
-    struct job then = *j;
-    bool conflict;
-    then.n_have = at;
-    size_t i = same_versions(l, &then, &conflict);
-    if (conflict || i == j->n || !is_copy_of(older, newer) || !same_version(l, j, &j->versions[i], older))
-        return false;
-    return i + 1 == j->n ||
-           (!is_copy_of(&j->versions[i], &j->versions[i + 1]) && !same_version(l, j, &j->versions[i + 1], newer));
-}
-
-void late_heal(struct line *l, struct job *j)
-{
-    char error[400];
-    size_t at = 0;
-    const char *before = l->t->o->versions && l->t->journal && j->n_have > 1
-                             ? journal_late_find(l->t->journal, note_name(l, j), l->arena)
-                             : NULL;
-    if (!before)
-        return;
-    while (*before && at < j->n_have && !bytes_eq_str(j->have[at].id, before))
-        at++;
-    at += *before != '\0';
-    if (at + 2 != j->n_have || !are_one(l, j, at) || !take_back(l, j, j->have[at].id, error))
-        return; /* whoever compares the two histories next says what is wrong */
-    j->have[at] = j->have[at + 1];
-    j->n_have--;
-    journal_late_over(l->t->journal, note_name(l, j));
 }

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The last request of a run that was killed, which may have come to pass after this one listed the destination.
- * Threads: workers.
+ * Threads: workers; late_wait by the first.
  */
 #ifndef PAIL_ADMIN_TRANSFER_LATE_H
 #define PAIL_ADMIN_TRANSFER_LATE_H
 
 #include "admin/transfer/transfer.h"
 
-/* At the beginning of a job: takes out of the destination, and of job->have, what a killed run wrote twice. */
-void late_heal(struct line *, struct job *);
-/* Before the first version that is added to what was there, where no condition guards it. */
-void late_note(struct line *, const struct job *);
+/* Before anything is listed: a killed run's requests, if there was one, have a moment to come to pass. */
+void late_wait(const struct transfer *);
 /*
  * After the first version that was added to what was there: *mine is its id, `before` that of the newest one before, or
  * NULL. Takes it back when a killed run's request has written it as well; *mine is what stays. False: a line in error.

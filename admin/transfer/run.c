@@ -19,6 +19,7 @@
 #include "admin/transfer/job.h"
 #include "admin/transfer/journal.h"
 #include "admin/transfer/large.h"
+#include "admin/transfer/late.h"
 #include "admin/transfer/memory.h"
 #include "admin/transfer/plan.h"
 #include "admin/transfer/report.h"
@@ -222,8 +223,10 @@ static void run_one(struct line *l, const char *from_bucket, const char *to_buck
     t->to_locks = false;
     if (!open_source(l) || !bucket_prepare(l, &there) || !open_journal(l))
         t->broken = true;
-    else
+    else {
+        late_wait(t);
         work(t, !there);
+    }
     close_one(l, failed_before, copied_before);
 }
 

@@ -53,7 +53,7 @@ static bool noted_same(struct line *l, const struct job *j, const struct version
     return bytes_eq_str(from->etag, http_client_reply_header(&r, NOTE_SOURCE_ETAG));
 }
 
-bool same_version(struct line *l, const struct job *j, const struct version *from, const struct version *to)
+static bool same(struct line *l, const struct job *j, const struct version *from, const struct version *to)
 {
     if (from->marker || to->marker || from->size != to->size)
         return from->marker && to->marker;
@@ -87,7 +87,7 @@ struct pair {
 static bool same_pair(void *arg, size_t i, size_t have)
 {
     struct pair *p = arg;
-    return same_version(p->l, p->j, &p->j->versions[i], &p->j->have[have]);
+    return same(p->l, p->j, &p->j->versions[i], &p->j->have[have]);
 }
 
 size_t same_versions(struct line *l, const struct job *j, bool *conflict)

@@ -8,7 +8,6 @@
 
 #include "admin/transfer/transfer.h"
 
-bool same_version(struct line *, const struct job *, const struct version *from, const struct version *to);
 /* How many of the source's first versions are the destination's last ones; *conflict: none, and it has some. */
 size_t same_versions(struct line *, const struct job *, bool *conflict);
 /* The same of two histories of n and n_have, where `same` compares one with one. Pure. */

@@ -18,7 +18,7 @@
  *
  * A planner lists both sides in the order of their keys and merges them; what the destination lacks becomes a job, one
  * for each key. Workers carry jobs out, several at once, and help each other with the parts of large objects. Nothing
- * of this is kept for a second run but what a kill leaves open (the journal): what has arrived is found by listing.
+ * of this is kept for a second run but the uploads that were open (the journal): what has arrived is found by listing.
  *
  * Threads: one planner, `workers` workers, and the first thread, which shows the progress; each has a `struct line` of
  * its own. `struct transfer` is shared; its fields below `lock` are under that.

@@ -29,6 +29,7 @@ from faultproxy import Fault, FaultProxy
 from pail import ROOT, Pail
 
 MIB = 1 << 20
+LATE_SECONDS = 1.0  # that a run waits for requests of one that was killed (admin/transfer/late.c)
 KEYS = ["plain", "a/b/c", "a//b", "../up", "./x", "/lead", "trail/", "sp ace", " lead", "plus+", "p%41", "q?&=#;:@$,",
         "ümläut/日本", "quote'\"<>&", "new\nline", "tab\t", "del\x7f", "x" * 900, "~t", "b\\s", "*[!]{}|^`"]
 
@@ -629,7 +630,7 @@ def killed_while_versions_are_written(t):
         list(pool.map(write, (f"k/{i:03}" for i in range(150))))
     kills = 0
     while run_and_kill(t, ["import", f"s3://{name}", dest, "--versions", "--workers", "4"],
-                       chance.uniform(0.02, 0.08) * (1 + kills / 3)) != 0:
+                       (LATE_SECONDS if kills else 0) + chance.uniform(0.02, 0.08) * (1 + kills / 3)) != 0:
         kills += 1
         true(kills < 60, "it comes to an end")
 
@@ -870,99 +871,92 @@ def a_file_that_appears_meanwhile_is_not_written_over(t):
     equal(os.listdir(out), ["large"], "nothing is left")
 
 
-class Late:
-    """Before a destination: holds a run's write number `step`, and passes it on in the next run, before that one's
-    first. With `cut` that run gets no answer to it."""
-
-    def __init__(self, step, cut):
-        self.step, self.cut = step, cut
-        self.held, self.run, self.count, self.over = [], 1, 0, threading.Event()
-        self.reached = {1: threading.Event(), 2: threading.Event()}
-
-    def next_run(self):
-        self.run, self.count = self.run + 1, 0
-
-    def silence(self):
-        self.reached[self.run].set()
-        self.over.wait(60)
-        raise ConnectionResetError
-
-    def ask(self, request, sent, body):
-        if request.command not in ("PUT", "DELETE") or "/k" not in request.path or "versionId" in request.path:
-            return body
-        if self.step == 1 and any(n.lower() == "if-none-match" for n, _ in sent):
-            return 501
-        self.count += 1
-        if self.run == 1 and self.count == self.step:
-            self.held.append((request.command, request.path, list(sent), body))
-            self.silence()
-        if self.run > 1 and self.held:
-            request.forward(*self.held.pop())
-        if self.run == 2 and self.cut:
-            request.forward(request.command, request.path, list(sent), body)
-            self.silence()
-        return body
-
-
 @case
 def the_last_request_of_a_killed_run(t):
-    """It comes to pass after the next run has listed, just before that one writes the same; and that run may be killed
-    too, before it learns that its own write is done."""
-    name, journals = bucket(t, versions=True), os.path.join(t.state, "pail")
-    before = set(os.listdir(journals)) if os.path.exists(journals) else set()
+    """It comes to pass after the next run has listed, and just before that writes the same."""
+    name, dest = bucket(t, versions=True), bucket(t, t.to, versions=True)
     for body in (b"same", b"same", b"other"):
         t.at.put_object(Bucket=name, Key="k", Body=body)
     t.at.delete_object(Bucket=name, Key="k")
+    held, killed = [], threading.Event()
+
+    def ask_for(step):
+        count = 0
+
+        def ask(request, sent, body):
+            nonlocal count
+            if request.command not in ("PUT", "DELETE") or "/k" not in request.path or "versionId" in request.path:
+                return body
+            if step == 1 and any(n.lower() == "if-none-match" for n, _ in sent):
+                return 501
+            count += 1
+            if not killed.is_set() and count == step:
+                held.append((request.command, request.path, list(sent), body))
+                time.sleep(30)
+            if killed.is_set() and held:
+                request.forward(*held.pop())
+            return body
+        return ask
 
     # The first version, where the destination knows no conditions; the second, which is as the first; the delete marker
-    for step, cut in ((1, False), (2, False), (4, False), (1, True), (2, True), (3, True), (4, True)):
-        what, late = f"write {step}{', cut' * cut}", Late(step, cut)
-        dest = bucket(t, t.to, versions=True)
-        words = ["import", f"s3://{name}", dest, "--versions"]
-        with Throttled(t.pail, refuse=0, ask=late.ask) as slow:
-            for run in (1, 2)[:1 + cut]:
-                process = begin(t, *words, PAIL_ENDPOINT=slow.endpoint)
-                until(late.reached[run].is_set, f"a request is under way: {what}")
-                process.kill()
-                process.communicate()
-                late.next_run()
-            equal(pail(t, *words, PAIL_ENDPOINT=slow.endpoint)["failed"], 0, f"the next run: {what}")
-            equal(late.held, [], f"it came to pass: {what}")
-            late.over.set()
+    for step in (1, 2, 4):
+        held.clear(), killed.clear()
+        with Throttled(t.pail, refuse=0, ask=ask_for(step)) as slow:
+            words = ["import", f"s3://{name}", dest, "--versions"]
+            process = begin(t, *words, PAIL_ENDPOINT=slow.endpoint)
+            until(lambda: held, "a request is under way")
+            process.kill()
+            process.communicate()
+            killed.set()
+            equal(pail(t, *words, PAIL_ENDPOINT=slow.endpoint)["failed"], 0, "the next run")
+            equal(held, [], "it came to pass")
         rows = t.to.list_object_versions(Bucket=dest)
-        equal([r["Size"] for r in rows["Versions"]], [5, 4, 4], f"versions: {what}")
-        equal(len(rows["DeleteMarkers"]), 1, f"delete markers: {what}")
-        true(rows["DeleteMarkers"][0]["IsLatest"], f"what is newest: {what}")
+        equal([r["Size"] for r in rows["Versions"]], [5, 4, 4], f"versions, step {step}")
+        equal(len(rows["DeleteMarkers"]), 1, "delete markers")
         again = pail(t, *words)
-        equal((again["copied"], again["delete_markers"], again["same"]), (0, 0, 4), f"a further run: {what}")
-    equal(set(os.listdir(journals)) - before, set(), "no journal stays")
+        equal((again["copied"], again["delete_markers"], again["same"]), (0, 0, 4), "a further run")
+        dest = bucket(t, t.to, versions=True)
 
 
 @case
-def what_a_killed_run_may_have_written_twice(t):
-    """Only with its note in the journal, only the older of two, only when nothing else follows."""
-    def ids(dest):
-        rows = t.to.list_object_versions(Bucket=dest, Prefix="k")["Versions"]
-        return [r["VersionId"] for r in reversed(rows)]
+def a_killed_run_s_requests_come_first(t):
+    """The next run lists when they have had a moment."""
+    name, dest = bucket(t, versions=True), bucket(t, t.to, versions=True)
+    for body in (b"first", b"same", b"same"):
+        t.at.put_object(Bucket=name, Key="k", Body=body)
+    held, killed, seen = [], threading.Event(), []
 
-    for source, there, noted, kept, written in (
-            ("abc", "abb", True, [0, 2], 1), ("abc", "abb", False, [0, 1, 2], None), ("abc", "abbz", True, [0, 1, 2, 3], None),
-            ("abc", "abcb", True, [0, 1, 2, 3], None), ("abbc", "abb", True, [0, 1, 2], 1), ("abc", "ab", True, [0, 1], 1),
-            ("abc", "azz", True, [0, 1, 2], None), ("abc", "abb", "elsewhere/k", [0, 1, 2], None), ("ab", "abb", True, [0, 2], 0)):
-        name, dest = bucket(t, versions=True), bucket(t, t.to, versions=True)
-        for letter in source:
-            t.at.put_object(Bucket=name, Key="k", Body=letter)
-        before = [t.to.put_object(Bucket=dest, Key="k", Body=letter)["VersionId"] for letter in there]
-        journal, what = os.path.join(t.folder(), "journal"), f"{source} to {there}, note: {noted}"
-        if noted:
-            with open(journal, "w") as f:
-                key = noted if isinstance(noted, str) else f"{dest}/k"
-                f.write(json.dumps({"late": key.encode().hex(), "before": before[0]}) + "\n")
-        report = pail(t, "import", f"s3://{name}", dest, "--versions", "--journal", journal, code=int(written is None))
-        equal((report["copied"], report["failed"]), (written or 0, int(written is None)), what)
-        equal(ids(dest)[:len(kept)], [before[i] for i in kept], what)
-        equal(len(ids(dest)), len(kept) + (written or 0), what)
-        equal(os.path.exists(journal), written is None and bool(noted), f"the journal, {what}")
+    def ask(request, sent, body):
+        if request.command == "PUT" and "/k" in request.path and len(seen) < 2 and not killed.is_set():
+            seen.append("write")
+            if len(seen) == 2:
+                held.append((request.command, request.path, list(sent), body))
+                killed.wait(30)
+                raise ConnectionResetError
+        elif killed.is_set() and request.command == "GET" and "versions" in request.path:
+            seen.append("listing")
+        return body
+
+    with Throttled(t.pail, refuse=0, ask=ask) as slow:
+        words = ["import", f"s3://{name}", dest, "--versions"]
+        process = begin(t, *words, PAIL_ENDPOINT=slow.endpoint)
+        until(lambda: held, "a request is under way")
+        process.kill()
+        process.communicate()
+        killed.set()
+        with concurrent(1) as pool:
+            def land():
+                time.sleep(0.3)
+                client = client_of(t.pail)
+                client.put_object(Bucket=dest, Key="k", Body=b"same")
+                seen.append("landed")
+            landing = pool.submit(land)
+            report = pail(t, *words, PAIL_ENDPOINT=slow.endpoint)
+            landing.result()
+        equal((report["copied"], report["same"]), (1, 2), "what the next run writes")
+        equal([s for s in seen if s != "write"][:2], ["landed", "listing"], "the order")
+        equal(pail(t, *words, PAIL_ENDPOINT=slow.endpoint)["same"], 3, "a further run")
+    equal([r["Size"] for r in t.to.list_object_versions(Bucket=dest)["Versions"]], [4, 4, 5], "versions")
 
 
 # ---- servers that lie ----
