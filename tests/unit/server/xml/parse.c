@@ -6,10 +6,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/check.h"
-#include "base/clock.h"
 #include "server/xml/documents.h"
+
+/* This thread's own: what else the machine does meanwhile does not count. */
+static int64_t cpu_ms(void)
+{
+    struct timespec ts;
+    cr_assert_eq(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts), 0);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
 
 #define NS " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\""
 
@@ -136,9 +144,9 @@ Test(parse, XML_01_billion_laughs)
         }
         buf_printf(&b, "]><%s><Object><Key>&l9;</Key></Object></%s>", roots[i], roots[i]);
         size_t before = arena_used(arena);
-        int64_t start = clock_mono_ms();
+        int64_t start = cpu_ms();
         refused(buf_bytes(&b), S3E_MALFORMED_XML);
-        cr_assert(clock_mono_ms() - start < 3 * 50);
+        cr_assert(cpu_ms() - start < 3 * 50);
         cr_assert(arena_used(arena) - before < 64 * 1024);
     }
     buf_fini(&b);
@@ -190,7 +198,7 @@ static void repeat(struct buf *b, const char *what, int n)
 Test(parse, XML_04_deep_wide_long)
 {
     struct buf b;
-    int64_t start = clock_mono_ms();
+    int64_t start = cpu_ms();
     buf_init(&b, 20 << 20);
     buf_put_str(&b, "<Delete>");
     repeat(&b, "<a>", 100000);
@@ -237,7 +245,7 @@ Test(parse, XML_04_deep_wide_long)
     repeat(&b, "kkkkkkkkkk", 100000);
     buf_put_str(&b, "</Key></Object></Delete>");
     cr_assert_eq(parse_delete(buf_bytes(&b)), S3E_MALFORMED_XML);
-    cr_assert(clock_mono_ms() - start < 3000);
+    cr_assert(cpu_ms() - start < 3000);
     buf_fini(&b);
 }
 
@@ -288,9 +296,9 @@ Test(parse, XML_04_slow_bodies)
     buf_init(&b, 8 << 20);
     for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
         fill_up(&b, bodies[i].what, bodies[i].after_number);
-        int64_t start = clock_mono_ms();
+        int64_t start = cpu_ms();
         cr_assert_eq(xml_parse(buf_bytes(&b), &xml_complete_doc, arena, &complete, &fault), S3E_MALFORMED_XML);
-        int64_t took = clock_mono_ms() - start;
+        int64_t took = cpu_ms() - start;
         cr_assert(took < SLOW_BODY_MS, "%s: %lld ms", bodies[i].what, (long long)took);
         arena_reset(arena);
     }
