@@ -3,7 +3,8 @@
  * Which uploads of parts are open. Idea: objects that have arrived are found by listing the destination, so only
  * uploads that a kill left open need to be known: a line when one begins, a line when it ends, each one write in
  * append mode. The file is named after what is moved where, locked while a run uses it, holds no secret, and goes when
- * nothing is open. A line that a crash cut short is passed over. A kill between the answer that names an upload and
+ * nothing is open. A line that a crash or a full disk cut short is passed over, and spoils no other, since each line
+ * brings the newline before it, not the one after it. A kill between the answer that names an upload and
  * its line leaves an upload that holds nothing; it is not looked for, since it could not be told from somebody else's
  * of the same key, and is left to the bucket's rule for uploads that are not finished.
  * Threads: any; a lock inside.
@@ -144,11 +145,12 @@ bool journal_was_there(const struct journal *j)
     return j->was_there;
 }
 
-static void append(struct journal *j, const char *line)
+static void append(struct journal *j, const json_t *o)
 {
-    size_t n = strlen(line);
-    if (write(j->fd, line, n) != (ssize_t)n)
-        (void)!write(j->fd, "\n", 1); /* a line cut short is passed over */
+    char text[LINE_ROOM] = "\n";
+    size_t n = json_dumpb(o, text + 1, sizeof text - 1, JSON_COMPACT);
+    if (n && n < sizeof text)
+        (void)!write(j->fd, text, n + 1);
 }
 
 static char *hex_of(struct bytes key)
@@ -182,18 +184,12 @@ void journal_begin(struct journal *j, struct bytes key, const char *etag, uint64
     char *hex = hex_of(key);
     json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:I}", "begin", upload, "key", hex, "etag", etag, "size",
                           (json_int_t)size, "part_size", (json_int_t)part_size);
-    char *line = json_dumps(o, JSON_COMPACT);
     pthread_mutex_lock(&j->lock);
     struct open_upload *u = add(j, upload, hex, etag);
     u->size = size;
     u->part_size = part_size;
-    if (line) {
-        char text[LINE_ROOM];
-        if (snprintf(text, sizeof text, "%s\n", line) < (int)sizeof text)
-            append(j, text);
-    }
+    append(j, o);
     pthread_mutex_unlock(&j->lock);
-    free(line);
     free(hex);
     json_decref(o);
 }
@@ -201,15 +197,12 @@ void journal_begin(struct journal *j, struct bytes key, const char *etag, uint64
 void journal_end(struct journal *j, const char *upload)
 {
     json_t *o = json_pack("{s:s}", "end", upload);
-    char *line = json_dumps(o, JSON_COMPACT), text[LINE_ROOM];
     pthread_mutex_lock(&j->lock);
     struct open_upload *u = find(j, upload);
     if (u)
         u->over = true;
-    if (line && snprintf(text, sizeof text, "%s\n", line) < (int)sizeof text)
-        append(j, text);
+    append(j, o);
     pthread_mutex_unlock(&j->lock);
-    free(line);
     json_decref(o);
 }
 

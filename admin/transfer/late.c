@@ -12,23 +12,19 @@
 #include "admin/transfer/late.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "admin/transfer/journal.h"
 #include "admin/transfer/list.h"
 #include "admin/transfer/names.h"
 #include "admin/transfer/s3.h"
 #include "admin/url.h"
-#include "base/clock.h"
 
 #define LATE_MS 1000 /* from the start of the next run on */
 
 void late_wait(const struct transfer *t)
 {
-    if (!t->o->versions || !t->journal || !journal_was_there(t->journal))
-        return;
-    for (int64_t until = clock_mono_ms() + LATE_MS; !t->stop && clock_mono_ms() < until;)
-        nanosleep(&(struct timespec){0, 20 * 1000000}, NULL);
+    if (t->o->versions && t->journal && journal_was_there(t->journal))
+        s3_pause(t, LATE_MS);
 }
 
 /* What is newer at the destination than `before`, newest first. False: it cannot be told. */

@@ -107,12 +107,11 @@ static bool on_moved(void *arg, uint64_t bytes)
     return true;
 }
 
-/* False: the run ends meanwhile. */
-static bool pause_for(struct line *l, unsigned ms)
+bool s3_pause(const struct transfer *t, unsigned ms)
 {
-    for (int64_t until = clock_mono_ms() + ms; clock_mono_ms() < until && !l->t->stop;)
+    for (int64_t until = clock_mono_ms() + ms; clock_mono_ms() < until && !t->stop;)
         sleep_ms(WAIT_SLICE_MS);
-    return !l->t->stop;
+    return !t->stop;
 }
 
 /* ---- one request ---- */
@@ -188,7 +187,7 @@ int s3_send(struct line *l, const struct place *at, const struct s3_call *c, str
         if (n > l->t->o->retries)
             return status;
         const char *retry_after = status ? http_client_reply_header(ret, "retry-after") : NULL;
-        if (!pause_for(l, s3_pause_ms(n, retry_after))) {
+        if (!s3_pause(l->t, s3_pause_ms(n, retry_after))) {
             snprintf(e->message, sizeof e->message, "the run was ended");
             return 0;
         }

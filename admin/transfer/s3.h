@@ -42,6 +42,8 @@ uint64_t s3_part_size(struct line *, const struct place *, const char *bucket, s
                       size_t number, struct http_client_reply *ret_head);
 /* Milliseconds before attempt `n` (from 1); `retry_after`: of the header, or NULL. Pure but for chance. */
 unsigned s3_pause_ms(unsigned n, const char *retry_after);
+/* Waits. False: the run was ended meanwhile, which it notices within a fraction of a second. */
+bool s3_pause(const struct transfer *, unsigned ms);
 bool s3_worth_retry(int status, const char *code); /* pure */
 
 #endif

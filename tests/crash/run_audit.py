@@ -44,6 +44,15 @@ def folder():
     return tempfile.mkdtemp(prefix="audit-", dir=TEST_DIR)
 
 
+def is_queued(data, words):
+    """Whether the queue of the webhook in the data folder holds a line with these words."""
+    queue, text = os.path.join(data, "audit"), b""
+    for name in os.listdir(queue):
+        with open(os.path.join(queue, name), "rb") as f:
+            text += f.read()
+    return words.encode() in text
+
+
 def every_request():
     """Who, what, decision, result, bytes; denied and broken ones too; no secrets"""
     path = os.path.join(folder(), "audit.jsonl")
@@ -182,7 +191,7 @@ def webhook_outage():
         pail.stop()
         pail.start()
         some(100)
-        time.sleep(0.5)  # what was not written yet a crash may lose
+        wait_for(lambda: is_queued(data, f"key-{sent - 1:06}"), "the queue")  # what is not written a crash may lose
         pail.kill()
         pail.start()
         old = receiver
@@ -207,8 +216,7 @@ def bounded_queue():
         client.create_bucket(BUCKET)
         for _ in range(2500):
             equal(client.get(BUCKET, "k" * 900).status, 404, "GET")
-        with open(pail.log_path) as f:
-            wait_for(lambda: "its queue is full" in f.read())
+        pail.says("its queue is full")
     queue = os.path.join(data, "audit")
     true(sum(os.path.getsize(os.path.join(queue, n)) for n in os.listdir(queue)) <= 1 << 20, "the queue is too large")
 
@@ -228,19 +236,19 @@ def full_disk_under_the_queue():
         def ask(name, n):
             for i in range(n):
                 equal(client.get(BUCKET, f"{name}-{i}").status, 404, "GET")
-            time.sleep(0.5)  # several times AUDIT_FLUSH_MS: what comes next is another write
 
         ask("before", 10)
+        wait_for(lambda: is_queued(data, "before-9"), "the queue")  # what comes next is another write
         trap.set(0, iotrap.WRITE, iotrap.SHORT, 1000, times=1, path="/audit/0")
         trap.set(1, iotrap.WRITE, iotrap.ERROR, errno.ENOSPC, skip=1, times=1, path="/audit/0")
         ask("lost", 20)
-        equal((trap.hits(0), trap.hits(1)), (1, 1), "faults")
+        wait_for(lambda: (trap.hits(0), trap.hits(1)) == (1, 1), "the faults")
+        time.sleep(0.5)  # several times AUDIT_FLUSH_MS: the rest of these lines
         trap.clear()
         ask("after", 10)
         receiver.taking = True
         wait_for(lambda: any(line["api"].get("object") == "after-9" for line in list(receiver.lines)), 20)
-        with open(pail.log_path) as f:
-            true("lines are lost to the webhook's queue: No space left" in f.read(), "nobody says so")
+        pail.says("lines are lost to the webhook's queue: No space left")
     receiver.close()
     names = [line["api"].get("object") for line in receiver.lines]
     equal([n for n in names if n and not n.startswith("lost")],

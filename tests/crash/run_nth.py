@@ -129,7 +129,7 @@ class Server(Faults):
             return False
         if not way.memory or process.returncode != -signal.SIGABRT:
             raise Wrong(f"the server died, code {process.returncode}")
-        if "out of memory" not in self.rig.pail.log() and "this must be true" not in self.rig.pail.log():
+        if "out of memory" not in self.rig.pail.whole_log() and "this must be true" not in self.rig.pail.whole_log():
             raise Wrong("the server did not say why it ended")
         self.rig.client.close()
         self.rig.start()

@@ -28,11 +28,6 @@ CLIENTS = 8
 BODY = os.urandom(30_000)
 
 
-def log_of(pail):
-    with open(pail.log_path, errors="replace") as f:
-        return f.read()
-
-
 class Load(threading.Thread):
     """One client on a kept connection: PUTs, and GETs of what it put, each of which must succeed."""
 
@@ -116,8 +111,8 @@ def a_broken_successor():
         with open(config, "w") as f:
             f.write("PAIL_LOG_LEVEL=loud\n")
         os.kill(pail.process.pid, signal.SIGUSR2)
-        wait_for(lambda: "this process goes on" in log_of(pail))
-        true("--log-level must be" in log_of(pail), "the new process did not say why")
+        wait_for(lambda: "this process goes on" in pail.whole_log())
+        true("--log-level must be" in pail.whole_log(), "the new process did not say why")
         equal(s3client.Client(pail.host, pail.port, pail.access_key, pail.secret_key).list_buckets().status, 200)
 
 
@@ -138,13 +133,13 @@ def settings_on_hangup():
         client = s3client.Client(pail.host, pail.port, pail.access_key, pail.secret_key)
         client.list_buckets()
         write('PAIL_ACCESS_LOG="on"\nPAIL_WORKERS=5\n')
-        wait_for(lambda: "wait for a restart: --workers" in log_of(pail))
+        wait_for(lambda: "wait for a restart: --workers" in pail.whole_log())
         client.list_buckets()
-        equal(wait_for(lambda: log_of(pail).count(" ListBuckets ")), 1, "access log lines")
+        equal(wait_for(lambda: pail.whole_log().count(" ListBuckets ")), 1, "access log lines")
         write("PAIL_ACCESS_LOG=perhaps\n")
-        wait_for(lambda: "stay as they were" in log_of(pail))
+        wait_for(lambda: "stay as they were" in pail.whole_log())
         client.list_buckets()
-        wait_for(lambda: log_of(pail).count(" ListBuckets ") == 2)
+        wait_for(lambda: pail.whole_log().count(" ListBuckets ") == 2)
 
 
 class Manager:

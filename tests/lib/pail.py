@@ -180,9 +180,21 @@ class Pail:
     def pid(self):
         return self.process.pid
 
-    def log(self, limit=6000):
+    def whole_log(self):
         with open(self.log_path, errors="replace") as f:
-            return f.read()[-limit:]
+            return f.read()
+
+    def log(self, limit=6000):
+        """The end of it, for messages; what is looked for stands in the whole one."""
+        return self.whole_log()[-limit:]
+
+    def says(self, words, seconds=10):
+        """Waits for words in the log, which a thread of the server's writes when it comes to it."""
+        deadline = time.monotonic() + seconds
+        while words not in self.whole_log():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{words!r} is not in the log within {seconds} s:\n{self.log(1500)}")
+            time.sleep(0.02)
 
     def connect(self, timeout=10):
         """A plain TCP connection to the server."""
@@ -207,8 +219,7 @@ class Pail:
     def check_log(self):
         """Fails when a sanitizer has reported anything."""
         if self.log_path and os.path.exists(self.log_path):
-            with open(self.log_path, errors="replace") as f:
-                text = f.read()
+            text = self.whole_log()
             found = _REPORT.search(text)
             if found:
                 raise ServerError("a sanitizer reported:\n" + text[max(0, found.start() - 200):found.start() + 4000])

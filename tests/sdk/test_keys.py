@@ -260,8 +260,8 @@ def check_without(t, data, ann, said, args=(), env=None):
     present = os.path.exists(os.path.join(data, "pail.key"))
     with server_on(t, data, args, env) as server:
         s3 = client_of(server)
-        contains(server.log(), said, "what start-up says")
-        contains(server.log(), "NOT available", "what start-up says")
+        server.says(said)
+        server.says("NOT available")
         equal(get(s3, "both", "plain"), b"plain", "clear text")
         s3.put_object(Bucket="both", Key="new", Body=b"new")
         status, _ = refused(s3.get_object, Bucket="both", Key="sealed")
@@ -339,7 +339,7 @@ def each_source_of_the_master_key(t):
         f.write("0" * 64)
     with server_on(t, data, ["--master-key-file", given]) as server:
         check_all_there(server, ann)
-        contains(server.log(), "pail.key in the data folder is not in use")
+        server.says("pail.key in the data folder is not in use")
 
 
 @case
@@ -433,18 +433,18 @@ def vault_seals_the_keys(t):
             # A start while it is away: everything else goes on, and it recovers by itself.
             server.restart()
             s3 = client_of(server)
-            contains(server.log(), "asked for again")
+            server.says("asked for again")
             s3.put_object(Bucket="vault", Key="plain", Body=b"plain")
             true(refused(s3.get_object, Bucket="vault", Key="a")[0] in (500, 503), "not there")
             vault.back()
             wait_for(lambda: all(r["available"] for r in rows(server).values()))
             equal((get(s3, "vault", "a"), get(s3, "vault", "c")), (b"a", b"c"), "recovered")
-            contains(server.log(), "available again")
+            server.says("available again")
         # The token is read again for each request.
         vault.token = "hvs.another"
         with server_on(t, data, args) as server:
-            contains(server.log(), "permission denied")
-            true(vault.token not in server.log() and "s.root-token" not in server.log(), "a token in the log")
+            server.says("permission denied")
+            true(vault.token not in server.whole_log() and "s.root-token" not in server.whole_log(), "a token in the log")
             with open(token, "w") as f:
                 f.write(vault.token)
             wait_for(lambda: all(r["available"] for r in rows(server).values()))

@@ -59,8 +59,8 @@ def storage_class(t, bucket, key, **more):
 
 @case
 def it_is_shown_loudly(t):
-    contains(t.pail.log(), f"--lifecycle-day {DAY}", "the log")
-    contains(t.pail.log(), "EARLY", "what the server prints")
+    t.pail.says(f"--lifecycle-day {DAY}")
+    t.pail.says("EARLY")
 
 
 @case

@@ -513,8 +513,7 @@ def mc_makes_the_token_and_reads_the_pages(t):
 # ---- the log ----
 
 def said(pail, word):
-    with open(pail.log_path, errors="replace") as f:
-        return f.read().count(word)
+    return pail.whole_log().count(word)
 
 
 def wait_until(what, why, seconds=20):

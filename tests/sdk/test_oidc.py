@@ -427,8 +427,7 @@ def providers_that_exchange_badly(t):
         w.idp.stop()
         equal(exchange(t, sent_for(w, code=code), "127.0.4.9")[0], 503, "it is away")
         seen = [Caller(t).ask("GET", "/pail/v1/logs", "limit=1000"), Caller(t).ask("GET", "/pail/v1/audit", "limit=1000")]
-        with open(t.pail.log_path, errors="replace") as log:
-            text = json.dumps(seen) + log.read()
+        text = json.dumps(seen) + t.pail.whole_log()
         contains(text, "ExchangeOidcCode")
         equal([word in text for word in (code, VERIFIER, token, "theirs-alone")], [False] * 4, "in logs")
     with World(t) as w:

@@ -521,8 +521,7 @@ class Bench(Signing):
         return len(os.listdir(f"/proc/{self.pail.pid}/fd"))
 
     def log(self):
-        with open(self.pail.log_path, errors="replace") as f:
-            return f.read()
+        return self.pail.whole_log()
 
     def wait(self, condition, seconds=10, pause=0.05):
         """True as soon as the condition holds."""

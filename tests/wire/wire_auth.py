@@ -579,7 +579,7 @@ def IAM_12_default_credentials_from_this_machine_alone(t):
     names = {"PAIL_ROOT_USER": None, "PAIL_ROOT_PASSWORD": None}
     with t.server("--address", f"{address}:0", access_key="minioadmin", secret_key="minioadmin", env=names) as pail:
         b = t.of(pail)
-        t.true("start-up says so", "PAIL_ROOT_USER" in b.log())
+        t.true("start-up says so", t.wait(lambda: "PAIL_ROOT_USER" in b.log()))
         for label, reply in (("list", b.get("/")), ("create", b.put("/iam12")), ("no object", b.get("/iam12/x"))):
             t.expect(f"{label} from {address}", reply, "403 AccessDenied / 404 NoSuchBucket")
         t.true("the message names the setting", "PAIL_ROOT_USER" in b.put("/iam12").message)

@@ -371,8 +371,7 @@ def CON_13_a_hand_over_takes_the_console_along(t):
         t.same("the old one", code, 0)
 
         def said():
-            with open(pail.log_path) as f:
-                return re.findall(r"Console:\s+https?://\S+:(\d+)/", f.read())
+            return re.findall(r"Console:\s+https?://\S+:(\d+)/", pail.whole_log())
         t.wait(lambda: len(said()) == 2)
         t.same("the same port twice", said(), [str(port)] * 2)
         pid = listener_at(port)
