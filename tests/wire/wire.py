@@ -177,7 +177,7 @@ class Raw:
     def replies(self, n, method="GET"):
         return [self.reply(method) for _ in range(n)]
 
-    def closed(self, seconds=5):
+    def closed(self, seconds=15):
         """True when the server ends the connection and has nothing more to say."""
         self.sock.settimeout(seconds)
         try:
@@ -520,8 +520,23 @@ class Bench(Signing):
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pail.pid}/fd"))
 
+    def connections(self):
+        """The states, as /proc/net/tcp has them, of the clients' connections that the server has not closed yet."""
+        with open("/proc/net/tcp") as f:
+            rows = [line.split() for line in f if f":{self.pail.port:04X} " in line[:20]]
+        return [r[3] for r in rows if r[3] != "0A" and (r[9] != "0" or r[3] in ("01", "03"))]
+
+    def cpu(self):
+        """Seconds of processor time that the server has taken so far."""
+        with open(f"/proc/{self.pail.pid}/stat") as f:
+            return sum(map(int, f.read().rsplit(") ", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
     def log(self):
         return self.pail.whole_log()
+
+    def log_lines(self):
+        """Those that are written to their end."""
+        return self.log().rpartition("\n")[0].splitlines()
 
     def wait(self, condition, seconds=10, pause=0.05):
         """True as soon as the condition holds."""
@@ -532,12 +547,12 @@ class Bench(Signing):
             time.sleep(pause)
         return True
 
-    def access_line(self, request_id, seconds=5):
+    def access_line(self, request_id, seconds=10):
         """The access log's line of a request."""
         found = []
 
         def look():
-            found[:] = [x for x in self.log().splitlines() if request_id in x and " access" in x]
+            found[:] = [x for x in self.log_lines() if request_id in x and " access" in x]
             return found
         self.wait(look, seconds)
         return found[0] if found else ""

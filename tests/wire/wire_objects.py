@@ -4,7 +4,6 @@ import hashlib
 import os
 import re
 import threading
-import time
 
 from wire import KEEP, Group, checksum, complete_xml, encode
 
@@ -288,11 +287,11 @@ def RNG_01_many_ranges(t):
     many = ",".join(["0-0"] * 5000)
     for label, value in (("5,000 ranges", f"bytes={many}"), ("overlapping", "bytes=0-,0-,0-,0-"),
                          ("two", "bytes=0-1,5-6"), ("descending", "bytes=9-9,0-0")):
-        start = time.monotonic()
+        start = t.cpu()
         reply = t.get("/aaa/rng01", headers=[("Range", value)])
         t.expect(label, reply, "200 / 416")
         t.true(f"{label}: once", reply.status == 416 or reply.body == body)
-        t.true(f"{label}: quickly", time.monotonic() - start < 1)
+        t.true(f"{label}: quickly", t.cpu() - start < 1)
     t.expect("10,000 ranges", t.get("/aaa/rng01", headers=[("Range", "bytes=" + ",".join(["0-0"] * 10_000))]),
              "200 / 416 / 431 / 400")
 

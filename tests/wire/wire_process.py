@@ -61,24 +61,39 @@ def snapshot(folder):
     return found
 
 
+def begun(c, data, at):
+    """Sends a PUT that expects a 100, up to there, once the server has begun with it."""
+    head = data.index(b"\r\n\r\n") + 4
+    c.send(data[:head])
+    while b"\r\n\r\n" not in c.data and (got := c.more()):
+        c.data += got
+    return c.send(data[head:at])
+
+
+EXPECT = [("Expect", "100-continue")]
+
+
 # ---- refusing to start -----------------------------------------------------------------------------------------------
 
 
 @ops.case
 def SEC_05_folder_in_use(t):
-    # Of what the first one does by itself in the background nothing is due in this time, once it has begun.
-    with t.server("--snapshot-interval", "0", "--scrub-rate", "0") as running:
+    with t.server() as running:
         b = t.of(running)
         b.put("/aaa")
         b.put("/aaa/k", KEEP)
-        time.sleep(0.5)
-        before = snapshot(running.data)
-        for _ in range(3):
-            refuses(t, "a second process", server_args(running.data), [running.data, "in use"])
-        link = os.path.join(t.folder, "link")
-        os.symlink(running.data, link)
-        refuses(t, "by another name", server_args(link), ["in use"])
-        after = snapshot(running.data)
+        running.process.send_signal(signal.SIGSTOP)  # the first one does nothing by itself meanwhile
+        try:
+            os.waitid(os.P_PID, running.pid, os.WSTOPPED)
+            before = snapshot(running.data)
+            for _ in range(3):
+                refuses(t, "a second process", server_args(running.data), [running.data, "in use"])
+            link = os.path.join(t.folder, "link")
+            os.symlink(running.data, link)
+            refuses(t, "by another name", server_args(link), ["in use"])
+            after = snapshot(running.data)
+        finally:
+            running.process.send_signal(signal.SIGCONT)
         changed = {p for p in before.keys() | after.keys() if before.get(p) != after.get(p) and "lock" not in p}
         t.same("nothing was touched", changed, set())
         t.expect("the first runs on", b.get("/aaa/k"), "200")
@@ -296,7 +311,7 @@ def minio_environment(t):
                                    stderr=subprocess.STDOUT)
     try:
         found = []
-        t.wait(lambda: found.extend(re.findall(r"S3 endpoint: http://([\d.]+):(\d+)", open(log_path).read())) or found)
+        t.wait(lambda: found.extend(re.findall(r"S3 endpoint: http://([\d.]+):(\d+)\n", open(log_path).read())) or found, 20)
         if not t.true("it starts", found, open(log_path).read()):
             return
         b = Bench.__new__(Bench)
@@ -325,17 +340,16 @@ def SIGTERM_lets_running_requests_end(t):
         body = os.urandom(3_000_000)
         idle = b.open()
         t.expect("idle connection", idle.send(b.signed("GET", "/aaa", "list-type=2")).reply(), "200")
-        upload = b.open()
-        data = b.signed("PUT", "/aaa/during", body=body)
-        upload.send(data[:1_500_000])
+        data = b.signed("PUT", "/aaa/during", body=body, extra=EXPECT)
+        upload = begun(b.open(), data, 1_500_000)
         download = b.open(receive_buffer=65536).send(b.signed("GET", "/aaa/big"))
-        time.sleep(0.2)
+        download.data = download.more()  # it has begun
         running.process.send_signal(signal.SIGTERM)
-        t.true("the idle connection ends", idle.closed(3))
+        t.true("the idle connection ends", idle.closed())
         refused = False
         try:
-            late = b.open(timeout=2)
-            refused = late.send(b.signed("GET", "/aaa/big")).closed(2)
+            late = b.open()
+            refused = late.send(b.signed("GET", "/aaa/big")).closed()
         except OSError:
             refused = True
         t.true("nobody new is let in", refused)
@@ -344,7 +358,7 @@ def SIGTERM_lets_running_requests_end(t):
         t.true("the upload's connection ends", upload.closed())
         reply = download.reply()
         t.true("the download is whole", len(reply.body) == 16 << 20)
-        t.same("exit code", running.process.wait(10), 0)
+        t.same("exit code", running.process.wait(20), 0)
         running.process = None
         running.start()
         b = t.of(running)
@@ -356,13 +370,12 @@ def SIGTERM_is_bounded(t):
     with t.server("--drain-timeout", "1") as running:
         b = t.of(running)
         b.put("/aaa")
-        stuck = b.open().send(b.signed("PUT", "/aaa/stuck", body=b"x" * 500_000)[:-1000])
-        time.sleep(0.1)
+        stuck = begun(b.open(), b.signed("PUT", "/aaa/stuck", body=b"x" * 500_000, extra=EXPECT), -1000)
         start = time.monotonic()
         running.process.send_signal(signal.SIGTERM)
-        t.same("exit code", running.process.wait(10), 0)
+        t.same("exit code", running.process.wait(20), 0)
         spent = time.monotonic() - start
-        t.true("one second and a little", 0.5 < spent < 4, f"{spent:.1f} s")
+        t.true("one second and a little", 0.5 < spent < 10, f"{spent:.1f} s")
         t.true("the log says so", "cut" in b.log())
         running.check_log()
         stuck.close()
@@ -407,7 +420,8 @@ def DUR_11_SIGTERM_under_load(t):
         threads = [threading.Thread(target=write, args=(i,)) for i in range(8)]
         for thread in threads:
             thread.start()
-        time.sleep(0.7)
+        t.true("writes were acknowledged", t.wait(lambda: len(acked) > 20, 20), f"{len(acked)}")
+        time.sleep(0.5)
         running.process.send_signal(signal.SIGTERM)
         t.same("exit code", running.process.wait(20), 0)
         stop.set()
@@ -418,7 +432,6 @@ def DUR_11_SIGTERM_under_load(t):
         running.start()
         b = t.of(running)
         lost = [p for p, body in acked.items() if b.get(p).body != body]
-        t.true("writes were acknowledged", len(acked) > 20, f"{len(acked)}")
         t.same("lost", lost, [])
 
 
@@ -483,9 +496,9 @@ def access_lines_as_JSON(t):
         ids = [b.put("/aaa/q\"uote%0a\\", b"12345").request_id,
                b.get("/aaa/none", extra=[("User-Agent", 'a"b\\c\x80')]).request_id,
                b.ask(b"BAD\r\n\r\n").request_id]
-        t.wait(lambda: all(i in b.log() for i in ids))
+        t.wait(lambda: all(any(i in line for line in b.log_lines()) for i in ids))
         records = {}
-        for line in b.log().splitlines():
+        for line in b.log_lines():
             if line.startswith("{"):
                 try:
                     record = json.loads(line)
@@ -572,20 +585,20 @@ def nobody_reads_standard_error(t):
         b.expect("set-up", b.put("/aaa"), "200")
         worst = 0
         for _ in range(asked // 50):
-            with b.open(timeout=5) as c:
+            with b.open() as c:
                 start = time.monotonic()
                 c.send(b.signed("GET", LONG) * 50)
                 t.same("answers", [r.status for r in c.replies(50)], [404] * 50)
                 worst = max(worst, time.monotonic() - start)
-        t.true("nobody waits", worst < 3, f"{worst:.1f} s for 50 requests")
+        t.true("nobody waits", worst < 10, f"{worst:.1f} s for 50 requests")
         log = [""]
 
         def holds(word):
             log[0] += stalled.read()
             return word in log[0]
-        t.true("lines are dropped", t.wait(lambda: holds("lines dropped"), 5), log[0][-300:])
+        t.true("lines are dropped", t.wait(lambda: holds("lines dropped")), log[0][-300:])
         last = b.get("/aaa/last")
-        t.true("and come again", t.wait(lambda: holds(last.request_id), 5), log[0][-300:])
+        t.true("and come again", t.wait(lambda: holds(last.request_id)), log[0][-300:])
         dropped = [int(n) for n in re.findall(r" WARN log (\d+) lines dropped", log[0])]
         kept = len(re.findall(r" INFO access .*/aaa/k", log[0]))
         t.true("the start is there", " INFO start " in log[0])
@@ -602,7 +615,7 @@ def stopping_while_nobody_reads_standard_error(t):
             c.send(b.signed("GET", LONG) * 200).replies(200)
         start = time.monotonic()
         stalled.pail.stop()
-        t.true("in bounded time", time.monotonic() - start < 6, f"{time.monotonic() - start:.1f} s")
+        t.true("in bounded time", time.monotonic() - start < 15, f"{time.monotonic() - start:.1f} s")
 
 
 @logs.case
@@ -778,13 +791,15 @@ def SEC_03_certificates_by_name_and_reloaded(t):
         make_certificate(os.path.join(certs, "two"), "two-renewed.test", "two.test")
         make_certificate(os.path.join(certs, "three"), "three.test")
         t.true("renewed without a restart",
-               t.wait(lambda: subject(running.host, port, "two.test") == "two-renewed.test", 8, 0.3))
-        t.same("a new sub-folder", subject(running.host, port, "three.test"), "three.test")
+               t.wait(lambda: subject(running.host, port, "two.test") == "two-renewed.test", 20, 0.3))
+        t.true("a new sub-folder", t.wait(lambda: subject(running.host, port, "three.test") == "three.test", 20, 0.3))
         t.expect("a connection from before", old.send(b.signed("GET", "/aaa", "list-type=2")).reply(), "200")
+        told = b.log().count("stay as they were")  # of a key that lay there before its certificate
         with open(os.path.join(certs, "two", "public.crt"), "w") as f:
             f.write("no certificate\n")
-        t.true("a broken one is told", t.wait(lambda: "stay as they were" in b.log(), 8, 0.3))
+        t.true("a broken one is told", t.wait(lambda: b.log().count("stay as they were") > told, 20, 0.3))
         t.same("and changes nothing", subject(running.host, port, "two.test"), "two-renewed.test")
+        t.wait(lambda: len(done) > 100 or bad)
         stop.set()
         for thread in threads:
             thread.join()
@@ -794,14 +809,14 @@ def SEC_03_certificates_by_name_and_reloaded(t):
 
 @tls.case
 def HTP_07_handshakes_that_never_end(t):
-    with t.server("--header-timeout", "1", tls=True) as running:
+    with t.server("--header-timeout", "3", tls=True) as running:
         b = t.of(running)
         base = b.descriptors()
         hello = bytes.fromhex("1603010200010001fc0303")
         conns = []
         for sent in (b"", hello[:3], hello, hello + b"\0" * 100):
             conns += [b.open().send(sent) for _ in range(25)]
-        t.true("they are let go", t.wait(lambda: b.descriptors() <= base + 1, 4),
+        t.true("they are let go", t.wait(lambda: b.descriptors() <= base + 1, 20),
                f"{base} descriptors at the start, {b.descriptors()} now")
         for c in conns:
             c.close()

@@ -140,7 +140,7 @@ def CON_07_lists_during_writes(t):
     try:
         until, rounds = time.monotonic() + 3, 0
         with t.open() as c:
-            while time.monotonic() < until and not t.wrong:
+            while (time.monotonic() < until or rounds < 3) and not t.wrong:
                 size, names, sizes, token = random.choice([1000, 50, 7]), [], [], ""
                 while True:
                     page = c.send(t.signed("GET", "/aaa", f"list-type=2&prefix=con07/&max-keys={size}" + token)).reply()
@@ -161,7 +161,6 @@ def CON_07_lists_during_writes(t):
                 prefixes = re.findall(rb"<CommonPrefixes><Prefix>([^<]*)", groups.body)
                 t.same("groups", prefixes, [f"con07/{i:03}/".encode() for i in range(60)])
                 rounds += 1
-        t.true("rounds", rounds > 2, f"{rounds}")
     finally:
         stop.set()
         for writer in writers:
