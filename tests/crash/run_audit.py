@@ -44,31 +44,46 @@ def folder():
     return tempfile.mkdtemp(prefix="audit-", dir=TEST_DIR)
 
 
-def is_queued(data, words):
-    """Whether the queue of the webhook in the data folder holds a line with these words."""
+def queued(data):
+    """What lies in the queue of the webhook in the data folder."""
     queue, text = os.path.join(data, "audit"), b""
     for name in os.listdir(queue):
-        with open(os.path.join(queue, name), "rb") as f:
-            text += f.read()
-    return words.encode() in text
+        try:
+            with open(os.path.join(queue, name), "rb") as f:
+                text += f.read()
+        except FileNotFoundError:  # sent meanwhile
+            pass
+    return text
+
+
+def is_queued(data, words):
+    return words.encode() in queued(data)
 
 
 def every_request():
     """Who, what, decision, result, bytes; denied and broken ones too; no secrets"""
     path = os.path.join(folder(), "audit.jsonl")
+
+    def written(n):
+        """Another connection may be another thread's, so its lines come in no order."""
+        wait_for(lambda: open(path, "rb").read().count(b"\n") == n, f"{n} lines")
+
     with Pail("audit-lines", args=["--audit-file", path]) as pail:
         client = client_of(pail)
         client.create_bucket(BUCKET)
         client.put(BUCKET, 'odd "key"\u00e9\n', b"x" * 1000, headers={"user-agent": "audit-test"})
         client.get(BUCKET, "missing")
+        written(3)
         nobody = s3client.Client(pail.host, pail.port, pail.access_key, "wrong" * 8)
         nobody.get(BUCKET, "k")
+        written(4)
         signer = s3client.Signer(pail.access_key, pail.secret_key)
         target = signer.presign("GET", f"{pail.host}:{pail.port}", f"/{BUCKET}/missing",
                                 query=[("response-content-type", "a/b")])
         client.send("GET", target, headers={})
         client.send("GET", f"/{BUCKET}/private", headers={})
         client.send("POST", "/nonsense?x=%ff", headers={"x-amz-security-token": "very-secret-token"})
+        written(7)
         client.send("GET", "/minio/health/live", headers={})
         client.send("GET", "/minio/admin/v3/nothing", headers={})
     found = lines_of(path)
@@ -139,9 +154,10 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.requests += 1
                 receiver.tokens.add(self.headers.get("Authorization"))
-                if receiver.taking:
+                taking = receiver.taking
+                if taking:
                     receiver.lines += [json.loads(line) for line in body.splitlines()]
-                self.send_response(200 if receiver.taking else 503)
+                self.send_response(200 if taking else 503)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -164,11 +180,15 @@ def webhook_outage():
     port = receiver.port
     args = ["--audit-webhook", f"http://127.0.0.1:{port}/hook", "--audit-webhook-batch", "50"]
     pail = Pail("audit-webhook", data=data, args=args, env={"PAIL_AUDIT_WEBHOOK_TOKEN": "hook-token"})
-    sent = 0
+    sent, client = 0, None
+
+    def start():
+        nonlocal client
+        pail.start()
+        client = client_of(pail)  # one connection, so that there is an order
 
     def some(n):
         nonlocal sent
-        client = client_of(pail)
         for _ in range(n):
             client.get(BUCKET, f"key-{sent:06}")
             sent += 1
@@ -178,29 +198,32 @@ def webhook_outage():
         first = list(dict.fromkeys(keys))  # again is allowed, after a restart
         return first if len(first) >= sent else None
 
-    pail.start()
+    start()
     try:
-        client_of(pail).create_bucket(BUCKET)
+        client.create_bucket(BUCKET)
         some(100)
         equal(wait_for(arrived), [f"key-{n:06}" for n in range(sent)], "lines")
         equal(receiver.tokens, {"Bearer hook-token"}, "Authorization")
         receiver.taking = False
         some(100)
         receiver.close()
+        away = socket.socket()  # holds the port, and refuses
+        away.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        away.bind(("127.0.0.1", port))
         some(100)
         pail.stop()
-        pail.start()
+        start()
         some(100)
         wait_for(lambda: is_queued(data, f"key-{sent - 1:06}"), "the queue")  # what is not written a crash may lose
         pail.kill()
-        pail.start()
+        start()
         old = receiver
         receiver = Receiver(port)
+        away.close()
         receiver.lines = old.lines
         some(100)
         equal(wait_for(arrived, "the lines", 60), [f"key-{n:06}" for n in range(sent)], "lines")
-        queue = os.path.join(data, "audit")
-        wait_for(lambda: sum(os.path.getsize(os.path.join(queue, n)) for n in os.listdir(queue)) < 5 << 20)
+        wait_for(lambda: len(queued(data)) < 5 << 20)
         pail.stop()
     finally:
         pail.kill()

@@ -448,7 +448,7 @@ def no_accept(f):
 
 @case("IOE-09: while a sync hangs, reads go on")
 def slow_sync(f):
-    f.trap.set(0, iotrap.SYNC, iotrap.DELAY, 2500, times=1, path=INDEX)
+    f.trap.set(0, iotrap.SYNC, iotrap.DELAY, 6000, times=1, path=INDEX)
     body, other = f.body(600), f.other_client()
     replies = []
     writer = threading.Thread(target=lambda: replies.append(other.put(BUCKET, "small", body)))
@@ -456,7 +456,7 @@ def slow_sync(f):
     writer.start()
     time.sleep(0.2)
     slowest = 0.0
-    while writer.is_alive() and time.monotonic() - start < 2:
+    while writer.is_alive() and time.monotonic() - start < 5:
         began = time.monotonic()
         for key in ("small", "large"):
             if f.client.get(BUCKET, key).status != 200:
@@ -466,9 +466,9 @@ def slow_sync(f):
         time.sleep(0.05)
     writer.join(20)
     f.trap.clear()
-    if slowest > 1:
+    if slowest > 3:
         raise Wrong(f"reads took {slowest:.2f} s")
-    if not replies or not replies[0].ok or time.monotonic() - start < 2:
+    if not replies or not replies[0].ok or time.monotonic() - start < 5:
         raise Wrong(f"the write answered {replies} after {time.monotonic() - start:.1f} s")
     f.keys["small"] = body
     f.check()
