@@ -76,8 +76,8 @@ test('buckets: versioning, encryption, tags, quota and public access are set', a
   equal(block.values('BlockPublicPolicy').length, 1, 'block of public access');
   await page.reload();
   await settle(page);
-  const shown = await page.getByRole('switch', { name: /Refuse public policies/ }).isChecked();
-  equal(shown, block.value('BlockPublicPolicy') === 'true', 'what the page shows after a reload');
+  const shown = page.getByRole('switch', { name: /Refuse public policies/ });
+  await until(async () => (await shown.isChecked()) === (block.value('BlockPublicPolicy') === 'true'), 'the page shows it after a reload');
 });
 
 test('buckets: CORS and ownership are set', async (t) => {

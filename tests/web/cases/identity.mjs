@@ -65,7 +65,7 @@ test('identity: keys that end', async (t) => {
   const row = page.getByRole('row').filter({ hasText: id });
   await row.getByText('nightly <b>').waitFor();
   await row.getByText('in 4 weeks').waitFor();
-  await t.pail.root.must('PUT', `/pail/v1/access-keys/${id}`, { body: { expires: new Date(Date.now() + 1000).toISOString() } });
+  await t.pail.root.must('PUT', `/pail/v1/access-keys/${id}`, { body: { expires: new Date(Date.now() + 4000).toISOString() } });
   await until(async () => (await on()).expired, 'its end');
   await page.reload();
   await row.getByText('Expired').waitFor();
@@ -169,7 +169,7 @@ test('read-only: nobody sees a button that the server would refuse', async (t) =
     const actions = scope.getByRole('button', { name: /^(Actions for|More actions)/ }).first();
     if ((await actions.count()) && (await actions.isEnabled())) {
       await actions.click();
-      await page.getByRole('menu').waitFor({ timeout: 2000 }).catch(() => dead.push(`${path}: a menu that does not open`));
+      await page.getByRole('menu').waitFor().catch(() => dead.push(`${path}: a menu that does not open`));
       for (const name of await page.getByRole('menuitem').allInnerTexts()) if (WRITES.test(name)) dead.push(`${path}: ${name} in a menu`);
       await page.keyboard.press('Escape');
     }

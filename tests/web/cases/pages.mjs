@@ -56,7 +56,9 @@ const bare = /\bundefined\b|\[object Object\]|\bNaN\b|\b(app|objects|buckets?|id
 async function look(page, name, wanted) {
   const wrong = [];
   const note = (where, lines) => wrong.push(...lines.map((l) => `${name}, ${where}: ${l}`));
-  const text = await page.locator('body').innerText();
+  const words = () => page.locator('body').innerText();
+  await until(async () => (await words()).toLowerCase().includes(wanted.toLowerCase()), wanted).catch(() => {});
+  const text = await words();
   if (!text.toLowerCase().includes(wanted.toLowerCase())) note('1440', [`“${wanted}” is not on the page: ${text.slice(0, 300)}`]);
   // The page's own words only: values of a server may look like anything.
   if (bare.test(text)) note('1440', [`a bare “${bare.exec(text)[0]}”: …${text.slice(Math.max(0, text.search(bare) - 60)).slice(0, 140).replace(/\s+/g, ' ')}…`]);

@@ -220,10 +220,12 @@ test('keyboard: sign in, palette, theme, skip link, without a mouse', async (t) 
   await page.waitForURL(/\/monitoring\/logs$/);
   await until(() => page.evaluate(() => document.activeElement?.id === 'content'), 'the focus is in the new page');
   await page.keyboard.press('Control+k');
+  await page.getByRole('combobox').waitFor();
   await page.keyboard.type(`${FILES}`);
   await page.keyboard.press('Escape');
   await page.getByRole('combobox').waitFor({ state: 'detached' });
   await page.keyboard.press('Control+k');
+  await page.getByRole('combobox').waitFor();
   await page.keyboard.type('switch to dark');
   await page.keyboard.press('Enter');
   await until(() => page.evaluate(() => getComputedStyle(document.documentElement).colorScheme.includes('dark')), 'dark');

@@ -2,6 +2,7 @@
 // One real server with a data folder of its own, on free ports of this machine.
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,6 +19,18 @@ const running = new Set();
 // Whoever ends the suite ends its servers.
 process.on('exit', () => running.forEach((p) => p.discard()));
 
+/** Not of those that the system gives to connections: one of them could have it while a server is down that is to start again. */
+async function freePort(taken = 0) {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    const free = await new Promise((done) => {
+      const server = createServer().once('error', () => done(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => done(true)));
+    });
+    if (free && port !== taken) return port;
+  }
+}
+
 export class Pail {
   constructor(name, { args = [], env = {} } = {}) {
     mkdirSync(TEST_DIR, { recursive: true });
@@ -30,6 +43,8 @@ export class Pail {
   async start() {
     const environment = Object.fromEntries(Object.entries(process.env).filter(([n]) => !/^(MINIO|PAIL)_/.test(n)));
     Object.assign(environment, { PAIL_ROOT_USER: ROOT_USER.accessKeyId, PAIL_ROOT_PASSWORD: ROOT_USER.secretAccessKey }, this.env);
+    this.port ||= await freePort();
+    this.consolePort ||= await freePort(this.port);
     const log = openSync(this.logPath, 'w');
     const addresses = ['--address', `127.0.0.1:${this.port}`, '--console-address', `127.0.0.1:${this.consolePort}`];
     this.process = spawn(BINARY, ['server', this.data, ...addresses, ...this.args], { stdio: ['ignore', log, log], env: environment });

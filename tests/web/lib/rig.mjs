@@ -171,7 +171,16 @@ export async function settle(page, milliseconds = 8000) {
   await page.waitForFunction(() => document.querySelector('h1') && !document.querySelector('#content [aria-busy="true"]'), null, { timeout: milliseconds }).catch(() => {});
 }
 
-const frame = (page) => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+export const frame = (page) => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+
+/** Uploads of the page go at so many bytes a second, until the function that it answers is called. */
+export async function slowUploads(page, bytes) {
+  const session = await page.context().newCDPSession(page);
+  const set = (uploadThroughput) => session.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput });
+  await session.send('Network.enable');
+  await set(bytes);
+  return () => set(-1);
+}
 
 /** Light or dark, wide or narrow. */
 export async function dress(page, theme, size) {
