@@ -1545,7 +1545,7 @@ static bool slow_fails;
 
 static int slow_fsync(int fd)
 {
-    usleep(20000);
+    usleep(100000);
     if (slow_fails) {
         errno = EIO;
         return -1;

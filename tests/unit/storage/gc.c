@@ -526,7 +526,7 @@ Test(gc, index_faults_only_delay_it)
 
 static bool wait_for_blobs(struct world *w, size_t n)
 {
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 2000; i++) {
         if (world_blobs_count(w) == n)
             return true;
         usleep(10000);
@@ -552,7 +552,7 @@ Test(gc, works_by_itself)
     cr_assert_eq(world_put(&w, &b, "x", 1, BIG, NULL), STORE_OK);
     cr_assert_eq(world_delete(w.store, &b, BYTES_LIT("x"), NULL, NULL), STORE_OK);
     cr_assert_eq(store_bucket_delete(w.store, b.name), STORE_OK);
-    for (int i = 0; i < 500 && world_records(&w, INDEX_PARTITION_SYSTEM, KEY_DROPPED); i++)
+    for (int i = 0; i < 2000 && world_records(&w, INDEX_PARTITION_SYSTEM, KEY_DROPPED); i++)
         usleep(10000);
     cr_assert_eq(world_records(&w, INDEX_PARTITION_SYSTEM, KEY_DROPPED), 0);
     world_close(&w);
@@ -575,7 +575,10 @@ Test(gc, a_write_waits_out_a_deletion_that_is_taken_back)
     struct txn t;
     w.background = true;
     world_restart(&w);
-    usleep(50000); /* so that its first look around is over */
+    gc_set_ages(w.store, 20, 3600000, 86400000);
+    cr_assert_eq(world_put(&w, &w.bucket, "gone", 1, BIG, NULL), STORE_OK);
+    cr_assert_eq(world_delete(w.store, &w.bucket, BYTES_LIT("gone"), NULL, NULL), STORE_OK);
+    cr_assert(wait_for_blobs(&w, 0), "so that its first look around is over");
     cr_assert_eq(world_put(&w, &w.bucket, "k", 1, 5, NULL), STORE_OK);
     cr_assert_eq(store__load_bucket(w.store, w.bucket.name, w.arena, &r, &value), STORE_OK);
     r.state = REC_BUCKET_DELETING;
@@ -605,7 +608,7 @@ Test(gc, stops_at_once)
     for (int i = 0; i < 20; i++) {
         int64_t before = clock_mono_ms();
         world_restart(&w);
-        cr_assert_lt(clock_mono_ms() - before, 1000);
+        cr_assert_lt(clock_mono_ms() - before, 10000);
         cr_assert_eq(world_put(&w, &w.bucket, "k", 1, BIG, NULL), STORE_OK);
     }
     world_close(&w);

@@ -388,7 +388,7 @@ Test(index_lmdb, LDB_01_killed_while_reading_and_writing, .init = begin, .fini =
         if (pid == 0)
             child_main(p, total);
         unsigned before = atomic_load(&p->acknowledged);
-        for (int i = 0; i < 2000 && atomic_load(&p->acknowledged) < before + 5 + (unsigned)round; i++)
+        for (int i = 0; i < 20000 && atomic_load(&p->acknowledged) < before + 5 + (unsigned)round; i++)
             usleep(1000);
         usleep((useconds_t)(rand_u64() % 3000));
         int status;

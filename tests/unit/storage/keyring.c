@@ -512,14 +512,13 @@ Test(keyring, an_outage_of_the_key_service_hurts_only_a_restart)
 struct racer {
     struct ring *t;
     atomic_bool *stop;
-    unsigned rounds;
 };
 
 static void *seal_and_open(void *arg)
 {
     struct racer *r = arg;
     struct arena *a = arena_create(0);
-    while (!atomic_load(r->stop)) {
+    do {
         struct sse_info info = {.method = SSE_KMS, .key_id = BYTES_LIT("k")};
         unsigned char key[32], got[32];
         struct bytes e;
@@ -530,9 +529,8 @@ static void *seal_and_open(void *arg)
             cr_assert_eq(rc, KEYRING_OK);
             cr_assert_arr_eq(key, got, 32);
         }
-        r->rounds++;
         arena_reset(a);
-    }
+    } while (!atomic_load(r->stop));
     arena_free(a);
     return NULL;
 }
@@ -546,7 +544,7 @@ Test(keyring, requests_and_changes_at_once)
     uint64_t moved, uses;
     cr_assert_eq(keyring_create(t.keys, BYTES_LIT("k")), KEYRING_OK);
     for (int i = 0; i < 3; i++) {
-        racers[i] = (struct racer){&t, &stop, 0};
+        racers[i] = (struct racer){&t, &stop};
         cr_assert_eq(pthread_create(&threads[i], NULL, seal_and_open, &racers[i]), 0);
     }
     for (int i = 0; i < 30; i++) {
@@ -565,10 +563,8 @@ Test(keyring, requests_and_changes_at_once)
         cr_assert_eq(keyring_delete(t.keys, bytes_str(name), &uses), KEYRING_OK);
     }
     atomic_store(&stop, true);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         pthread_join(threads[i], NULL);
-        cr_assert(racers[i].rounds > 0);
-    }
     ring_close(&t);
 }
 
