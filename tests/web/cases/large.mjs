@@ -5,7 +5,7 @@ import { createReadStream, openSync, closeSync, ftruncateSync, readFileSync, wri
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { pathOf } from '../lib/s3.mjs';
-import { equal, go, ok, openBrowser, shot, test, until } from '../lib/rig.mjs';
+import { equal, go, ok, openBrowser, shot, slowUploads, test, until } from '../lib/rig.mjs';
 
 const GIB = 2 ** 30;
 const MIB = 2 ** 20;
@@ -75,6 +75,7 @@ test('large: 1 GiB whose server is killed in the middle goes on and ends whole',
   const pail = await t.server();
   const path = sparse(join(t.folder(), 'gigabyte.bin'), GIB);
   const { page, before, panel } = await begin(t, pail, path);
+  const atFullSpeed = await slowUploads(page, 100 * MIB); // it is to be under way still
   await until(async () => (await sent(panel)) > 0.3 * GIB, 'a third is sent', 90);
   await pail.kill();
   await panel.getByText(/Waiting for the server/).waitFor({ timeout: 30_000 });
@@ -88,6 +89,7 @@ test('large: 1 GiB whose server is killed in the middle goes on and ends whole',
   await page.getByRole('menuitem', { name: 'Files…' }).click();
   await (await chooser).setFiles(path);
   await panel.getByText(/Resumed at/).waitFor({ timeout: 60_000 });
+  await atFullSpeed();
   await shot(page, 'flow-went-on');
   const most = await finish(panel, 180);
   const there = await pail.root.ask('GET', '/large/gigabyte.bin', { hashOf: true });
