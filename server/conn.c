@@ -243,11 +243,18 @@ void conn_tick_all(struct loop *l)
     }
 }
 
+/* Nothing of a request has been read, and none lies in the socket, which closing would answer with a reset. */
+static bool between_requests(const struct conn *c)
+{
+    char byte;
+    return c->state == CONN_HEAD && c->in_n == 0 && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+}
+
 void conn_drain_all(struct loop *l)
 {
     for (struct conn *c = l->conns, *next; c; c = next) {
         next = c->next;
-        if (c->state == CONN_HANDSHAKE || c->state == CONN_LINGER || (c->state == CONN_HEAD && c->in_n == 0))
+        if (c->state == CONN_HANDSHAKE || c->state == CONN_LINGER || between_requests(c))
             conn_close(c);
     }
 }

@@ -119,7 +119,8 @@ struct conn {
 /* A new socket for this loop; it takes the descriptor over. On the loop's thread. */
 void conn_start(struct loop *, int fd, const struct sockaddr_storage *peer, bool console);
 void conn_tick_all(struct loop *);
-/* Drain: connections between requests close now, others after their reply. On the loop's thread. */
+/* Drain: connections between requests close now, others, also those with a request in their socket, after their reply.
+ * On the loop's thread. */
 void conn_drain_all(struct loop *);
 /* Closes every connection; those that are busy when their work ends. On the loop's thread. */
 void conn_close_all(struct loop *);
