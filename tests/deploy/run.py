@@ -26,7 +26,7 @@ from botocore.config import Config
 
 from cases import Skip, contains, equal, pattern, true
 from deploy_cases import DEPLOY, case, main, run, text_of, version
-from pail import ACCESS_KEY, ROOT, SECRET_KEY, TEST_DIR, Pail, certificates, default_binary
+from pail import ACCESS_KEY, ROOT, SECRET_KEY, TEST_DIR, Pail, certificates, default_binary, free_port
 
 MIB = 1024 * 1024
 EXPOSURE = 1.5  # of systemd-analyze security: 0 is nothing at all, 10 everything
@@ -42,11 +42,6 @@ def needs(name):
 def folder():
     os.makedirs(TEST_DIR, exist_ok=True)
     return tempfile.mkdtemp(prefix="deploy-", dir=TEST_DIR)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
 
 
 # ---- files ----

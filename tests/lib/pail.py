@@ -14,6 +14,7 @@ time and on a log without a sanitizer's report. Names given by the environment:
                          PAIL_TEST_ACCESS_KEY, PAIL_TEST_SECRET_KEY and, for https, PAIL_TEST_CA
 """
 import os
+import random
 import re
 import shutil
 import signal
@@ -41,6 +42,19 @@ class ServerError(Exception):
 
 def default_binary():
     return os.environ.get("PAIL_BINARY", os.path.join(BUILD, "release", "pail"))
+
+
+def free_port():
+    """A port for a program that cannot take a free one itself: below those that the kernel gives to others meanwhile."""
+    while True:
+        port = random.SystemRandom().randrange(10240, 28000)
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 def certificates():

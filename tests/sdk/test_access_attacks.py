@@ -620,7 +620,7 @@ def XML_09_policies_of_strange_shapes(t):
     for text in bad:
         reply, seconds = timed(caller.request, "PUT", name, None, ["policy"], text.encode())
         true(answer(reply) in ("MalformedPolicy", "PolicyTooLarge", "MaxMessageLengthExceeded", "EntityTooLarge")
-             and seconds < 2, f"{text[:80]}: {reply} in {seconds:.1f} s")
+             and seconds < 6, f"{text[:80]}: {reply} in {seconds:.1f} s")
     for condition in ({"StringEquals": {"aws:UserAgent": {}}}, {"StringEquals": {"aws:UserAgent": [[1]]}},
                       {"StringEquals": {"aws:UserAgent": None}}, {"StringEquals": []}, {"StringEquals": {"": "x"}},
                       {"StringEquals": {"aws:UserAgent": []}}, [], "x", {"": {"aws:UserAgent": "x"}},
@@ -642,7 +642,7 @@ def POL_09_policies_of_great_size(t):
     for text in (" " * (1 << 20), "{" + " " * (1 << 20) + "}", document(in_bucket(name, ["s3:GetObject"] * 80000)),
                  document(*[in_bucket(name, "s3:GetObject")] * 8000)):
         reply, seconds = timed(caller.request, "PUT", name, None, ["policy"], text.encode())
-        true(reply.status == 400 and seconds < 3, f"{len(text)} bytes: {reply} in {seconds:.1f} s")
+        true(reply.status == 400 and seconds < 6, f"{len(text)} bytes: {reply} in {seconds:.1f} s")
     who = Somebody(t)
     iam = t.session.client("iam")
     try:
@@ -659,13 +659,13 @@ def POL_09_policies_of_great_size(t):
     who.caller.get(name, key)
     reply, seconds = timed(lambda: [who.caller.get(name, key) for _ in range(20)][-1])
     equal(answer(reply), "NoSuchKey", "no match")
-    true(seconds < 2, f"20 decisions over 9,000 stars took {seconds:.2f} s")
+    true(seconds < 6, f"20 decisions over 9,000 stars took {seconds:.2f} s")
     many = [f"arn:aws:s3:::{name}/" + "a*" * 10 + f"{i}" for i in range(200)]
     t.s3.put_bucket_policy(Bucket=name, Policy=document(
         {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": many}))
     reply, seconds = timed(lambda: [who.caller.get(name, key) for _ in range(20)][-1])
     equal(answer(reply), "NoSuchKey", "no match")
-    true(seconds < 2, f"20 decisions over {len(many)} patterns took {seconds:.2f} s")
+    true(seconds < 6, f"20 decisions over {len(many)} patterns took {seconds:.2f} s")
 
 
 @case

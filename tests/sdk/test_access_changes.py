@@ -92,7 +92,7 @@ class Life:
     def live(self):
         """Changes and uses; the number of changes."""
         history, until = [], time.monotonic() + SECONDS
-        while time.monotonic() < until:
+        while time.monotonic() < until or len(history) <= 10:
             history.append(self.change())
             for ask in (lambda: self.who.caller.get(self.bucket, "k"), lambda: self.who.caller.send("GET", self.url)):
                 got = answer(ask())
@@ -106,7 +106,7 @@ def changes_hold_for_the_next_request(t):
     lives = [Life(t, n) for n in range(PEOPLE)]
     with concurrent.futures.ThreadPoolExecutor(PEOPLE) as pool:
         counts = list(pool.map(Life.live, lives))
-    true(min(counts) > 10, f"changes of each: {counts}")
+    print(f"# changes of each: {counts}")
 
 
 @case
@@ -118,24 +118,25 @@ def a_deny_is_never_late_for_others(t):
     who = Somebody(t, allow("s3:GetObject"))
     closed = [float("inf")]  # since when nobody may get in, and until when
     opened = [0.0]
-    stop, wrong = [], []
+    stop, wrong, asked = [], [], [0] * 4
 
-    def ask(_):
-        caller, n = Caller(t, who.key["AccessKeyId"], who.key["SecretAccessKey"]), 0
+    def ask(number):
+        caller = Caller(t, who.key["AccessKeyId"], who.key["SecretAccessKey"])
         while not stop:
             start = time.monotonic()
             got = answer(caller.get(name, "k"))
-            n += 1
-            if closed[0] < start and opened[0] < closed[0] and got == "200":
+            asked[number] += 1
+            since = closed[0]  # read once: the next round sets it before it opens again
+            if opened[0] < since < start and got == "200":
                 wrong.append("let in after a Deny")
             if got not in ("200", "AccessDenied"):
                 wrong.append(got)
-        return n
 
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         work = [pool.submit(ask, n) for n in range(4)]
         try:
-            for round_number in range(20):
+            round_number = 0
+            while round_number < 20 or sum(asked) <= 100:
                 if round_number % 2:
                     who.may(allow("s3:GetObject"), allow("s3:GetObject", effect="Deny"))
                 else:
@@ -145,11 +146,12 @@ def a_deny_is_never_late_for_others(t):
                 opened[0] = time.monotonic()
                 who.may(allow("s3:GetObject"))
                 t.s3.delete_bucket_policy(Bucket=name)
+                round_number += 1
         finally:
             stop.append(True)
-        asked = sum(w.result() for w in work)
+        for w in work:
+            w.result()
     equal(wrong, [], "wrong answers")
-    true(asked > 100, f"{asked} requests")
 
 
 @case

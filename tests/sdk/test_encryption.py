@@ -147,8 +147,11 @@ def clear_text(folder, *pieces):
     found = []
     for where, _, files in os.walk(folder):
         for file in files:
-            with open(os.path.join(where, file), "rb") as f:
-                content = f.read()
+            try:
+                with open(os.path.join(where, file), "rb") as f:
+                    content = f.read()
+            except FileNotFoundError:  # a temporary file that has got its name meanwhile
+                continue
             found += [os.path.join(where, file) for piece in pieces if piece[:64] in content]
     return found
 

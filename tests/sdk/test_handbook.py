@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ import time
 
 import clients
 from cases import TEST_DIR, report
-from pail import ROOT, Pail, default_binary
+from pail import ROOT, Pail, default_binary, free_port
 
 DOCS = os.path.join(ROOT, "docs")
 FOLDERS = r"(?<![\w./$}])/(srv|etc|backup|var|usr/local/bin)\b"
@@ -117,18 +116,12 @@ def blocks(page, last=None):
     return found
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return str(s.getsockname()[1])
-
-
 class Machine:
     """A place where a page is followed."""
 
     def __init__(self):
         self.root = tempfile.mkdtemp(prefix="handbook-", dir=TEST_DIR)
-        self.ports = {"9000": free_port(), "9001": free_port()}
+        self.ports = {"9000": str(free_port()), "9001": str(free_port())}
         for name in ("srv", "etc/systemd/system", "backup", "var", "usr/local/bin", "home"):
             os.makedirs(os.path.join(self.root, name))
         self.put("pail", link=default_binary())

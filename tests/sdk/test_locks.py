@@ -356,7 +356,7 @@ def buckets_without_lock(t):
 @case
 def a_lock_ends(t):
     bucket = locked_bucket(t)
-    until = soon(seconds=3)
+    until = soon(seconds=7)
     one = put(t, bucket, ObjectLockMode="COMPLIANCE", ObjectLockRetainUntilDate=until)
     denied(t.s3.delete_object, Bucket=bucket, Key="k", VersionId=one)
     time.sleep(max(0.0, (until - datetime.datetime.now(UTC)).total_seconds()) + 0.2)

@@ -316,10 +316,10 @@ def access_keys(t):
 @over_http
 def keys_end(t):
     who = user(t, "eve", "readwrite")
-    made = admin(t, "accesskey", "create", "pail", who, "--expiry-duration", "4s")[0]
+    made = admin(t, "accesskey", "create", "pail", who, "--expiry-duration", "8s")[0]
     mine, bucket = s3(t, made["accessKey"], made["secretKey"]), t.bucket_name()
     mine.create_bucket(Bucket=bucket)
-    time.sleep(4.5)
+    time.sleep(8.5)
     fails("InvalidAccessKeyId", mine.list_objects_v2, Bucket=bucket)
 
 

@@ -13,6 +13,7 @@ from cases import case, contains, equal, main, pattern, true, wait_for
 from pail import Pail, default_binary
 
 MIB = 1024 * 1024
+BULK_SECONDS = 2  # that such a restore takes (server/api/restore.c)
 
 
 def made_bucket(t, s3=None):
@@ -79,11 +80,18 @@ def a_restore_again_moves_its_end(t):
 @case
 def a_running_restore_is_only_made_faster(t):
     bucket = made_bucket(t)
-    archived(t, bucket, "k")
-    restore(t, bucket, "k", tier="Bulk")
-    fails("RestoreAlreadyInProgress", 409, restore, t=t, bucket=bucket, key="k", tier="Bulk")
-    equal(restore(t, bucket, "k", days=None, tier="Expedited")["ResponseMetadata"]["HTTPStatusCode"], 202)
-    wait_restored(t, bucket, "k")
+    for key in map(str, range(20)):
+        archived(t, bucket, key)
+        start = time.monotonic()
+        restore(t, bucket, key, tier="Bulk")
+        try:
+            fails("RestoreAlreadyInProgress", 409, restore, t=t, bucket=bucket, key=key, tier="Bulk")
+            equal(restore(t, bucket, key, days=None, tier="Expedited")["ResponseMetadata"]["HTTPStatusCode"], 202)
+            break
+        except AssertionError:
+            if time.monotonic() - start < BULK_SECONDS:
+                raise  # else it may have been through already
+    wait_restored(t, bucket, key)
 
 
 @case
@@ -121,13 +129,15 @@ def lists_show_the_state_when_asked(t):
     bucket = made_bucket(t)
     archived(t, bucket, "cold")
     archived(t, bucket, "warming")
+    start = time.monotonic()
     restore(t, bucket, "warming", tier="Bulk")
     ask = {"Bucket": bucket, "OptionalObjectAttributes": ["RestoreStatus"]}
     for rows in (t.s3.list_objects_v2(**ask)["Contents"], t.s3.list_objects(**ask)["Contents"],
                  t.s3.list_object_versions(**ask)["Versions"]):
         equal([r["Key"] for r in rows], ["cold", "warming"])
         equal("RestoreStatus" in rows[0], False)
-        equal(rows[1]["RestoreStatus"]["IsRestoreInProgress"], True)
+        going_on = rows[1]["RestoreStatus"]["IsRestoreInProgress"]
+        true(going_on or time.monotonic() - start >= BULK_SECONDS, "it goes on")
     wait_restored(t, bucket, "warming")
     status = t.s3.list_objects_v2(**ask)["Contents"][1]["RestoreStatus"]
     equal(status["IsRestoreInProgress"], False)
@@ -206,9 +216,9 @@ def a_restored_copy_expires(t):
         s3 = client_of(server)
         s3.create_bucket(Bucket="tiers")
         s3.put_object(Bucket="tiers", Key="k", Body=b"cold", StorageClass="GLACIER")
-        s3.restore_object(Bucket="tiers", Key="k", RestoreRequest={"Days": 3,
+        s3.restore_object(Bucket="tiers", Key="k", RestoreRequest={"Days": 8,
                                                                   "GlacierJobParameters": {"Tier": "Expedited"}})
-        wait_for(lambda: "false" in s3.head_object(Bucket="tiers", Key="k").get("Restore", ""), "the copy", 2.5)
+        wait_for(lambda: "false" in s3.head_object(Bucket="tiers", Key="k").get("Restore", ""), "the copy", 7)
         equal(s3.get_object(Bucket="tiers", Key="k")["Body"].read(), b"cold")
         wait_for(lambda: "Restore" not in s3.head_object(Bucket="tiers", Key="k"), "the end of the copy", 30)
         fails("InvalidObjectState", 403, s3.get_object, Bucket="tiers", Key="k")
