@@ -422,7 +422,7 @@ test('objects: new folder, rename, copy, move, delete a folder', async (t) => {
   await page.getByRole('option', { name: 'moving-to' }).click();
   await move.getByRole('button', { name: 'Move here' }).click();
   await until(async () => (await root.keys('moving-to')).join() === 'from/b.txt,from/c/d.txt', 'the folder has moved');
-  await row(page, 'from').waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: /^Actions for from/ }).waitFor({ state: 'detached' });
   await until(async () => (await root.keys('moving')).join() === 'made/,made/z.txt,z.txt', 'what is left');
   await page.getByRole('button', { name: /^Actions for made/ }).click();
   await page.getByRole('menuitem', { name: 'Delete…' }).click();
