@@ -33,14 +33,19 @@ export function ok(condition, what) {
   if (!condition) throw new Error(what);
 }
 
-/** Asks again until the answer is true, or fails with the last answer. */
-export async function until(ask, what, seconds = 10) {
-  let last;
+/** Asks again until the answer is true. What it is about may be missing at first, so asking may fail; the last failure is told. */
+export async function until(ask, what, seconds = 20) {
+  let failure;
   for (const end = Date.now() + seconds * 1000; Date.now() < end; await new Promise((r) => setTimeout(r, 50))) {
-    last = await ask();
-    if (last) return last;
+    try {
+      const answer = await ask();
+      if (answer) return answer;
+      failure = undefined;
+    } catch (error) {
+      failure = error;
+    }
   }
-  throw new Error(`${what}: not within ${seconds} s`);
+  throw new Error(`${what}: not within ${seconds} s${failure ? `: ${failure.message}` : ''}`);
 }
 
 let browser = null;
@@ -116,7 +121,7 @@ class Context {
     }
     context.on('page', (page) => this.watch(page, base));
     const page = await context.newPage();
-    page.setDefaultTimeout(10_000);
+    page.setDefaultTimeout(20_000);
     if (path !== null) await go(page, base + path);
     return page;
   }
