@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Behind a proxy (HTP-16): it and the server must agree on how many requests there were, whatever was sent."""
 import os
-import random
 import re
 import shutil
 import socket
 import subprocess
 
 import wire_framing
+from pail import free_port
 from wire import KEEP, Group, Raw
 
 proxy = Group("proxy", plain=False)
@@ -49,17 +49,6 @@ frontend f
 backend b
     server s 127.0.0.1:{1}
 """
-
-
-def free_port():
-    """Not of those that the system gives to connections: one of them could have it before the proxy does."""
-    while True:
-        port = random.randrange(10_000, 30_000)
-        try:
-            socket.create_server(("127.0.0.1", port)).close()
-            return port
-        except OSError:
-            pass
 
 
 def installed(kind):
