@@ -28,7 +28,7 @@ struct config;
 struct req;
 
 #define AUDIT_FLUSH_MS   100
-#define AUDIT_WAKE_BYTES (1u << 20)  /* of them are written at once */
+#define AUDIT_WAKE_BYTES (4u << 20)  /* of them are written at once; a write costs as much as hundreds of lines */
 #define AUDIT_BUFFER     (32u << 20) /* bytes of lines that wait for the disk; twice, and in use only while it is slow */
 #define AUDIT_LINE_MAX   (24u << 10) /* bytes; longer names are cut */
 #define AUDIT_BATCH_MAX  (1u << 20)  /* bytes of one request to the webhook */

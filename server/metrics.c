@@ -4,13 +4,19 @@
  *
  * Invariants: only the loop with a shard's number writes to it, but for `refused`. Rows of one name (the same by
  * another method or path) are one operation here; the first is for "none". A bucket's entry is known by its partition,
- * which no other bucket ever gets; it is taken over by zeroing it first and naming it last. Threads: see metrics.h.
+ * which no other bucket ever gets; it is taken over by zeroing it first and naming it last.
+ *
+ * What counting costs is the cache lines it touches, since a request in between has used up the first-level cache. So
+ * what a successful download adds to lies together at the beginning of each struct here, and those begin with a line.
+ * Threads: see metrics.h.
  */
 #include "server/metrics.h"
 
 #include <ctype.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -25,61 +31,74 @@
 #define MINUTE_MS      60000
 #define CODE_SHIFT     48 /* of a pair of code and count */
 #define TABLES         3  /* of operations: S3's, the server's own, MinIO's for administrators */
+#define CACHE_LINE     64
 
 enum direction { NEITHER, UPLOAD, DOWNLOAD };
 
 struct op_counts {
-    _Atomic uint64_t begun, ended, canceled, errors4, errors5, in, out;
+    alignas(CACHE_LINE) _Atomic uint64_t begun;
+    _Atomic uint64_t ended, in, out, canceled, errors4, errors5;
     struct histogram first, whole;
+    _Atomic uint64_t codes[S3E_COUNT];
 };
 
 struct minute {
-    _Atomic int64_t number; /* since 1970; 0: being zeroed, or never used */
-    _Atomic uint64_t requests, uploads, downloads, failed_uploads, failed_downloads, canceled, errors4, errors5, in,
-        out;
-    struct histogram up, down, other;
+    alignas(CACHE_LINE) _Atomic int64_t number; /* since 1970; 0: being zeroed, or never used */
+    _Atomic uint64_t requests, in, out, downloads, uploads;
+    struct histogram down, up, other;
+    _Atomic uint64_t failed_uploads, failed_downloads, canceled, errors4, errors5;
     _Atomic uint64_t codes[METRICS_MINUTE_CODES]; /* code and count */
     _Atomic uint64_t other_codes;
 };
 
 struct bucket_counts {
+    alignas(CACHE_LINE) _Atomic uint64_t in;
+    _Atomic uint64_t out;
     struct {
         _Atomic uint64_t n, errors4, errors5, canceled;
     } ops[METRICS_BUCKET_OP_COUNT];
-    _Atomic uint64_t in, out;
     struct minute minutes[METRICS_MINUTES];
 };
 
+/* Buckets that share their places. */
+struct bucket_set {
+    alignas(CACHE_LINE) _Atomic uint64_t partitions[METRICS_BUCKET_WAYS]; /* whose the places are, 0: nobody's */
+    uint64_t used[METRICS_BUCKET_WAYS];                                   /* the shard's clock; its writer's own */
+};
+
+/* Most of it is never written to, and takes no memory. */
 struct shard {
-    struct op_counts *ops;
-    _Atomic uint64_t *codes; /* by operation and code */
-    struct minute minutes[METRICS_MINUTES];
-    struct bucket_counts *buckets;
-    _Atomic uint64_t *partitions; /* whose they are, 0: nobody's; apart, so that a set is found in one cache line */
-    uint64_t *used;               /* the shard's clock; its writer's own */
+    alignas(CACHE_LINE) _Atomic uint64_t accepted;
     uint64_t clock;
-    _Atomic uint64_t accepted;
+    struct minute minutes[METRICS_MINUTES];
+    struct bucket_set sets[METRICS_BUCKET_SETS];
+    struct bucket_counts buckets[METRICS_BUCKETS]; /* of a set METRICS_BUCKET_WAYS each */
+    struct op_counts ops[];
 };
 
 struct op_info {
     const struct s3_op *op;
     char name[NAME_MAX_BYTES];
-    enum metrics_bucket_op bucket_op;
-    enum direction direction;
+};
+
+/* What counting needs of a table's row. */
+struct op_place {
+    uint16_t op; /* among `info` */
+    uint8_t bucket_op, direction;
 };
 
 struct metrics {
     struct op_rows {
         const struct s3_op *first;
         size_t n;
-        uint16_t *places; /* of each row among `info` */
+        struct op_place *places;
     } tables[TABLES];
     size_t n_ops;
     struct op_info *info;
     int64_t started_ms, started_mono_ms;
     _Atomic uint64_t refused;
     unsigned n_shards;
-    struct shard shards[];
+    struct shard *shards[];
 };
 
 /* ---- names ---- */
@@ -122,18 +141,19 @@ static const char *const bucket_op_names[] = {
 #undef X
 };
 
-static void describe(struct op_info *info, const struct s3_op *op)
+static enum metrics_bucket_op bucket_op_of(const struct s3_op *op)
 {
-    info->op = op;
-    info->bucket_op = METRICS_BUCKET_OTHER;
-    name_op(op->name, info->name);
     for (size_t i = 0; i < ARRAY_LEN(bucket_op_names); i++)
         if (strcmp(op->name, bucket_op_names[i]) == 0)
-            info->bucket_op = (enum metrics_bucket_op)i;
+            return (enum metrics_bucket_op)i;
+    return METRICS_BUCKET_OTHER;
+}
+
+static enum direction direction_of(const struct s3_op *op)
+{
     if (op->kind == OP_UPLOAD)
-        info->direction = UPLOAD;
-    else if (strcmp(op->name, "GetObject") == 0)
-        info->direction = DOWNLOAD;
+        return UPLOAD;
+    return strcmp(op->name, "GetObject") == 0 ? DOWNLOAD : NEITHER;
 }
 
 const char *metrics_bucket_api_name(enum metrics_bucket_op op)
@@ -159,52 +179,61 @@ const char *metrics_bucket_api_name(enum metrics_bucket_op op)
     return lower[op];
 }
 
-static size_t index_of(const struct metrics *m, const struct s3_op *op)
+static struct op_place place_of(const struct metrics *m, const struct s3_op *op)
 {
     for (size_t i = 0; i < TABLES; i++)
         if (op >= m->tables[i].first && op < m->tables[i].first + m->tables[i].n)
             return m->tables[i].places[op - m->tables[i].first];
-    return 0;
+    return (struct op_place){.bucket_op = METRICS_BUCKET_OTHER};
 }
 
 const char *metrics_api_name(struct server *s, const struct s3_op *op)
 {
-    return s->metrics->info[index_of(s->metrics, op)].name;
+    return s->metrics->info[place_of(s->metrics, op).op].name;
 }
 
 /* ---- life ---- */
 
 /* The place of a row's name. */
-static size_t place_row(struct metrics *m, const struct s3_op *op)
+static uint16_t place_name(struct metrics *m, const struct s3_op *op)
 {
     for (size_t i = 1; i < m->n_ops; i++)
         if (strcmp(m->info[i].op->name, op->name) == 0)
-            return i;
-    describe(&m->info[m->n_ops], op);
-    return m->n_ops++;
+            return (uint16_t)i;
+    m->info[m->n_ops].op = op;
+    name_op(op->name, m->info[m->n_ops].name);
+    return (uint16_t)m->n_ops++;
+}
+
+static struct op_place place_row(struct metrics *m, const struct s3_op *op)
+{
+    return (struct op_place){place_name(m, op), (uint8_t)bucket_op_of(op), (uint8_t)direction_of(op)};
+}
+
+static size_t shard_size(const struct metrics *m)
+{
+    return sizeof(struct shard) + m->n_ops * sizeof(struct op_counts);
 }
 
 struct metrics *metrics_create(unsigned shards)
 {
-    struct metrics *m = xcalloc(1, sizeof *m + shards * sizeof m->shards[0]);
+    struct metrics *m = xcalloc(1, sizeof *m + shards * sizeof(struct shard *));
     m->tables[0].first = op_table(&m->tables[0].n);
     m->tables[1].first = own_op_table(&m->tables[1].n);
     m->tables[2].first = admin_op_table(&m->tables[2].n);
     m->info = xcalloc(1 + m->tables[0].n + m->tables[1].n + m->tables[2].n, sizeof *m->info);
-    m->info[0] = (struct op_info){.name = "unknown", .bucket_op = METRICS_BUCKET_OTHER};
+    m->info[0] = (struct op_info){.name = "unknown"};
     m->n_ops = 1;
     for (size_t i = 0; i < TABLES; i++) {
         m->tables[i].places = xcalloc(m->tables[i].n, sizeof *m->tables[i].places);
         for (size_t k = 0; k < m->tables[i].n; k++)
-            m->tables[i].places[k] = (uint16_t)place_row(m, &m->tables[i].first[k]);
+            m->tables[i].places[k] = place_row(m, &m->tables[i].first[k]);
     }
     m->n_shards = shards;
-    for (unsigned i = 0; i < shards; i++) { /* pages that nothing is counted in take no memory */
-        m->shards[i].ops = xcalloc(m->n_ops, sizeof *m->shards[i].ops);
-        m->shards[i].codes = xcalloc(m->n_ops * S3E_COUNT, sizeof *m->shards[i].codes);
-        m->shards[i].buckets = xcalloc(METRICS_BUCKETS, sizeof *m->shards[i].buckets);
-        m->shards[i].partitions = xcalloc(METRICS_BUCKETS, sizeof *m->shards[i].partitions);
-        m->shards[i].used = xcalloc(METRICS_BUCKETS, sizeof *m->shards[i].used);
+    for (unsigned i = 0; i < shards; i++) {
+        void *p = mmap(NULL, shard_size(m), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        CHECK(p != MAP_FAILED);
+        m->shards[i] = p;
     }
     m->started_ms = clock_wall_ms();
     m->started_mono_ms = clock_mono_ms();
@@ -214,13 +243,8 @@ struct metrics *metrics_create(unsigned shards)
 void metrics_free(struct metrics **pm)
 {
     struct metrics *m = *pm;
-    for (unsigned i = 0; m && i < m->n_shards; i++) {
-        free(m->shards[i].ops);
-        free(m->shards[i].codes);
-        free(m->shards[i].buckets);
-        free(m->shards[i].partitions);
-        free(m->shards[i].used);
-    }
+    for (unsigned i = 0; m && i < m->n_shards; i++)
+        munmap(m->shards[i], shard_size(m));
     for (size_t i = 0; m && i < TABLES; i++)
         free(m->tables[i].places);
     if (m)
@@ -243,13 +267,13 @@ double metrics_uptime_seconds(const struct server *s)
 
 static struct shard *shard_of(const struct req *r)
 {
-    return &r->server->metrics->shards[r->conn->loop->number];
+    return r->server->metrics->shards[r->conn->loop->number];
 }
 
 void metrics_accepted(struct server *s, unsigned shard)
 {
     if (s->metrics)
-        counter_add(&s->metrics->shards[shard].accepted, 1);
+        counter_add(&s->metrics->shards[shard]->accepted, 1);
 }
 
 void metrics_refused(struct server *s)
@@ -261,17 +285,16 @@ void metrics_refused(struct server *s)
 void metrics_begin(struct req *r)
 {
     if (r->server->metrics)
-        counter_add(&shard_of(r)->ops[index_of(r->server->metrics, r->op)].begun, 1);
+        counter_add(&shard_of(r)->ops[place_of(r->server->metrics, r->op).op].begun, 1);
 }
 
 /* What is told of a request. */
 struct event {
-    size_t op;
+    struct op_place place;
     int status; /* 0: there was no reply */
     bool canceled;
     enum s3_error code;
     uint64_t in, out, first_ns, whole_ns;
-    enum direction direction;
 };
 
 static void zero_minute(struct minute *t)
@@ -323,10 +346,10 @@ static void count_minute(struct minute *t, const struct event *e)
     counter_add(&t->requests, 1);
     counter_add(&t->in, e->in);
     counter_add(&t->out, e->out);
-    if (e->direction == UPLOAD) {
+    if (e->place.direction == UPLOAD) {
         counter_add(failed ? &t->failed_uploads : &t->uploads, 1);
         histogram_add(&t->up, e->whole_ns);
-    } else if (e->direction == DOWNLOAD) {
+    } else if (e->place.direction == DOWNLOAD) {
         counter_add(failed ? &t->failed_downloads : &t->downloads, 1);
         histogram_add(&t->down, e->whole_ns);
     } else {
@@ -350,23 +373,23 @@ static void count_op(struct op_counts *o, const struct event *e)
     if (e->status)
         histogram_add(&o->first, e->first_ns);
     histogram_add(&o->whole, e->whole_ns);
+    if (e->code)
+        counter_add(&o->codes[e->code], 1);
     if (e->canceled)
         counter_add(&o->canceled, 1);
     if (e->status >= 400)
         counter_add(e->status >= 500 ? &o->errors5 : &o->errors4, 1);
 }
 
-/* Where the bucket's set begins. */
 static size_t set_of(uint64_t partition)
 {
     uint64_t h = partition * 0x9e3779b97f4a7c15u;
-    return (h >> 32 & (METRICS_BUCKET_SETS - 1)) * METRICS_BUCKET_WAYS;
+    return h >> 32 & (METRICS_BUCKET_SETS - 1);
 }
 
-static void take_over(struct shard *s, size_t at, uint64_t partition)
+static void take_over(struct bucket_counts *b, _Atomic uint64_t *whose, uint64_t partition)
 {
-    struct bucket_counts *b = &s->buckets[at];
-    atomic_store_explicit(&s->partitions[at], 0, memory_order_relaxed);
+    atomic_store_explicit(whose, 0, memory_order_relaxed);
     for (size_t i = 0; i < METRICS_BUCKET_OP_COUNT; i++) {
         atomic_store_explicit(&b->ops[i].n, 0, memory_order_relaxed);
         atomic_store_explicit(&b->ops[i].errors4, 0, memory_order_relaxed);
@@ -377,30 +400,31 @@ static void take_over(struct shard *s, size_t at, uint64_t partition)
     atomic_store_explicit(&b->out, 0, memory_order_relaxed);
     for (size_t i = 0; i < METRICS_MINUTES; i++)
         atomic_store_explicit(&b->minutes[i].number, 0, memory_order_relaxed);
-    atomic_store_explicit(&s->partitions[at], partition, memory_order_release);
+    atomic_store_explicit(whose, partition, memory_order_release);
 }
 
 /* The bucket's counters; the set's longest unused ones become its own when it has none. */
 static struct bucket_counts *bucket_counts(struct shard *s, uint64_t partition)
 {
-    size_t set = set_of(partition), at = set;
-    while (at < set + METRICS_BUCKET_WAYS &&
-           atomic_load_explicit(&s->partitions[at], memory_order_relaxed) != partition)
+    size_t number = set_of(partition), at = 0;
+    struct bucket_set *set = &s->sets[number];
+    struct bucket_counts *first = &s->buckets[number * METRICS_BUCKET_WAYS];
+    while (at < METRICS_BUCKET_WAYS && atomic_load_explicit(&set->partitions[at], memory_order_relaxed) != partition)
         at++;
-    if (at == set + METRICS_BUCKET_WAYS) {
-        at = set;
-        for (size_t i = set; i < set + METRICS_BUCKET_WAYS; i++)
-            at = s->used[i] < s->used[at] ? i : at;
-        take_over(s, at, partition);
+    if (at == METRICS_BUCKET_WAYS) {
+        at = 0;
+        for (size_t i = 1; i < METRICS_BUCKET_WAYS; i++)
+            at = set->used[i] < set->used[at] ? i : at;
+        take_over(&first[at], &set->partitions[at], partition);
     }
-    s->used[at] = ++s->clock;
-    return &s->buckets[at];
+    set->used[at] = ++s->clock;
+    return &first[at];
 }
 
-static void count_bucket(struct shard *s, uint64_t partition, enum metrics_bucket_op op, const struct event *e,
-                         int64_t now_ms)
+static void count_bucket(struct shard *s, uint64_t partition, const struct event *e, int64_t now_ms)
 {
     struct bucket_counts *b = bucket_counts(s, partition);
+    size_t op = e->place.bucket_op;
     counter_add(&b->ops[op].n, 1);
     if (e->status >= 400)
         counter_add(e->status >= 500 ? &b->ops[op].errors5 : &b->ops[op].errors4, 1);
@@ -417,7 +441,7 @@ void metrics_end(struct req *r)
     if (!m)
         return;
     struct shard *s = shard_of(r);
-    struct event e = {.op = index_of(m, r->op),
+    struct event e = {.place = place_of(m, r->op),
                       .status = r->first_byte_ns ? r->resp.status : 0,
                       .code = r->err.code,
                       .in = r->body_bytes + r->head.head_len,
@@ -425,16 +449,13 @@ void metrics_end(struct req *r)
                       .whole_ns = r->ended_ns - r->began_ns};
     e.canceled = !r->replied;
     e.first_ns = r->first_byte_ns ? r->first_byte_ns - r->began_ns : 0;
-    e.direction = m->info[e.op].direction;
     int64_t now_ms = r->now_ms + (int64_t)(e.whole_ns / 1000000);
     if (!r->op)
         counter_add(&s->ops[0].begun, 1);
-    count_op(&s->ops[e.op], &e);
-    if (e.code)
-        counter_add(&s->codes[e.op * S3E_COUNT + e.code], 1);
+    count_op(&s->ops[e.place.op], &e);
     count_minute(minute_now(s->minutes, now_ms), &e);
     if (r->bucket.partition)
-        count_bucket(s, r->bucket.partition, m->info[e.op].bucket_op, &e, now_ms);
+        count_bucket(s, r->bucket.partition, &e, now_ms);
 }
 
 /* ---- reading ---- */
@@ -448,7 +469,7 @@ struct metrics_sum *metrics_collect(struct server *s, struct arena *a)
     sum->ops = arena_zalloc(a, m->n_ops * sizeof *sum->ops);
     sum->refused = counter_get(&m->refused);
     for (unsigned k = 0; k < m->n_shards; k++) {
-        const struct shard *h = &m->shards[k];
+        const struct shard *h = m->shards[k];
         sum->accepted += counter_get(&h->accepted);
         for (size_t i = 0; i < m->n_ops; i++) {
             struct metrics_op_sum *t = &sum->ops[i];
@@ -468,7 +489,7 @@ struct metrics_sum *metrics_collect(struct server *s, struct arena *a)
             histogram_collect(&o->first, &t->first);
             histogram_collect(&o->whole, &t->whole);
             for (size_t c = 0; c < S3E_COUNT; c++)
-                codes[i * S3E_COUNT + c] += counter_get(&h->codes[i * S3E_COUNT + c]);
+                codes[i * S3E_COUNT + c] += counter_get(&o->codes[c]);
         }
     }
     return sum;
@@ -530,15 +551,15 @@ void metrics_collect_minutes(struct server *s, struct metrics_minutes_sum *ret)
     int64_t now_ms = clock_wall_ms();
     begin_minutes(s, now_ms, ret);
     for (unsigned i = 0; i < s->metrics->n_shards; i++)
-        add_minutes(s->metrics->shards[i].minutes, now_ms, ret);
+        add_minutes(s->metrics->shards[i]->minutes, now_ms, ret);
 }
 
 static const struct bucket_counts *find_bucket(const struct shard *s, uint64_t partition)
 {
     size_t set = set_of(partition);
-    for (size_t i = set; i < set + METRICS_BUCKET_WAYS; i++)
-        if (atomic_load_explicit(&s->partitions[i], memory_order_acquire) == partition)
-            return &s->buckets[i];
+    for (size_t i = 0; i < METRICS_BUCKET_WAYS; i++)
+        if (atomic_load_explicit(&s->sets[set].partitions[i], memory_order_acquire) == partition)
+            return &s->buckets[set * METRICS_BUCKET_WAYS + i];
     return NULL;
 }
 
@@ -546,7 +567,7 @@ void metrics_collect_bucket(struct server *s, uint64_t partition, struct metrics
 {
     *ret = (struct metrics_bucket_sum){0};
     for (unsigned k = 0; k < s->metrics->n_shards; k++) {
-        const struct bucket_counts *b = find_bucket(&s->metrics->shards[k], partition);
+        const struct bucket_counts *b = find_bucket(s->metrics->shards[k], partition);
         if (!b)
             continue;
         for (size_t i = 0; i < METRICS_BUCKET_OP_COUNT; i++) {
@@ -565,7 +586,7 @@ void metrics_collect_bucket_minutes(struct server *s, uint64_t partition, struct
     int64_t now_ms = clock_wall_ms();
     begin_minutes(s, now_ms, ret);
     for (unsigned i = 0; i < s->metrics->n_shards; i++) {
-        const struct bucket_counts *b = find_bucket(&s->metrics->shards[i], partition);
+        const struct bucket_counts *b = find_bucket(s->metrics->shards[i], partition);
         if (b)
             add_minutes(b->minutes, now_ms, ret);
     }

@@ -46,6 +46,11 @@ class LoadError(Exception):
     """wrk could not run, or the server answered anything but success."""
 
 
+def check(condition, what):
+    if not condition:
+        raise LoadError(what)
+
+
 def start_wrk(where, mode, method, targets, connections, seconds, body=0, header=None, threads=2):
     """A running wrk; finish_wrk() waits for it. `where`: host:port; `targets`: the file of targets."""
     threads = min(threads, connections)
@@ -208,18 +213,6 @@ def cpu_seconds(pids):
             fields = f.read().rsplit(")", 1)[1].split()
         user, system = user + int(fields[11]) / TICK, system + int(fields[12]) / TICK
     return user, system
-
-
-def thread_seconds(pid, name):
-    """Processor time of the process's threads of this name."""
-    total = 0
-    for task in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{task}/comm") as f:
-            if f.read().strip() != name:
-                continue
-        with open(f"/proc/{pid}/task/{task}/schedstat") as f:
-            total += int(f.read().split()[0])
-    return total / 1e9
 
 
 def memory(pid):

@@ -56,9 +56,6 @@ class Figure:
         return {True: "ok", False: "short", None: ""}[self.ok]
 
 
-def check(condition, what):
-    if not condition:
-        raise load.LoadError(what)
 # What is compared with servers that do neither. Rows of their own say what encryption costs.
 PLAIN = ["--access-log", "off", "--default-encryption", "none"]
 
@@ -908,50 +905,40 @@ def scrape_rows(b):
     return figures
 
 
-WATCHING = {"metrics": {"metrics_begin", "metrics_end"}, "audit lines": {"audit_request"}}
+AUDIT, METRICS = ["audit_request"], ["metrics_begin", "metrics_end"]
+WATCHING = {"metrics and audit log to a file, together": AUDIT + METRICS, "  audit log alone": AUDIT,
+            "  metrics alone": METRICS, "  nothing at all: how exact this is": []}
 
 
 @row("watch")
 def watch_rows(b):
-    """What metrics and audit log cost a GET of 4 KiB: by samples of the server's own work, and by turns with and without."""
-    b.stop_pail()
-    sides = {}
-    for name, more in (("quiet", []), ("audited", ["--audit-file", os.path.join(b.folder, "audit.jsonl")])):
-        pail = b.start_pail(f"watch-{name}", *more)
+    """What metrics and audit log cost a GET of 4 KiB: switched off and on in the running server."""
+    parts = {title: [] for title in WATCHING}
+    for number in range(b.rounds):  # a server each time: where its memory lies matters
+        b.stop_pail()
+        pail = b.start_pail(f"watch-{number}", "--audit-file", os.path.join(b.folder, "audit.jsonl"))
         bucket = b.bucket("watch")
         for i in range(1000):
             check(b.client.put(bucket, f"{i:06}", random.Random(i).randbytes(4 * KIB)).ok, "PUT")
-        targets = b.presigner.many("GET", bucket, (f"{i:06}" for i in range(1000)))
-        sides[name] = pail, b.where, b.lines(f"targets-{name}", targets)
+        targets = b.lines("targets", b.presigner.many("GET", bucket, (f"{i:06}" for i in range(1000))))
         b.client.close()
-    b.fresh, b.pail = sides["quiet"][0], sides["audited"][0]
-
-    def run(name, seconds=b.seconds):
-        pail, where, targets = sides[name]
-        before = load.thread_seconds(pail.pid, "audit")
-        result = b.cpu_of([pail.pid], lambda: load.wrk(where, "cycle", "GET", targets, 64, seconds))
-        result.writer = (load.thread_seconds(pail.pid, "audit") - before) / (result.user + result.system)
-        return result
-    for name in sides:
-        run(name)  # the page cache has it, and memory is mapped
-    results = b.in_turn(quiet=lambda: run("quiet"), audited=lambda: run("audited"))
-    sampled, shares = load.sampled_shares(b.pail.pid, os.path.join(b.folder, "perf.data"), WATCHING,
-                                          lambda: run("audited", 4 * b.seconds))
-    b.fresh.stop()
+        for title, functions in WATCHING.items():
+            seconds = 2 if b.quick else 20 if functions == AUDIT + METRICS else 6
+            try:
+                parts[title].append(switch.cost(pail.pid, pail.binary, functions, b.where, targets, seconds))
+            except PermissionError:
+                return Figure(next(iter(WATCHING)), "not measured", "", "", "< 3 %", None, "no process may be traced here")
     b.stop_pail()
-    b.fresh = None
-    ratio = 1 - ratio_of(results["audited"], results["quiet"])
-    cost = {name: statistics.median((r.user + r.system) / r.requests for r in results[name]) for name in sides}
-    title = "audit log to a file, GET 4 KiB, 64 connections"
-    figures = [Figure(f"{title}, by turns", f"{100 * ratio:.1f} % of the rate", "", "", "", None,
-                      f"processor time a request: {1e6 * cost['quiet']:.2f} us without, {1e6 * cost['audited']:.2f} us with")]
-    if shares:
-        total, user = sampled.user + sampled.system, sampled.user
-        part = {name: share * user / total for name, share in shares.items()}
-        part["writing them"] = statistics.median(r.writer for r in results["audited"])
-        both = sum(part.values())
-        figures.append(Figure("  metrics and audit log, part of a request's processor time", f"{100 * both:.1f} %", "", "",
-                              "< 3 %", both < 0.03, ", ".join(f"{name} {100 * p:.2f} %" for name, p in part.items())))
+    figures = []
+    for title, found in parts.items():
+        rate, work = zip(*found)
+        middle = statistics.mean(rate)
+        spread = f"{100 * statistics.stdev(rate) / len(rate) ** 0.5:.1f} either way, " if len(rate) > 1 else ""
+        first = not figures
+        figures.append(Figure(title + ", GET 4 KiB, 64 connections" if first else title, f"{100 * middle:.1f} % of the rate",
+                              "", "", "< 3 %" if first else "", middle < 0.03 if first else None,
+                              f"{spread}of the server's processor time {100 * statistics.mean(work):.1f} %; "
+                              f"{len(rate)} servers"))
     return figures
 
 
@@ -1113,9 +1100,11 @@ def main():
         return 0
     os.environ["PAIL_BUILD"] = os.path.abspath(options.build)
     options.data = options.data or os.path.join(options.build, "bench")
-    global Pail, load, s3client
+    global Pail, check, load, s3client, switch
     import s3client
     import load
+    import switch
+    from load import check
     from pail import Pail
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     bench, figures, broken = Bench(options), [], False
